@@ -1,0 +1,29 @@
+export interface CookieOptions {
+  readonly path: string;
+  readonly maxAgeS: number;
+  readonly secure: boolean;
+}
+
+const NAME = /^[A-Za-z0-9_-]{1,64}$/;
+const VALUE = /^[A-Za-z0-9_.~-]{0,2048}$/;
+
+/**
+ * A `Set-Cookie` value: HttpOnly and SameSite=Strict always.
+ *
+ * @throws TypeError for a name or value outside of letters, digits and `_.~-`: nothing else ever stands in ours
+ * @see RFC 6265bis §4.1
+ */
+export function cookieOf(name: string, value: string, { path, maxAgeS, secure }: CookieOptions): string {
+  if (!NAME.test(name) || !VALUE.test(value)) throw new TypeError('not a cookie of ours');
+  return `${name}=${value}; Path=${path}; Max-Age=${maxAgeS}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
+}
+
+/** The value of one cookie, or `undefined`. Of two with the same name neither counts: one of them was planted. */
+export function readCookie(header: string | undefined, name: string): string | undefined {
+  if (header === undefined) return undefined;
+  const found = header
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${name}=`));
+  return found.length === 1 ? found[0]?.slice(name.length + 1) : undefined;
+}

@@ -1,0 +1,12 @@
+/** Floor 1. The shape of a route, a problem, a cookie, a client address; knows no room. */
+export { type AddressReader, addressBlock, createAddressReader } from './address.ts';
+export { mediaType, parseJson, readBody } from './body.ts';
+export { actorOf, type Context } from './context.ts';
+export { cookieOf, readCookie } from './cookies.ts';
+export { httpFault } from './errors.ts';
+export { PAGE_POLICY, SECURITY_HEADERS } from './headers.ts';
+export { flawsOf, parseWith } from './parse.ts';
+export { type Problem, statusOf, toProblem } from './problem.ts';
+export { created, nothing, ok, type Reply } from './reply.ts';
+export { type Access, defineRoute, type Input, type Method, type Route, type RouteLimit } from './route.ts';
+export { idText, storableText } from './text.ts';

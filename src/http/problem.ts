@@ -1,0 +1,46 @@
+import type { RequestId } from '../kernel/brand.ts';
+import { type Facts, type FaultKind, TwinkeepError } from '../kernel/errors.ts';
+
+const STATUS = {
+  invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  missing: 404,
+  method: 405,
+  conflict: 409,
+  'too-large': 413,
+  unsupported: 415,
+  unprocessable: 422,
+  limited: 429,
+  internal: 500,
+  upstream: 502,
+  unavailable: 503,
+  timeout: 504,
+} as const satisfies Record<FaultKind, number>;
+
+/** The one place where a kind of fault meets a status. */
+export const statusOf = (kind: FaultKind): number => STATUS[kind];
+
+/** RFC 9457 problem details; facts of the fault stand beside the standard members. */
+export type Problem = Facts & {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly instance: string;
+};
+
+const UNFORESEEN = new TwinkeepError('INTERNAL', 'internal', 'Something went wrong on our side.');
+
+/** RFC 9457 problem. Facts come first so that none of them can overwrite a standard member. */
+export function toProblem(error: unknown, requestId: RequestId): Problem {
+  const fault = error instanceof TwinkeepError && error.kind !== 'internal' ? error : UNFORESEEN;
+  return {
+    ...fault.facts,
+    type: `urn:twinkeep:error:${fault.code}`,
+    title: fault.message,
+    status: STATUS[fault.kind],
+    code: fault.code,
+    instance: `urn:uuid:${requestId}`,
+  };
+}

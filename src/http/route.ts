@@ -1,0 +1,99 @@
+import type { Readable } from 'node:stream';
+import type { z } from 'zod';
+import type { TenantId } from '../kernel/brand.ts';
+import type { KnownPrincipal, Principal } from '../kernel/principal.ts';
+import type { Context } from './context.ts';
+import type { Reply } from './reply.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/**
+ * Who may call a route. `public` states why that is right, for it is what a reviewer asks; `unlimited` is public and
+ * outside of all limits, for probes that must not lock themselves out (D13).
+ */
+export type Access =
+  | { readonly kind: 'public'; readonly because: string }
+  | { readonly kind: 'unlimited'; readonly because: string }
+  | { readonly kind: 'signed-in'; readonly as?: KnownPrincipal['kind'] }
+  | {
+      readonly kind: 'permission';
+      readonly permission: string;
+      /** The person must have proved who they are within this time. @see RFC 9470 */
+      readonly provedWithinMs?: number;
+    };
+
+/** At most `count` requests in any `windowMs`, on top of the limits that hold for all routes. */
+export interface RouteLimit {
+  readonly per: 'address' | 'principal';
+  readonly count: number;
+  readonly windowMs: number;
+}
+
+/** How far detection looks: the head alone, the body too, or not at all. */
+export type Inspection = 'head' | 'head+body';
+
+/**
+ * What the line itself notes in the audit log. Changes are recorded by their rules, reads by the line, and refusals by
+ * the line too, except where the route records them `self`.
+ */
+export type Recording = 'change' | 'read' | 'self' | 'none';
+
+type Schema = z.ZodType;
+type Value<S> = S extends Schema ? z.output<S> : undefined;
+
+/** What a handler gets: everything is parsed, the caller known and allowed. */
+export interface Input<P = unknown, Q = unknown, B = unknown> {
+  readonly context: Context;
+  readonly caller: Principal;
+  /** The tenant that the request acts in; one of the caller's. */
+  readonly tenantId: TenantId;
+  readonly params: P;
+  readonly query: Q;
+  /** `undefined` where the body came as one of the route's streams. */
+  readonly body: B;
+  /** The unread body, where its content type is one of the route's `streams`. */
+  readonly stream: Readable | undefined;
+}
+
+interface RouteBase {
+  readonly method: Method;
+  /** Fastify's pattern: `/v1/sessions/:id`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly access: Access;
+  readonly limits?: readonly RouteLimit[];
+  readonly inspect?: Inspection;
+  readonly records?: Recording;
+  /** Bytes of a body that is read whole; 1 MiB unless told. */
+  readonly maxBodyBytes?: number;
+  /** Content types handed over unread, bounded by the handler. */
+  readonly streams?: readonly string[];
+  /** What each good status answers: a schema, nothing, or a content type that is sent as it is. */
+  readonly replies: Readonly<Record<number, Schema | 'nothing' | `${string}/${string}`>>;
+  /** Codes that a caller must be ready for beside the line's own. */
+  readonly faults: readonly string[];
+}
+
+/** A route is data: the ledger, the OpenAPI page and the request line read the same value. */
+export interface Route extends RouteBase {
+  readonly params?: Schema;
+  readonly query?: Schema;
+  readonly body?: Schema;
+  handle(input: Input): Promise<Reply>;
+}
+
+type Typed<P, Q, B> = RouteBase & {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  handle(input: Input<Value<P>, Value<Q>, Value<B>>): Promise<Reply>;
+};
+
+/** Ties a handler's input to the route's own schemas. */
+export function defineRoute<
+  P extends Schema | undefined = undefined,
+  Q extends Schema | undefined = undefined,
+  B extends Schema | undefined = undefined,
+>(route: Typed<P, Q, B>): Route {
+  return route as unknown as Route; // the line hands in exactly what these schemas gave
+}
