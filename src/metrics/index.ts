@@ -1,0 +1,2 @@
+/** Floor 1. Counters and histograms and their Prometheus text. */
+export { createMetrics, type Metrics } from './metrics.ts';
