@@ -1,0 +1,76 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { hkdfSha256, open, seal } from '../crypto/index.ts';
+import type { Random } from '../kernel/random.ts';
+import { createSecret, type Secret } from '../kernel/secret.ts';
+import { vaultFault } from './errors.ts';
+
+/** Wraps the keys that the database holds. It stays with its provider: nothing outside sees its bytes. */
+export interface MasterKey {
+  /** Tells one master key from another without saying anything about it: 16 hex digits. */
+  readonly id: string;
+  wrap(key: Uint8Array, aad: Uint8Array): Buffer;
+  /** @throws VAULT_MASTER_KEY when it was wrapped by another key, or altered */
+  unwrap(wrapped: Uint8Array, aad: Uint8Array): Buffer;
+}
+
+const KEY_BYTES = 32;
+const BASE64_KEY = /^[A-Za-z0-9+/]{43}=$/;
+const PLACEHOLDERS = [/^(.)\1*=$/, /^(change|placeholder|example|secret)/i];
+
+const derive = (bytes: Uint8Array, info: string, length: number): Buffer =>
+  hkdfSha256(bytes, { salt: Buffer.alloc(0), info: Buffer.from(info), length });
+
+/** @param random draws the nonces */
+export function createMasterKey(bytes: Uint8Array, random: Random): MasterKey {
+  const key: KeyObject = createSecretKey(derive(bytes, 'twinkeep master key wrap', KEY_BYTES));
+  const id = derive(bytes, 'twinkeep master key id', 8).toString('hex');
+  return {
+    id,
+    wrap: (plain, aad) => seal(key, random.bytes(12), plain, aad),
+    unwrap: (wrapped, aad) => {
+      const plain = open(key, wrapped, aad);
+      if (plain === undefined) throw vaultFault('VAULT_MASTER_KEY', { reason: 'a stored key does not open under it' });
+      return plain;
+    },
+  };
+}
+
+/**
+ * A master key as text: the base64 of exactly 32 bytes.
+ *
+ * @throws VAULT_MASTER_KEY for anything else, and for values that are no secret (one character repeated, `changeme...`)
+ */
+export function parseMasterKey(text: Secret): Secret<Buffer> {
+  const plain = text.reveal().trim();
+  if (!BASE64_KEY.test(plain)) throw vaultFault('VAULT_MASTER_KEY', { reason: 'must be the base64 of exactly 32 bytes' });
+  if (PLACEHOLDERS.some((pattern) => pattern.test(plain))) {
+    throw vaultFault('VAULT_MASTER_KEY', { reason: 'is a placeholder, not a secret' });
+  }
+  return createSecret(Buffer.from(plain, 'base64'));
+}
+
+/** Reads a master key file. @throws VAULT_MASTER_KEY also when others than its owner may read it */
+export function readMasterKeyFile(file: string): Secret<Buffer> {
+  if ((statSync(file).mode & 0o077) !== 0) {
+    throw vaultFault('VAULT_MASTER_KEY', { reason: `others may read ${file}; run: chmod 600 ${file}` });
+  }
+  return parseMasterKey(createSecret(readFileSync(file, 'utf8')));
+}
+
+/** Writes a new master key, on the disk for certain before anything is sealed under it. @throws EEXIST */
+export function generateMasterKeyFile(file: string, random: Random): void {
+  const handle = openSync(file, 'wx', 0o600);
+  try {
+    writeSync(handle, `${Buffer.from(random.bytes(KEY_BYTES)).toString('base64')}\n`);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  const folder = openSync(dirname(file), 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+}
+
+export const masterKeyFileExists = (file: string): boolean => existsSync(file);
