@@ -1,0 +1,7 @@
+/** Floor 4. Erasable, tamper-evident record of who did what. */
+export { type Audit, createAudit } from './audit.ts';
+export { auditFault } from './errors.ts';
+export { auditMigrations } from './migrations/index.ts';
+export { auditRoutes } from './routes.ts';
+export { openLogKey, readVerifier } from './signing-key.ts';
+export { type AuditReport, verifyLog } from './verify.ts';

@@ -1,0 +1,107 @@
+import { extendFrontier, type Frontier, frontierOf, frontierRoot, hashLeaf, signCheckpoint } from '../crypto/index.ts';
+import { type Clock, rfc3339, seconds } from '../kernel/clock.ts';
+import { platform, type Tx } from '../kernel/tx.ts';
+import type { Storage } from '../storage/index.ts';
+import type { LogKey } from './signing-key.ts';
+import { auditStore, type CheckpointRow } from './store.ts';
+
+export interface IntegratorDeps {
+  readonly storage: Storage;
+  readonly key: LogKey;
+  readonly clock: Clock;
+  /** Names this process as the holder of the lease. */
+  readonly holder: string;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Gives committed entries their numbers, hashes them into the tree and signs what it then holds. */
+export interface Integrator {
+  /** Takes up all that is committed now. @returns the size of the tree */
+  integrate(): Promise<number>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+const EVERY_MS = seconds(0.5); // so that a checkpoint stands within a second of its entries
+const LEASE_MS = seconds(5);
+const BATCH = 2_000;
+const HASH_BYTES = 32;
+
+/** Subtree roots of this many levels are kept; what lies between is hashed again from at most 255 of them. */
+export const NODE_LEVELS = 8;
+
+export function createIntegrator({ storage, key, clock, holder, onError }: IntegratorDeps): Integrator {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<unknown> = Promise.resolve();
+
+  async function integrate(): Promise<number> {
+    for (;;) {
+      const { size, more } = await storage.write(platform, (tx) => takeUp(tx));
+      if (!more) return size;
+    }
+  }
+
+  /** One batch. It starts from what the database says, so it may run twice, and anywhere. */
+  async function takeUp(tx: Tx): Promise<{ size: number; more: boolean }> {
+    const last = await auditStore.lastCheckpoint(tx);
+    const before = frontierIn(last);
+    const entries = await auditStore.unnumbered(tx, BATCH);
+    if (entries.length === 0) return { size: before.size, more: false };
+
+    const leaves = entries.map(({ body }) => hashLeaf(Buffer.from(body)));
+    for (const [at, { id }] of entries.entries()) {
+      await auditStore.number(tx, id, before.size + at, leaves[at] ?? Buffer.alloc(0));
+    }
+    const { frontier, completed } = extendFrontier(before, leaves);
+    const kept = completed.filter(({ level }) => level > 0 && level % NODE_LEVELS === 0);
+    await auditStore.addNodes(tx, kept.map(({ level, index, hash }) => ({ level, idx: index, hash })));
+    await auditStore.addCheckpoint(tx, checkpointOf(frontier));
+    return { size: frontier.size, more: entries.length === BATCH };
+  }
+
+  function checkpointOf(frontier: Frontier): CheckpointRow {
+    const at = clock.now();
+    const head = { origin: key.keyName, size: frontier.size, root: frontierRoot(frontier), extra: [rfc3339(at)] };
+    const note = signCheckpoint(head, key.privateKey, key.keyName);
+    return { size: frontier.size, at, frontier: Buffer.concat(frontier.roots), note };
+  }
+
+  /** On PostgreSQL several processes share a log: the lease spares them from doing the same work at once. */
+  async function turn(): Promise<void> {
+    try {
+      if (storage.dialect === 'postgres') {
+        const lease = await storage.lease('audit.integrator', holder, LEASE_MS);
+        if (lease === undefined) return;
+      }
+      await integrate();
+    } catch (error) {
+      onError(error); // the entries stay where they are; the next turn takes them up
+    }
+  }
+
+  return {
+    integrate,
+    start: () => {
+      const next = (): void => {
+        running = turn().finally(() => {
+          if (timer !== undefined) timer = setTimeout(next, EVERY_MS).unref();
+        });
+      };
+      timer = setTimeout(next, EVERY_MS).unref();
+    },
+    stop: async () => {
+      clearTimeout(timer);
+      timer = undefined;
+      await running;
+      await turn(); // nothing stays unsigned over a planned stop
+    },
+  };
+}
+
+/** The frontier that a checkpoint carries; the empty one before the first. */
+export function frontierIn(row: CheckpointRow | undefined): Frontier {
+  if (row === undefined) return frontierOf(0, []);
+  const roots: Uint8Array[] = [];
+  for (let at = 0; at < row.frontier.length; at += HASH_BYTES) roots.push(row.frontier.subarray(at, at + HASH_BYTES));
+  return frontierOf(row.size, roots);
+}

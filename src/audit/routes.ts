@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { defineRoute, ok, type Route } from '../http/index.ts';
+import { platform } from '../kernel/tx.ts';
+import type { Storage } from '../storage/index.ts';
+import type { Audit } from './audit.ts';
+import { readEntry } from './entry.ts';
+import { auditFault } from './errors.ts';
+import { proveConsistency, proveInclusion } from './proofs.ts';
+import { auditStore } from './store.ts';
+
+const count = (max: number) => z.coerce.number().int().min(0).max(max);
+const access = { kind: 'permission', permission: 'admin:audit' } as const;
+
+const entries = z.strictObject({
+  before: count(Number.MAX_SAFE_INTEGER).optional().describe('Entries older than this number.'),
+  action: z.string().max(64).optional(),
+  limit: count(1_000).min(1).default(100),
+});
+
+const proof = z.strictObject({
+  seq: count(Number.MAX_SAFE_INTEGER).optional().describe('Prove that this entry is in the log.'),
+  from: count(Number.MAX_SAFE_INTEGER).optional().describe('Prove that the log of this size is the beginning of the present one.'),
+});
+
+/** Reading the log of the caller's tenant, and proofs that need no trust in us. */
+export function auditRoutes(audit: Audit, storage: Storage): readonly Route[] {
+  return [
+    defineRoute({
+      method: 'GET',
+      path: '/v1/audit/entries',
+      summary: 'Entries of the audit log about your tenant, the newest first.',
+      access,
+      records: 'read',
+      query: entries,
+      replies: { 200: z.strictObject({ items: z.array(z.unknown()), next_before: z.int().nullable() }) },
+      faults: [],
+      handle: async ({ query, tenantId }) => {
+        const { before = Number.MAX_SAFE_INTEGER, action = null, limit } = query;
+        const filter = { before, tenant: tenantId, action, count: limit };
+        const rows = await storage.read(platform, (tx) => auditStore.latest(tx, filter));
+        const items = rows.map((row) => ({ seq: row.seq, ...readEntry(row)?.body }));
+        const last = rows.length === limit ? rows.at(-1)?.seq : undefined;
+        return ok({ items, next_before: last ?? null }, { records: items.length });
+      },
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/v1/audit/checkpoint',
+      summary: 'The newest signed checkpoint of the log, as a C2SP signed note.',
+      access,
+      replies: { 200: z.strictObject({ verifier: z.string(), checkpoint: z.string() }) },
+      faults: ['AUDIT_ENTRY_UNKNOWN'],
+      handle: async () => {
+        await audit.integrate();
+        const last = await storage.read(platform, auditStore.lastCheckpoint);
+        if (last === undefined) throw auditFault('AUDIT_ENTRY_UNKNOWN');
+        return ok({ verifier: audit.key.verifier, checkpoint: last.note });
+      },
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/v1/audit/proof',
+      summary: 'Inclusion or consistency proof against the newest checkpoint (RFC 9162).',
+      access,
+      query: proof,
+      replies: { 200: z.strictObject({ size: z.int(), checkpoint: z.string(), path: z.array(z.string()) }) },
+      faults: ['AUDIT_ENTRY_UNKNOWN'],
+      handle: async ({ query: { seq, from } }) => {
+        return storage.read(platform, async (tx) => {
+          const head = await auditStore.lastCheckpoint(tx);
+          const wanted = seq ?? from;
+          if (head === undefined || wanted === undefined || wanted > head.size || (seq !== undefined && seq >= head.size)) {
+            throw auditFault('AUDIT_ENTRY_UNKNOWN');
+          }
+          const path = seq === undefined ? await proveConsistency(tx, wanted, head.size) : await proveInclusion(tx, seq, head.size);
+          return ok({ size: head.size, checkpoint: head.note, path: path.map((hash) => Buffer.from(hash).toString('base64')) });
+        });
+      },
+    }),
+  ];
+}
