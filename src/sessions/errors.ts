@@ -1,0 +1,11 @@
+import { defineFaults } from '../kernel/errors.ts';
+
+export const sessionFault = defineFaults({
+  SESSION_TOKEN_INVALID: ['unauthenticated', 'The access token is not valid.'],
+  SESSION_EXPIRED: ['unauthenticated', 'The session has expired.'],
+  SESSION_REVOKED: ['unauthenticated', 'The session is no longer valid.'],
+  SESSION_UNKNOWN: ['unauthenticated', 'The session is not known.'],
+  SESSION_DEVICE: ['unauthenticated', 'The refresh token belongs to another device.'],
+  SESSION_NOT_FOUND: ['missing', 'There is no such session.'],
+  SESSION_FEED_STALE: ['unavailable', 'This server has lost touch with revocations and refuses tokens until it has them.'],
+});

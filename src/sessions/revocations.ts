@@ -1,0 +1,125 @@
+import { type EpochMs, epochMs } from '../kernel/brand.ts';
+import { type Clock, minutes, seconds } from '../kernel/clock.ts';
+import type { PersonPrincipal } from '../kernel/principal.ts';
+import { newUuid, type Random } from '../kernel/random.ts';
+import { type Json, platform, type Tx } from '../kernel/tx.ts';
+import type { Bus, Storage } from '../storage/index.ts';
+import { type RevocationRow, sessionStore } from './store.ts';
+
+/** Whose tokens are dead. `everyone` has the subject `*`. */
+export type RevocationKind = 'session' | 'person' | 'tenant' | 'everyone';
+
+/** What is remembered of a verified token, to hold it against revocations at each use. */
+export type TokenHolder = Pick<PersonPrincipal, 'sessionId' | 'personId' | 'tenantId'> & { readonly issuedAt: EpochMs };
+
+export interface RevocationDeps {
+  readonly storage: Storage;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The longest life of an access token: a revocation is kept until no token from before it can be alive. */
+  readonly accessMs: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * The set that every token is held against. Kept in memory, fed by our own writes at once, by the bus, and by the
+ * database, so that a lost message costs at most half a second.
+ */
+export interface Revocations {
+  /** Kills, inside the write that ends the session, every token issued up to now. */
+  add(tx: Tx, kind: RevocationKind, subject: string): Promise<void>;
+  revokes(holder: TokenHolder): boolean;
+  /** False when the feed was lost for longer than its limit: then every token has to be refused. */
+  fresh(): boolean;
+  start(): Promise<void>;
+  stop(): void;
+}
+
+const TOPIC = 'sessions.revoked';
+const POLL_MS = 500;
+const STALE_MS = seconds(5);
+const OVERLAP_MS = minutes(1); // an id is drawn before its commit, so late ones may stand behind what was read
+const PRUNE_MS = minutes(10);
+
+export function createRevocations(deps: RevocationDeps): Revocations {
+  const { storage, bus, clock, random, accessMs, onError } = deps;
+  const dead = new Map<string, { before: EpochMs; expiresAt: EpochMs }>();
+  const shared = storage.dialect !== 'sqlite'; // an embedded database has no other writer than this process
+  let readAt = clock.now();
+  let timers: NodeJS.Timeout[] = [];
+
+  const apply = ({ kind, subject, before, expires_at }: Omit<RevocationRow, 'id'>): void => {
+    const key = `${kind} ${subject}`;
+    const known = dead.get(key);
+    if (known !== undefined && known.before >= before) return;
+    dead.set(key, { before: epochMs(before), expiresAt: epochMs(expires_at) });
+  };
+
+  async function poll(from: number): Promise<void> {
+    const now = clock.now();
+    const rows = await storage.read(platform, (tx) => sessionStore.revocations(tx, oldestId(from), now));
+    for (const row of rows) apply(row);
+    readAt = now;
+  }
+
+  function forget(): void {
+    const now = clock.now();
+    for (const [key, { expiresAt }] of dead) if (expiresAt <= now) dead.delete(key);
+  }
+
+  bus.subscribe(TOPIC, (message) => {
+    const row = readMessage(message);
+    if (row !== undefined) apply(row);
+  });
+
+  return {
+    add: async (tx, kind, subject) => {
+      const before = clock.now();
+      const expiresAt = before + accessMs + minutes(1);
+      const row = { id: newUuid(clock, random), kind, subject, before, expires_at: expiresAt };
+      await sessionStore.addRevocation(tx, row);
+      tx.afterCommit(() => {
+        apply(row);
+        bus.publish(TOPIC, row).catch(onError); // the database tells the others within half a second anyway
+      });
+    },
+    revokes: ({ sessionId, personId, tenantId, issuedAt }) => {
+      if (dead.size === 0) return false;
+      return (
+        dead.has(`session ${sessionId}`) ||
+        isBefore(dead.get(`person ${personId}`), issuedAt) ||
+        isBefore(dead.get(`tenant ${tenantId}`), issuedAt) ||
+        isBefore(dead.get('everyone *'), issuedAt)
+      );
+    },
+    fresh: () => !shared || clock.now() - readAt <= STALE_MS,
+    start: async () => {
+      await poll(0);
+      timers = [setInterval(forget, PRUNE_MS).unref()];
+      if (!shared) return;
+      timers.push(setInterval(() => void poll(readAt - OVERLAP_MS).catch(onError), POLL_MS).unref());
+    },
+    stop: () => {
+      for (const timer of timers) clearInterval(timer);
+    },
+  };
+}
+
+function isBefore(revocation: { before: EpochMs } | undefined, issuedAt: EpochMs): boolean {
+  return revocation !== undefined && issuedAt <= revocation.before;
+}
+
+/** The smallest UUIDv7 of a moment: rows are read from there on. */
+function oldestId(at: number): string {
+  const hex = Math.max(0, at).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}
+
+function readMessage(message: Json): Omit<RevocationRow, 'id'> | undefined {
+  if (typeof message !== 'object' || message === null || !('kind' in message)) return undefined;
+  const { kind, subject, before, expires_at } = message;
+  if (typeof kind !== 'string' || typeof subject !== 'string') return undefined;
+  if (typeof before !== 'number' || typeof expires_at !== 'number') return undefined;
+  return { kind, subject, before, expires_at };
+}
