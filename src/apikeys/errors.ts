@@ -1,0 +1,6 @@
+import { defineFaults } from '../kernel/errors.ts';
+
+export const apiKeyFault = defineFaults({
+  APIKEY_INVALID: ['unauthenticated', 'The API key is not valid.'],
+  APIKEY_UNKNOWN: ['missing', 'There is no such API key.'],
+});

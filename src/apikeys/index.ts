@@ -1,0 +1,5 @@
+/** Floor 5. Machine keys: issue, verify, expire. */
+export { type ApiKeys, createApiKeys } from './api-keys.ts';
+export { apiKeyFault } from './errors.ts';
+export { apiKeyMigrations } from './migrations/index.ts';
+export { apiKeyRoutes } from './routes.ts';

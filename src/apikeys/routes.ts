@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { actorOf, created, defineRoute, idText, nothing, ok, type Route, storableText } from '../http/index.ts';
+import { apiKeyId, type TenantId } from '../kernel/brand.ts';
+import { days, hours, minutes, rfc3339 } from '../kernel/clock.ts';
+import type { Principal } from '../kernel/principal.ts';
+import type { ApiKeys } from './api-keys.ts';
+import type { ApiKey } from './store.ts';
+
+/** Asked of the access room by the app: nobody gives a key rights that they lack. */
+export type AssertHolds = (principal: Principal, tenantId: TenantId, permissions: readonly string[]) => Promise<void>;
+
+const MAX_LIFE_S = days(3_650) / 1_000;
+
+const wish = z.strictObject({
+  name: storableText(1, 100),
+  scopes: z.array(z.string().min(1).max(64)).min(1).max(50),
+  expires_in: z.int().min(1).max(MAX_LIFE_S).optional().describe('Seconds; without it the key does not expire.'),
+});
+
+const key = z.strictObject({
+  id: z.string(),
+  prefix: z.string().describe('The public part of the key, to find it in logs.'),
+  name: z.string(),
+  scopes: z.array(z.string()),
+  created_by: z.string(),
+  created_at: z.string(),
+  expires_at: z.string().nullable(),
+  last_used_at: z.string().nullable().describe('Up to 10 seconds late.'),
+});
+
+export function apiKeyRoutes(keys: ApiKeys, assertHolds: AssertHolds): readonly Route[] {
+  const tags = { kind: 'permission', permission: 'admin:api_keys' } as const;
+  return [
+    defineRoute({
+      method: 'POST',
+      path: '/v1/api-keys',
+      summary: 'Make an API key. The answer is the only place where the key ever stands.',
+      access: { ...tags, provedWithinMs: hours(12) },
+      limits: [{ per: 'principal', count: 60, windowMs: minutes(1) }],
+      records: 'change',
+      body: wish,
+      replies: { 201: key.extend({ key: z.string() }) },
+      faults: ['ACCESS_ESCALATION', 'ACCESS_PERMISSION_UNKNOWN'],
+      handle: async ({ body, caller, tenantId, context }) => {
+        await assertHolds(caller, tenantId, body.scopes);
+        const { name, scopes, expires_in } = body;
+        const lifeMs = expires_in === undefined ? undefined : expires_in * 1_000;
+        const made = await keys.create(actorOf(context, caller, tenantId), tenantId, { name, scopes, lifeMs });
+        return created({ ...view(made.key), key: made.text });
+      },
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/v1/api-keys',
+      summary: 'The live API keys of the tenant, oldest first.',
+      access: tags,
+      records: 'read',
+      replies: { 200: z.strictObject({ items: z.array(key) }) },
+      faults: [],
+      handle: async ({ tenantId }) => {
+        const items = (await keys.list(tenantId)).map(view);
+        return ok({ items }, { records: items.length });
+      },
+    }),
+    defineRoute({
+      method: 'DELETE',
+      path: '/v1/api-keys/:id',
+      summary: 'End an API key, from the next request on.',
+      access: tags,
+      records: 'change',
+      params: z.strictObject({ id: idText }),
+      replies: { 204: 'nothing' },
+      faults: ['APIKEY_UNKNOWN'],
+      handle: async ({ params, caller, tenantId, context }) => {
+        await keys.revoke(actorOf(context, caller, tenantId), tenantId, apiKeyId(params.id));
+        return nothing;
+      },
+    }),
+  ];
+}
+
+function view(shown: ApiKey) {
+  return {
+    id: shown.id,
+    prefix: shown.prefix,
+    name: shown.name,
+    scopes: shown.scopes,
+    created_by: shown.createdBy,
+    created_at: rfc3339(shown.createdAt),
+    expires_at: shown.expiresAt === undefined ? null : rfc3339(shown.expiresAt),
+    last_used_at: shown.lastUsedAt === undefined ? null : rfc3339(shown.lastUsedAt),
+  };
+}

@@ -1,0 +1,127 @@
+import { type ApiKeyId, apiKeyId, type EpochMs, epochMs, type TenantId, tenantId } from '../kernel/brand.ts';
+import type { Json, RowOf, Tx } from '../kernel/tx.ts';
+import { insertion, statement } from '../storage/index.ts';
+
+const insertLookup = insertion({
+  reach: 'lookup',
+  table: 'api_key_lookup',
+  columns: { prefix: 'text', digest: 'bytes', tenant_id: 'text', api_key_id: 'text' },
+});
+
+const selectLookup = statement({
+  reach: 'lookup',
+  sql: 'select digest, tenant_id, api_key_id from api_key_lookup where prefix = :prefix',
+  params: { prefix: 'text' },
+  returns: { digest: 'bytes', tenant_id: 'text', api_key_id: 'text' },
+});
+
+const deleteLookup = statement({
+  reach: 'lookup',
+  sql: 'delete from api_key_lookup where prefix = :prefix',
+  params: { prefix: 'text' },
+});
+
+const key = {
+  id: 'text',
+  prefix: 'text',
+  name: 'text',
+  scopes: 'json',
+  created_by: 'text',
+  created_at: 'int',
+  expires_at: 'int?',
+  last_used_at: 'int?',
+} as const;
+
+const columns = Object.keys(key).join(', ');
+
+const insertKey = insertion({ reach: 'tenant', table: 'api_key', columns: key });
+
+const selectKey = statement({
+  reach: 'tenant',
+  sql: `select ${columns} from api_key where tenant_id = :tenant_id and id = :id and revoked_at is null`,
+  params: { id: 'text' },
+  returns: key,
+});
+
+const selectKeys = statement({
+  reach: 'tenant',
+  sql: `select ${columns} from api_key where tenant_id = :tenant_id and revoked_at is null order by created_at, id`,
+  returns: key,
+});
+
+const revokeKey = statement({
+  reach: 'tenant',
+  sql: 'update api_key set revoked_at = :now where tenant_id = :tenant_id and id = :id and revoked_at is null',
+  params: { id: 'text', now: 'int' },
+});
+
+const touchKey = statement({
+  reach: 'tenant',
+  sql: 'update api_key set last_used_at = :at where tenant_id = :tenant_id and id = :id',
+  params: { id: 'text', at: 'int' },
+});
+
+export interface ApiKey {
+  readonly id: ApiKeyId;
+  readonly prefix: string;
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly createdBy: string;
+  readonly createdAt: EpochMs;
+  readonly expiresAt: EpochMs | undefined;
+  readonly lastUsedAt: EpochMs | undefined;
+}
+
+export interface KeyOwner {
+  readonly digest: Uint8Array;
+  readonly tenantId: TenantId;
+  readonly id: ApiKeyId;
+}
+
+export const apiKeyStore = {
+  add: async (tx: Tx, tenant: TenantId, digest: Uint8Array, added: ApiKey): Promise<void> => {
+    await tx.insert(insertLookup, [{ prefix: added.prefix, digest, tenant_id: tenant, api_key_id: added.id }]);
+    await tx.insert(insertKey, [
+      {
+        id: added.id,
+        prefix: added.prefix,
+        name: added.name,
+        scopes: added.scopes,
+        created_by: added.createdBy,
+        created_at: added.createdAt,
+        expires_at: added.expiresAt ?? null,
+        last_used_at: null,
+      },
+    ]);
+  },
+  /** The one question that is asked before anybody is known. */
+  owner: async (tx: Tx, prefix: string): Promise<KeyOwner | undefined> => {
+    const row = await tx.one(selectLookup, { prefix });
+    return row && { digest: row.digest, tenantId: tenantId(row.tenant_id), id: apiKeyId(row.api_key_id) };
+  },
+  get: async (tx: Tx, id: ApiKeyId): Promise<ApiKey | undefined> => {
+    const row = await tx.one(selectKey, { id });
+    return row && keyOf(row);
+  },
+  all: async (tx: Tx): Promise<readonly ApiKey[]> => (await tx.all(selectKeys, {})).map(keyOf),
+  revoke: async (tx: Tx, found: ApiKey, now: EpochMs): Promise<void> => {
+    await tx.run(revokeKey, { id: found.id, now });
+    await tx.run(deleteLookup, { prefix: found.prefix });
+  },
+  touch: (tx: Tx, id: ApiKeyId, at: EpochMs) => tx.run(touchKey, { id, at }),
+};
+
+function keyOf(row: RowOf<typeof key>): ApiKey {
+  return {
+    id: apiKeyId(row.id),
+    prefix: row.prefix,
+    name: row.name,
+    scopes: textsOf(row.scopes),
+    createdBy: row.created_by,
+    createdAt: epochMs(row.created_at),
+    expiresAt: row.expires_at === null ? undefined : epochMs(row.expires_at),
+    lastUsedAt: row.last_used_at === null ? undefined : epochMs(row.last_used_at),
+  };
+}
+
+const textsOf = (value: Json): readonly string[] => (Array.isArray(value) ? value.map(String) : []);
