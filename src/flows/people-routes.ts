@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import type { Access } from '../access/index.ts';
+import { actorOf, created, defineRoute, idText, ok, type Route } from '../http/index.ts';
+import { newPassword, username } from '../identity/index.ts';
+import { personId } from '../kernel/brand.ts';
+import { hours, rfc3339 } from '../kernel/clock.ts';
+import type { Member, People } from './people.ts';
+
+const roles = z.array(z.string().min(1).max(64)).max(20);
+
+const person = z.strictObject({
+  id: z.string(),
+  username: z.string(),
+  roles: z.array(z.string()),
+  disabled: z.boolean(),
+  created_at: z.string(),
+});
+
+const me = z.strictObject({
+  kind: z.enum(['person', 'api-key', 'operator']),
+  id: z.string().nullable(),
+  username: z.string().nullable(),
+  tenant: z.string(),
+  permissions: z.array(z.string()),
+  session: z.string().nullable(),
+});
+
+export function peopleRoutes(people: People, access: Access): readonly Route[] {
+  const admin = { kind: 'permission', permission: 'admin:users' } as const;
+  return [
+    defineRoute({
+      method: 'POST',
+      path: '/v1/users',
+      summary: 'Create a person in your tenant.',
+      access: { ...admin, provedWithinMs: hours(12) },
+      records: 'change',
+      body: z.strictObject({ username, password: newPassword, roles }),
+      replies: { 201: person },
+      faults: ['IDENTITY_USERNAME_TAKEN', 'ACCESS_ROLE_UNKNOWN', 'ACCESS_ESCALATION', 'CRYPTO_BUSY'],
+      handle: async ({ body, caller, tenantId, context }) =>
+        created(view(await people.create(actorOf(context, caller, tenantId), tenantId, body))),
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/v1/users',
+      summary: 'The people of your tenant, by name.',
+      access: admin,
+      records: 'read',
+      query: z.strictObject({
+        after: z.string().max(128).default('').describe('Names after this one, as `next_after` of the last answer gives it.'),
+        limit: z.coerce.number().int().min(1).max(1_000).default(100),
+      }),
+      replies: { 200: z.strictObject({ items: z.array(person), next_after: z.string().nullable() }) },
+      faults: [],
+      handle: async ({ query, tenantId }) => {
+        const members = await people.list(tenantId, query.after, query.limit);
+        const last = members.length === query.limit ? members.at(-1)?.person.usernameKey : undefined;
+        return ok({ items: members.map(view), next_after: last ?? null }, { records: members.length });
+      },
+    }),
+    defineRoute({
+      method: 'PATCH',
+      path: '/v1/users/:id',
+      summary: 'Change roles or password, disable or enable. A new password or disabling ends every session.',
+      access: { ...admin, provedWithinMs: hours(12) },
+      records: 'change',
+      params: z.strictObject({ id: idText }),
+      body: z
+        .strictObject({ roles: roles.optional(), password: newPassword.optional(), disabled: z.boolean().optional() })
+        .refine((change) => Object.keys(change).length > 0, 'must change something'),
+      replies: { 200: person },
+      faults: ['IDENTITY_PERSON_UNKNOWN', 'IDENTITY_SHARED_PERSON', 'ACCESS_ROLE_UNKNOWN', 'ACCESS_ESCALATION', 'CRYPTO_BUSY'],
+      handle: async ({ params, body, caller, tenantId, context }) =>
+        ok(view(await people.change(actorOf(context, caller, tenantId), tenantId, personId(params.id), body))),
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/v1/me',
+      summary: 'Who you are here, and what you may do.',
+      access: { kind: 'signed-in' },
+      records: 'read',
+      replies: { 200: me },
+      faults: [],
+      handle: async ({ caller, tenantId }) => {
+        if (caller.kind === 'anonymous') return { status: 401 }; // never reached: the line lets nobody in unknown
+        const held = access.permissionsOf(caller, tenantId);
+        const permissions = held instanceof Promise ? await held : held;
+        const isPerson = caller.kind === 'person';
+        return ok({
+          kind: caller.kind,
+          id: isPerson ? caller.personId : caller.kind === 'api-key' ? caller.apiKeyId : null,
+          username: isPerson ? caller.username : null,
+          tenant: tenantId,
+          permissions,
+          session: isPerson ? caller.sessionId : null,
+        });
+      },
+    }),
+  ];
+}
+
+const view = ({ person: shown, roles: held }: Member) => ({
+  id: shown.id,
+  username: shown.username,
+  roles: held,
+  disabled: shown.disabledAt !== undefined,
+  created_at: rfc3339(shown.createdAt),
+});

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import type { Audit } from '../audit/index.ts';
+import { actorOf, type Context, defineRoute, idText, type Route } from '../http/index.ts';
+import { type Identity, identityFault, type Person } from '../identity/index.ts';
+import { type TenantId, tenantId } from '../kernel/brand.ts';
+import { anonymous } from '../kernel/principal.ts';
+import type { Limits } from '../limits/index.ts';
+import { type Grant, grantReply, replyOf, type Sessions } from '../sessions/index.ts';
+import { MAIN_REALM, tenantFault, type Tenants } from '../tenants/index.ts';
+
+export interface SignInDeps {
+  readonly identity: Identity;
+  readonly sessions: Sessions;
+  readonly tenants: Tenants;
+  readonly limits: Limits;
+  readonly audit: Audit;
+}
+
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+  /** Where the session is to act; the oldest membership unless told. */
+  readonly tenant?: string | undefined;
+}
+
+/**
+ * Signs a person in by password.
+ *
+ * Unknown name, wrong password and disabled person get the same answer after the same work; only the audit log knows.
+ *
+ * @throws IDENTITY_CREDENTIALS, LIMIT_EXCEEDED, CRYPTO_BUSY, TENANT_FOREIGN
+ */
+export function createSignIn({ identity, sessions, tenants, limits, audit }: SignInDeps) {
+  function refuse(context: Context, username: string, person: Person | undefined): never {
+    audit.noteRefusal(context.addressBlock, {
+      ...actorOf(context, anonymous),
+      action: 'signin.refused',
+      outcome: 'refused',
+      ...(person === undefined
+        ? { unknownName: username } // kept as a monthly pseudonym: it may be a password typed into the wrong field
+        : { object: { type: 'person', id: person.id }, facts: { disabled: person.disabledAt !== undefined } }),
+    });
+    throw identityFault('IDENTITY_CREDENTIALS');
+  }
+
+  async function chooseTenant(person: Person, wanted: string | undefined): Promise<TenantId> {
+    const own = await tenants.tenantsOf(person.id);
+    const chosen = wanted === undefined ? own[0] : own.find((id) => id === tenantId(wanted));
+    if (chosen === undefined) throw tenantFault('TENANT_FOREIGN');
+    return chosen;
+  }
+
+  return async function signIn(context: Context, { username, password, tenant }: Credentials): Promise<Grant> {
+    await limits.take('sign-in-address', context.addressBlock);
+    await limits.take('sign-in-account', username.normalize('NFKC').toLowerCase());
+    const outcome = await identity.authenticate(MAIN_REALM, username, password);
+    if (outcome.kind === 'refused') return refuse(context, username, outcome.person);
+
+    const { person } = outcome;
+    const tenantOf = await chooseTenant(person, tenant);
+    const subject = { personId: person.id, username: person.username, realmId: person.realmId, tenantId: tenantOf };
+    const device = { userAgent: (context.headers['user-agent'] ?? '').slice(0, 256), address: context.address };
+    return sessions.start(actorOf(context, anonymous), subject, device);
+  };
+}
+
+export type SignIn = ReturnType<typeof createSignIn>;
+
+/** Long enough for any passphrase, short enough to hash: what is longer is refused before any work. */
+const credentials = z.strictObject({
+  username: z.string().min(1).max(128),
+  password: z.string().min(1).max(1_024),
+  tenant: idText.optional(),
+});
+
+export const signInRoute = (signIn: SignIn): Route =>
+  defineRoute({
+    method: 'POST',
+    path: '/v1/login',
+    summary: 'Sign in with username and password.',
+    access: { kind: 'public', because: 'whoever signs in is not known yet' },
+    records: 'self',
+    body: credentials,
+    replies: { 200: grantReply },
+    faults: ['IDENTITY_CREDENTIALS', 'TENANT_FOREIGN', 'CRYPTO_BUSY'],
+    handle: async ({ body, context }) => replyOf(await signIn(context, body), context),
+  });
