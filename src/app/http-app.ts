@@ -1,0 +1,120 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
+import Fastify, { type FastifyInstance, type HTTPMethods } from 'fastify';
+import { defineRoute, httpFault, type Route } from '../http/index.ts';
+import type { RequestLine } from './request-line.ts';
+
+export interface HttpApp {
+  readonly server: Server;
+  /** Hands a request in that came by another way than the server's own port. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly fastify: FastifyInstance;
+}
+
+const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+/** Limits of the protocol itself, before a request exists. */
+const SERVER_LIMITS = {
+  maxHeaderSize: 16_384,
+  headersTimeout: 10_000,
+  requestTimeout: 300_000, // a stream of readings may take its time; each of its lines is bounded
+  keepAliveTimeout: 65_000, // longer than a balancer's own, so that it never writes into a closing connection
+  connectionsCheckingInterval: 5_000,
+  insecureHTTPParser: false,
+  requireHostHeader: true,
+};
+
+/** Fastify as the router of the request line: every row of the ledger, and what is not in it, goes the same way. */
+export async function createHttpApp(routes: readonly Route[], line: RequestLine): Promise<HttpApp> {
+  const server = createServer(SERVER_LIMITS);
+  const fastify = Fastify({
+    serverFactory: (handler) => {
+      server.on('request', handler);
+      return server;
+    },
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 128 },
+    frameworkErrors: (_error, request, reply) => {
+      reply.hijack();
+      void line(refusing('the address is not valid'), request.raw, reply.raw, {});
+    },
+  });
+  server.on('clientError', refuseUnreadable);
+  server.on('error', () => undefined); // a port that is taken is told by `listen`
+
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('*', (_request, _payload, done) => done(null)); // bodies are read by the line
+
+  const byPath = Map.groupBy(routes, ({ path }) => path);
+  for (const [path, own] of byPath) {
+    for (const route of own) register(fastify, [route.method, ...(route.method === 'GET' ? (['HEAD'] as const) : [])], route, line);
+    const known = new Set<string>(own.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])));
+    const allow = [...known].sort().join(', ');
+    register(fastify, METHODS.filter((method) => !known.has(method)), wrongMethod(path, allow), line);
+  }
+  fastify.setNotFoundHandler((request, reply) => {
+    reply.hijack();
+    void line(notFound, request.raw, reply.raw, {});
+  });
+  await fastify.ready();
+  return { server, fastify, handle: (request, response) => fastify.routing(request, response) };
+}
+
+function register(fastify: FastifyInstance, methods: readonly HTTPMethods[], route: Route, line: RequestLine): void {
+  fastify.route({
+    method: [...methods],
+    url: route.path,
+    handler: (request, reply) => {
+      reply.hijack();
+      return line(route, request.raw, reply.raw, request.params);
+    },
+  });
+}
+
+const open = { kind: 'public', because: 'there is nothing behind it' } as const;
+
+/** What is not in the ledger goes the same way, so that scanning is limited, counted and answered like all else. */
+const notFound: Route = defineRoute({
+  method: 'GET',
+  path: '(not found)',
+  summary: 'Nothing.',
+  access: open,
+  replies: {},
+  faults: ['HTTP_NOT_FOUND'],
+  handle: async () => {
+    throw httpFault('HTTP_NOT_FOUND');
+  },
+});
+
+const refusing = (reason: string): Route => ({
+  ...notFound,
+  path: '(malformed)',
+  handle: async () => {
+    throw httpFault('HTTP_MALFORMED', { reason });
+  },
+});
+
+const wrongMethod = (path: string, allow: string): Route => ({
+  ...notFound,
+  path,
+  handle: async () => {
+    throw httpFault('HTTP_METHOD', { allow });
+  },
+});
+
+/** What is not even HTTP gets a last word and a closed connection. @see RFC 9112 §9.6 */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const [status, title, code] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? (['431 Request Header Fields Too Large', 'The head of the request is too large.', 'HTTP_MALFORMED'] as const)
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? (['408 Request Timeout', 'The request took too long.', 'HTTP_MALFORMED'] as const)
+        : (['400 Bad Request', 'The request is malformed.', 'HTTP_MALFORMED'] as const);
+  const body = JSON.stringify({ type: `urn:twinkeep:error:${code}`, title, status: Number(status.slice(0, 3)), code });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n` +
+      `x-content-type-options: nosniff\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

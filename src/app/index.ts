@@ -1,0 +1,9 @@
+/** Floor 8. Config, the list of rooms, the request line, createTwinkeep. */
+export { CONFIG_VARIABLE, type Config, type ConfigInput, configSchema, databaseUrlOf, defineConfig, loadConfig, VARIABLES } from './config.ts';
+export { appFault } from './errors.ts';
+export { type LedgerRow, ledgerText } from './ledger.ts';
+export { openMaster } from './master.ts';
+export { openStorage } from './open-storage.ts';
+export { faultTables, migrations } from './rooms.ts';
+export { createTwinkeep, DEFAULT_TENANT, type Twinkeep, type TwinkeepOptions } from './twinkeep.ts';
+export { VERSION } from './version.ts';

@@ -1,0 +1,35 @@
+import type { Storage } from '../storage/index.ts';
+import type { Job } from './rooms.ts';
+
+/** Runs jobs on time, each in one process at a time where several share a database. */
+export function startJobs(deps: {
+  readonly jobs: readonly Job[];
+  readonly storage: Storage;
+  readonly holder: string;
+  readonly onError: (error: unknown) => void;
+}): { stop(): Promise<void> } {
+  const { jobs, storage, holder, onError } = deps;
+  const running = new Set<Promise<void>>();
+
+  async function turn({ name, everyMs, run }: Job): Promise<void> {
+    try {
+      if (storage.dialect === 'postgres' && (await storage.lease(`job.${name}`, holder, everyMs)) === undefined) return;
+      await run();
+    } catch (error) {
+      onError(error); // the next turn tries again
+    }
+  }
+
+  const timers = jobs.map((job) =>
+    setInterval(() => {
+      const done = turn(job).finally(() => running.delete(done));
+      running.add(done);
+    }, job.everyMs).unref(),
+  );
+  return {
+    stop: async () => {
+      for (const timer of timers) clearInterval(timer);
+      await Promise.all(running);
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import type { Route } from '../http/index.ts';
+
+/** One row of the surface, in the words of a reviewer. */
+export interface LedgerRow {
+  readonly method: string;
+  readonly path: string;
+  readonly access: string;
+  readonly limits: string;
+  readonly inspection: string;
+  readonly records: string;
+  readonly body: string;
+}
+
+/** The whole surface as data, in the order of paths and methods. */
+export function ledgerOf(routes: readonly Route[], inspection: string): readonly LedgerRow[] {
+  return [...routes]
+    .sort((a, b) => compare(a.path, b.path) || compare(a.method, b.method))
+    .map((route) => ({
+      method: route.method,
+      path: route.path,
+      access: accessText(route),
+      limits: limitText(route),
+      inspection: route.access.kind === 'unlimited' ? 'none' : inspection,
+      records: route.records ?? 'none',
+      body: bodyText(route),
+    }));
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function accessText({ access }: Route): string {
+  switch (access.kind) {
+    case 'public':
+    case 'unlimited':
+      return access.kind;
+    case 'signed-in':
+      return access.as ?? 'signed in';
+    case 'permission': {
+      const proved = access.provedWithinMs === undefined ? '' : `, proved within ${access.provedWithinMs / 60_000} min`;
+      return access.permission + proved;
+    }
+  }
+}
+
+function limitText({ access, limits }: Route): string {
+  if (access.kind === 'unlimited') return 'none';
+  const own = (limits ?? []).map(({ per, count, windowMs }) => `${count} per ${windowMs / 1_000} s and ${per}`);
+  return ['general', ...own].join('; ');
+}
+
+function bodyText({ body, maxBodyBytes, streams }: Route): string {
+  if (body === undefined) return 'none';
+  const json = `JSON up to ${Math.round((maxBodyBytes ?? 1_048_576) / 1_024)} KiB`;
+  return [json, ...(streams ?? []).map((type) => `stream of ${type}`)].join(', ');
+}
+
+/** The ledger as columns of text. */
+export function ledgerText(rows: readonly LedgerRow[]): string {
+  const heads = ['method', 'path', 'access', 'limits', 'inspection', 'records', 'body'] as const;
+  const widths = heads.map((head) => Math.max(head.length, ...rows.map((row) => row[head].length)));
+  const line = (cells: readonly string[]): string => cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ').trimEnd();
+  return [line(heads), ...rows.map((row) => line(heads.map((head) => row[head])))].join('\n');
+}

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { defineRoute, ok, type Route } from '../http/index.ts';
+import type { Metrics } from '../metrics/index.ts';
+import type { Bus, HotState, Storage } from '../storage/index.ts';
+import { DOCS_POLICY, docsPage } from './docs-page.ts';
+import { openApiOf } from './openapi.ts';
+
+export interface SystemDeps {
+  readonly storage: Storage;
+  readonly hot: HotState;
+  readonly bus: Bus;
+  readonly metrics: Metrics;
+  readonly version: string;
+  readonly inspection: string;
+  /** Every code of every room. */
+  readonly faults: Parameters<typeof openApiOf>[1];
+  /** False while the program starts or ends. */
+  readonly serving: () => boolean;
+}
+
+const check = z.enum(['ok', 'failing']);
+const ready = z.strictObject({
+  status: check,
+  checks: z.strictObject({ serving: check, database: check, hot_state: check, bus: check }),
+});
+
+/** Routes about the server itself. @param routes all others, for the pages that list them */
+export function systemRoutes(deps: SystemDeps, routes: readonly Route[]): readonly Route[] {
+  const { storage, hot, bus, metrics, version, inspection, faults, serving } = deps;
+  const probe = (name: string) => ({ kind: 'unlimited', because: `${name} must be able to ask at any time` }) as const;
+  const page = { kind: 'public', because: 'it says what the published documentation says' } as const;
+
+  async function readiness() {
+    const [database, hotState] = await Promise.all([passes(storage.probe()), passes(hot.probe())]);
+    const checks = { serving: verdict(serving()), database, hot_state: hotState, bus: verdict(bus.healthy()) };
+    const good = Object.values(checks).every((one) => one === 'ok');
+    return { good, body: { status: verdict(good), checks } };
+  }
+
+  const own: readonly Route[] = [
+    defineRoute({
+      method: 'GET',
+      path: '/health',
+      summary: 'Whether the process answers.',
+      access: probe('a supervisor'),
+      replies: { 200: z.strictObject({ status: z.literal('ok') }) },
+      faults: [],
+      handle: async () => ok({ status: 'ok' }),
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/ready',
+      summary: 'Whether requests can be served: database, hot state and bus.',
+      access: probe('a load balancer'),
+      replies: { 200: ready, 503: ready },
+      faults: [],
+      handle: async () => {
+        const { good, body } = await readiness();
+        return { status: good ? 200 : 503, body };
+      },
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/metrics',
+      summary: 'Counters in the text format of Prometheus.',
+      access: probe('a collector'),
+      replies: { 200: 'text/plain; version=0.0.4; charset=utf-8' },
+      faults: [],
+      handle: async () => ok(await metrics.text()),
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/openapi.json',
+      summary: 'This surface as an OpenAPI 3.1 document.',
+      access: page,
+      replies: { 200: 'application/json' },
+      faults: [],
+      handle: async () => ok((document ??= JSON.stringify(openApiOf(all, faults, version)))),
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/docs',
+      summary: 'This surface as a page.',
+      access: page,
+      replies: { 200: 'text/html; charset=utf-8' },
+      faults: [],
+      handle: async () => ok((html ??= docsPage(all, inspection, version)), { headers: { 'content-security-policy': DOCS_POLICY } }),
+    }),
+  ];
+  const all = [...own, ...routes];
+  let document: string | undefined; // made at the first request, for starting must be quick
+  let html: string | undefined;
+  return own;
+}
+
+type Verdict = z.output<typeof check>;
+const verdict = (good: boolean): Verdict => (good ? 'ok' : 'failing');
+const passes = (probe: Promise<void>): Promise<Verdict> =>
+  probe.then(
+    () => 'ok' as const,
+    () => 'failing' as const,
+  );
