@@ -1,0 +1,81 @@
+/**
+ * Runs the suites: `node tools/run-tests.mjs [soak] [part of a path]...`. With parts, only files whose path contains
+ * one of them. Always on the pinned Node, whatever Node started this.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
+/** The longest that one file may take; a suite that hangs must not hang the rest. */
+const PATIENCE_MS = 240_000;
+const GRACE_MS = 3_000;
+
+const SUITES = {
+  tests: [
+    ['src', /\.test\.ts$/],
+    ['test', /\.test\.ts$/],
+    ['tools', /^[^/]+\.test\.mjs$/],
+  ],
+  soak: [['test/faults', /\.soak\.ts$/]],
+};
+
+const root = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..');
+const isSoak = process.argv[2] === 'soak';
+const parts = process.argv.slice(isSoak ? 3 : 2);
+const files = SUITES[isSoak ? 'soak' : 'tests'].flatMap(filesOf).filter(isChosen).sort();
+
+if (files.length === 0) {
+  console.error(
+    `run-tests: no ${isSoak ? 'soak ' : ''}test file${parts.length > 0 ? ` matches ${parts.join(' or ')}` : ' found'}`,
+  );
+  process.exitCode = 1; // nothing run is nothing shown
+} else {
+  process.exitCode = await run(files);
+}
+
+function filesOf([folder, pattern]) {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { recursive: true })
+    .map((name) => name.replaceAll('\\', '/'))
+    .filter((name) => pattern.test(name) && !name.includes('node_modules/'))
+    .map((name) => `${folder}/${name}`);
+}
+
+function isChosen(file) {
+  return parts.length === 0 || parts.some((part) => file.includes(part));
+}
+
+async function run(files) {
+  const args = [
+    '--test',
+    '--test-reporter=spec',
+    `--test-concurrency=${isSoak ? 1 : Math.max(2, availableParallelism())}`,
+  ];
+  if (!isSoak) args.push(`--test-timeout=${PATIENCE_MS}`);
+  const pinned = join(root, 'node_modules', '.bin', 'node');
+  const child = spawn(existsSync(pinned) ? pinned : process.execPath, [...args, ...files], {
+    cwd: root,
+    stdio: 'inherit',
+    env: { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'), ...process.env },
+    detached: true, // a group of its own, so that an interrupt reaches the servers that tests started, too
+  });
+  let interrupted = false;
+  const stop = (signal) => {
+    killGroup(child, interrupted ? 'SIGKILL' : signal); // asked twice, no more waiting
+    setTimeout(() => killGroup(child, 'SIGKILL'), GRACE_MS).unref();
+    interrupted = true;
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+  const code = await new Promise((resolve) => child.on('close', (exit) => resolve(exit)));
+  killGroup(child, 'SIGKILL'); // servers that a failed test left behind
+  return interrupted ? 130 : (code ?? 1);
+}
+
+function killGroup({ pid }, signal) {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // nobody left
+  }
+}

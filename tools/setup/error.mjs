@@ -1,0 +1,2 @@
+/** Something the person at the keyboard can mend; its message says how. */
+export class SetupError extends Error {}

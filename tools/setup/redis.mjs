@@ -1,0 +1,58 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { puttingRight } from './interrupt.mjs';
+import { onPath } from './path.mjs';
+import { run } from './run.mjs';
+
+const INSTALL = ['install', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120', 'redis-server'];
+const PATIENCE_MS = 300_000;
+
+/** Debian asks this file before it starts a service; ours says no, for a Redis on the standard port is nobody's wish. */
+const POLICY_FILE = '/usr/sbin/policy-rc.d';
+const POLICY = '#!/bin/sh\n# From the set-up of Twinkeep. If it still stands here, remove it.\nexit 101\n';
+
+/** Fetches `redis-server` from the system's packages where possible; never fails, for the other suites do without. */
+export function installRedis({ say }) {
+  const without =
+    process.env.CI === 'true' ? 'the suites that need it will fail' : 'the suites that need it are skipped';
+  if (process.getuid?.() !== 0 || onPath('apt-get') === undefined) {
+    say(`redis-server is not on the PATH, and only root on a system with apt-get can add it here; ${without}.`);
+    return undefined;
+  }
+  say('installing redis-server with apt-get, because the tests start their own Redis.');
+  return puttingRight(async (afterwards) => {
+    forbidServices(afterwards);
+    let outcome = await apt(INSTALL, afterwards);
+    if (outcome.failure !== undefined) {
+      await apt(['update'], afterwards);
+      outcome = await apt(INSTALL, afterwards);
+    }
+    if (outcome.failure === undefined && onPath('redis-server') !== undefined) return;
+    const why = outcome.failure && (outcome.output.trim().split('\n').at(-1) || outcome.failure);
+    say(`apt-get could not install redis-server (${why ?? 'it is not on the PATH afterwards'}); ${without}.`);
+  });
+}
+
+function forbidServices(afterwards) {
+  try {
+    writeFileSync(POLICY_FILE, POLICY, { mode: 0o755, flag: 'wx' });
+  } catch {
+    // The system has a policy of its own, or a killed run left ours.
+  }
+  afterwards(() => {
+    if (readOr(POLICY_FILE, '') === POLICY) rmSync(POLICY_FILE, { force: true });
+  });
+}
+
+function apt(args, afterwards) {
+  const path = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`; // dpkg needs them, and npm may not have them
+  const env = { ...process.env, PATH: path, DEBIAN_FRONTEND: 'noninteractive' };
+  return run('apt-get', args, { env, timeout: PATIENCE_MS, afterwards });
+}
+
+function readOr(file, otherwise) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return otherwise;
+  }
+}
