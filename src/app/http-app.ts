@@ -9,8 +9,11 @@ export interface HttpApp {
   readonly server: Server;
   /** Hands a request in that came by another way than the server's own port. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
-  readonly fastify: FastifyInstance;
+  /** Takes no more connections, lets running requests finish for a while, and cuts those that do not. */
+  close(): Promise<void>;
 }
+
+const FINISH_MS = 10_000;
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
@@ -58,7 +61,26 @@ export async function createHttpApp(routes: readonly Route[], line: RequestLine)
     void line(notFound, request.raw, reply.raw, {});
   });
   await fastify.ready();
-  return { server, fastify, handle: (request, response) => fastify.routing(request, response) };
+  return {
+    server,
+    handle: (request, response) => fastify.routing(request, response),
+    close: async () => {
+      await closeServer(server);
+      await fastify.close();
+    },
+  };
+}
+
+function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return Promise.resolve();
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), FINISH_MS).unref();
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
 }
 
 function register(fastify: FastifyInstance, methods: readonly HTTPMethods[], route: Route, line: RequestLine): void {

@@ -36,7 +36,6 @@ export interface Twinkeep {
   readonly house: House;
   readonly storage: Storage;
   readonly server: Server;
-  readonly fastify: HttpApp['fastify'];
   readonly routes: readonly Route[];
   readonly ledger: readonly LedgerRow[];
   readonly firstAdministrator: FirstAdministrator | undefined;
@@ -112,7 +111,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
   const addresses = createAddressReader(config.trustedProxies);
   const contextOf = createContextReader({ clock, random, addresses, operators });
   const line = createRequestLine({ ...house, contextOf, metrics, clock, onError: log.failedRequest });
-  const { server, fastify, handle } = await createHttpApp(routes, line);
+  const { server, handle, close } = await createHttpApp(routes, line);
 
   await house.revocations.start();
   house.audit.start();
@@ -123,7 +122,6 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
     house,
     storage,
     server,
-    fastify,
     routes,
     ledger: ledgerOf(routes, inspection),
     firstAdministrator: admin,
@@ -134,7 +132,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
     },
     close: async () => {
       serving = false;
-      await fastify.close();
+      await close();
       await jobs.stop();
       house.revocations.stop();
       await house.apiKeys.flushUse().catch(log.failed);

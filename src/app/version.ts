@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 /** The version of this package. */
 export const VERSION: string = readVersion();
 
 function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const beside = ['../package.json', '../../package.json']; // of a built package, of the sources
+  const url = beside.map((path) => new URL(path, import.meta.url)).find((found) => existsSync(found));
+  if (url === undefined) throw new TypeError('package.json is not where it belongs');
+  const text = readFileSync(url, 'utf8');
   return String(Object(JSON.parse(text)).version);
 }
