@@ -1,0 +1,12 @@
+/** Floor 2. The storage contract on SQLite and PostgreSQL, hot state, the bus, migrations and leases. */
+
+export { type Bus, createMemoryBus } from './bus.ts';
+export { storageFault } from './errors.ts';
+export { createMemoryHotState } from './hot-memory.ts';
+export type { HotState, Limit, Taken } from './hot-state.ts';
+export { openPostgresStorage, openRedisBus, openRedisHotState } from './open.ts';
+export { lockFolder, type OwnerLock } from './owner-lock.ts';
+export type { Change, Migration } from './schema.ts';
+export { createSqliteStorage } from './sqlite.ts';
+export { insertion, isStorableText, statement } from './statement.ts';
+export type { Dialect, Lease, Storage } from './storage.ts';

@@ -1,0 +1,28 @@
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { storageFault } from './errors.ts';
+
+/** Says that this process owns a data folder, until it ends in whatever way. */
+export interface OwnerLock {
+  release(): void;
+}
+
+/**
+ * Takes the exclusive lock on a data folder. It is a file lock that SQLite holds for us: Node has none of its own, and
+ * the system drops it with the process, also after `kill -9`.
+ *
+ * @throws STORAGE_LOCKED when another process (or another Twinkeep in this one) owns the folder
+ */
+export function lockFolder(folder: string): OwnerLock {
+  const file = join(folder, 'owner.lock');
+  closeSync(openSync(file, 'a', 0o600));
+  const db = new DatabaseSync(file);
+  try {
+    db.exec('pragma busy_timeout = 0; pragma journal_mode = delete; begin exclusive');
+  } catch (error) {
+    db.close();
+    throw storageFault('STORAGE_LOCKED', { folder }, error);
+  }
+  return { release: () => db.close() };
+}
