@@ -59,7 +59,10 @@ export function createAccess({ storage, audit, bus, clock, catalogue }: AccessDe
   };
   bus.subscribe(TOPIC, (key) => drop(String(key)));
 
-  function permissionsOf(principal: KnownPrincipal, tenantId: TenantId): readonly string[] | Promise<readonly string[]> {
+  function permissionsOf(
+    principal: KnownPrincipal,
+    tenantId: TenantId,
+  ): readonly string[] | Promise<readonly string[]> {
     if (principal.kind === 'operator') return ALL;
     if (principal.kind === 'api-key') return principal.tenantId === tenantId ? principal.scopes : [];
     const key = `${tenantId}/${principal.personId}`;
@@ -99,7 +102,10 @@ export function createAccess({ storage, audit, bus, clock, catalogue }: AccessDe
       return held instanceof Promise ? held.then((all) => anyImplies(all, permission)) : anyImplies(held, permission);
     },
     seedRoles: async (tx) => {
-      await accessStore.addRoles(tx, Object.entries(BUILT_IN_ROLES).map(([name, permissions]) => ({ name, permissions })));
+      await accessStore.addRoles(
+        tx,
+        Object.entries(BUILT_IN_ROLES).map(([name, permissions]) => ({ name, permissions })),
+      );
     },
     roles: (tenantId) => storage.read(inTenant(tenantId), accessStore.roles),
     grants: async (tenantId) => {
@@ -119,7 +125,14 @@ export function createAccess({ storage, audit, bus, clock, catalogue }: AccessDe
       assertWithin(await heldIn(tx, actor.principal, tenantId), carried);
       await accessStore.replaceGrants(tx, person, [...new Set(roles)], clock.now());
       const object = { type: 'person', id: person };
-      await audit.record(tx, { ...actor, tenantId, action: 'roles.granted', outcome: 'done', object, facts: { roles } });
+      await audit.record(tx, {
+        ...actor,
+        tenantId,
+        action: 'roles.granted',
+        outcome: 'done',
+        object,
+        facts: { roles },
+      });
       tx.afterCommit(() => {
         drop(`${tenantId}/${person}`);
         void bus.publish(TOPIC, `${tenantId}/${person}`).catch(() => undefined); // others ask the database within a second

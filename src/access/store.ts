@@ -55,7 +55,10 @@ export const accessStore = {
   grants: (tx: Tx) => tx.all(selectGrants, {}),
   replaceGrants: async (tx: Tx, person: PersonId, roles: readonly string[], now: EpochMs): Promise<void> => {
     await tx.run(deleteGrants, { person });
-    await tx.insert(insertGrant, roles.map((role) => ({ person_id: person, role, granted_at: now })));
+    await tx.insert(
+      insertGrant,
+      roles.map((role) => ({ person_id: person, role, granted_at: now })),
+    );
   },
 };
 

@@ -79,7 +79,12 @@ export function createApiKeys({ storage, audit, bus, clock, random }: ApiKeyDeps
     if (owner === undefined) throw apiKeyFault('APIKEY_INVALID');
     const key = await storage.read(inTenant(owner.tenantId), (tx) => apiKeyStore.get(tx, owner.id));
     if (key === undefined) throw apiKeyFault('APIKEY_INVALID');
-    const principal: ApiKeyPrincipal = { kind: 'api-key', apiKeyId: key.id, tenantId: owner.tenantId, scopes: key.scopes };
+    const principal: ApiKeyPrincipal = {
+      kind: 'api-key',
+      apiKeyId: key.id,
+      tenantId: owner.tenantId,
+      scopes: key.scopes,
+    };
     const known = { principal, digest: owner.digest, expiresAt: key.expiresAt, readAt: now };
     if (cache.size >= MAX_CACHED) cache.clear();
     if (drops === before) cache.set(prefix, known); // else it may have been revoked while we read
@@ -133,7 +138,8 @@ export function createApiKeys({ storage, audit, bus, clock, random }: ApiKeyDeps
     flushUse: async () => {
       const uses = [...used];
       used.clear();
-      for (const [id, { tenantId, at }] of uses) await storage.write(inTenant(tenantId), (tx) => apiKeyStore.touch(tx, id, at));
+      for (const [id, { tenantId, at }] of uses)
+        await storage.write(inTenant(tenantId), (tx) => apiKeyStore.touch(tx, id, at));
     },
   };
 }

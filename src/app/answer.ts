@@ -32,7 +32,12 @@ export function sendReply(response: ServerResponse, context: Context, reply: Rep
 }
 
 /** Any error as a problem, whatever was thrown. @returns the status */
-export function sendFault(request: IncomingMessage, response: ServerResponse, context: Context, error: unknown): number {
+export function sendFault(
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: Context,
+  error: unknown,
+): number {
   if (response.headersSent) {
     response.destroy(); // half an answer must not look like a whole one
     return 500;
@@ -46,7 +51,12 @@ export function sendFault(request: IncomingMessage, response: ServerResponse, co
   const allow = isFault(error) ? error.facts['allow'] : undefined;
   if (typeof allow === 'string') head['allow'] = allow;
   if (hasBody(request) && !request.readableEnded) drain(request, response);
-  return sendReply(response, context, { status: problem.status, body: JSON.stringify(problem), headers: head }, 'application/problem+json');
+  return sendReply(
+    response,
+    context,
+    { status: problem.status, body: JSON.stringify(problem), headers: head },
+    'application/problem+json',
+  );
 }
 
 /** @see RFC 6750 §3, RFC 9470 §3 */

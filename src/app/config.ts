@@ -28,7 +28,9 @@ export const configSchema = z.strictObject({
     .min(1)
     .default(['twinkeep'])
     .describe('The profiles that are served, of those that this version has.'),
-  databaseUrl: databaseUrl.optional().describe('`sqlite:` and a file, or `postgres://…`; without it a file in the data folder.'),
+  databaseUrl: databaseUrl
+    .optional()
+    .describe('`sqlite:` and a file, or `postgres://…`; without it a file in the data folder.'),
   redisUrl: z
     .string()
     .regex(/^rediss?:\/\/.+$/, 'must begin with redis:// or rediss://')
@@ -45,10 +47,24 @@ export const configSchema = z.strictObject({
     .transform((text) => createSecret(text))
     .optional()
     .describe('The password of the first administrator; without it one is generated and printed once.'),
-  issuer: z.string().min(1).max(255).optional().describe('The `iss` of access tokens; by default the address listened on.'),
-  trustedProxies: z.array(cidr).default([]).describe('Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.'),
-  production: z.boolean().default(false).describe('Refuses what is only for trying things out; set by `NODE_ENV=production`.'),
-  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').describe('What is logged, as JSON lines on standard error.'),
+  issuer: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('The `iss` of access tokens; by default the address listened on.'),
+  trustedProxies: z
+    .array(cidr)
+    .default([])
+    .describe('Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.'),
+  production: z
+    .boolean()
+    .default(false)
+    .describe('Refuses what is only for trying things out; set by `NODE_ENV=production`.'),
+  logLevel: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('What is logged, as JSON lines on standard error.'),
   limits: limitConfig.prefault({}),
   sessions: sessionConfig.prefault({}),
 });
@@ -69,7 +85,11 @@ interface Variable {
 }
 
 const text = (value: string): unknown => value;
-const list = (value: string): unknown => value.split(',').map((part) => part.trim()).filter((part) => part !== '');
+const list = (value: string): unknown =>
+  value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 const integer = (value: string): unknown => (/^\d{1,9}$/.test(value) ? Number(value) : value);
 const onOff = (value: string): unknown => (value === 'on' ? true : value === 'off' ? false : value);
 
@@ -110,7 +130,8 @@ export async function loadConfig(env: Environment, overrides: ConfigInput = {}):
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
       const at = nameOf(issue.path.map(String));
-      if (issue.code === 'unrecognized_keys') for (const key of issue.keys) flaws.push({ at: key, reason: 'is not a setting' });
+      if (issue.code === 'unrecognized_keys')
+        for (const key of issue.keys) flaws.push({ at: key, reason: 'is not a setting' });
       else flaws.push({ at, reason: issue.message });
     }
   } else flaws.push(...unsafe(parsed.data));
@@ -138,7 +159,7 @@ function readEnvironment(env: Environment, flaws: Flaw[]): Record<string, unknow
   for (const { name, path, read, secret } of VARIABLES) {
     known.add(name);
     if (secret) known.add(`${name}_FILE`);
-    const value = valueOf(env, name, secret === true, flaws);
+    const value = settingOf(env, name, secret === true, flaws);
     if (value === undefined || (name === 'TWINKEEP_PORT' && KUBERNETES_PORT.test(value))) continue;
     const [first = '', second] = path;
     if (second === undefined) values[first] = read(value);
@@ -152,7 +173,7 @@ function readEnvironment(env: Environment, flaws: Flaw[]): Record<string, unknow
   return values;
 }
 
-function valueOf(env: Environment, name: string, secret: boolean, flaws: Flaw[]): string | undefined {
+function settingOf(env: Environment, name: string, secret: boolean, flaws: Flaw[]): string | undefined {
   const direct = env[name];
   const file = secret ? env[`${name}_FILE`] : undefined;
   if (direct !== undefined && file !== undefined) {
@@ -179,7 +200,11 @@ async function readConfigFile(env: Environment): Promise<Record<string, unknown>
     const module: { default?: unknown } = await import(pathToFileURL(path).href);
     return Object(module.default);
   } catch (error) {
-    throw appFault('CONFIG_INVALID', { errors: [{ at: found, reason: 'cannot be read as a configuration file' }] }, error);
+    throw appFault(
+      'CONFIG_INVALID',
+      { errors: [{ at: found, reason: 'cannot be read as a configuration file' }] },
+      error,
+    );
   }
 }
 

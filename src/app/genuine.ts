@@ -15,5 +15,6 @@ export function assertSameSite({ headers, secure }: Context): void {
   if (site !== undefined && site !== 'same-origin' && site !== 'none') throw httpFault('HTTP_CROSS_SITE');
   const { origin } = headers;
   // A client that is no browser sends neither; a browser sends at least one with every unsafe request.
-  if (origin !== undefined && origin !== `${secure ? 'https' : 'http'}://${headers.host}`) throw httpFault('HTTP_CROSS_SITE');
+  if (origin !== undefined && origin !== `${secure ? 'https' : 'http'}://${headers.host}`)
+    throw httpFault('HTTP_CROSS_SITE');
 }

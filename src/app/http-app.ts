@@ -51,10 +51,16 @@ export async function createHttpApp(routes: readonly Route[], line: RequestLine)
 
   const byPath = Map.groupBy(routes, ({ path }) => path);
   for (const [path, own] of byPath) {
-    for (const route of own) register(fastify, [route.method, ...(route.method === 'GET' ? (['HEAD'] as const) : [])], route, line);
+    for (const route of own)
+      register(fastify, [route.method, ...(route.method === 'GET' ? (['HEAD'] as const) : [])], route, line);
     const known = new Set<string>(own.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])));
     const allow = [...known].sort().join(', ');
-    register(fastify, METHODS.filter((method) => !known.has(method)), wrongMethod(path, allow), line);
+    register(
+      fastify,
+      METHODS.filter((method) => !known.has(method)),
+      wrongMethod(path, allow),
+      line,
+    );
   }
   fastify.setNotFoundHandler((request, reply) => {
     reply.hijack();

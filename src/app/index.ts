@@ -1,5 +1,14 @@
 /** Floor 8. Config, the list of rooms, the request line, createTwinkeep. */
-export { CONFIG_VARIABLE, type Config, type ConfigInput, configSchema, databaseUrlOf, defineConfig, loadConfig, VARIABLES } from './config.ts';
+export {
+  CONFIG_VARIABLE,
+  type Config,
+  type ConfigInput,
+  configSchema,
+  databaseUrlOf,
+  defineConfig,
+  loadConfig,
+  VARIABLES,
+} from './config.ts';
 export { appFault } from './errors.ts';
 export { type LedgerRow, ledgerText } from './ledger.ts';
 export { openMaster } from './master.ts';

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { httpFault, type Input, mediaType, parseJson, parseWith, readBody, type Route } from '../http/index.ts';
+import { httpFault, type Input, mediaType, parseJson, parseWith, type Route, readBody } from '../http/index.ts';
 
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json$/;
 

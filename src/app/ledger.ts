@@ -58,6 +58,10 @@ function bodyText({ body, maxBodyBytes, streams }: Route): string {
 export function ledgerText(rows: readonly LedgerRow[]): string {
   const heads = ['method', 'path', 'access', 'limits', 'inspection', 'records', 'body'] as const;
   const widths = heads.map((head) => Math.max(head.length, ...rows.map((row) => row[head].length)));
-  const line = (cells: readonly string[]): string => cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ').trimEnd();
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd();
   return [line(heads), ...rows.map((row) => line(heads.map((head) => row[head])))].join('\n');
 }

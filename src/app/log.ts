@@ -11,7 +11,10 @@ export interface Log {
 }
 
 export function createLog(config: Pick<Config, 'logLevel'>): Log {
-  const logger = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2));
+  const logger = pino(
+    { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination(2),
+  );
   return {
     info: (message, facts = {}) => logger.info(facts, message),
     failed: (error) => logger.error(factsOf(error), 'something failed in the background'),
@@ -24,7 +27,11 @@ export function createLog(config: Pick<Config, 'logLevel'>): Log {
 function factsOf(error: unknown): Readonly<Record<string, unknown>> {
   const chain: unknown[] = [];
   for (let next = error; next instanceof Error && chain.length < 5; next = next.cause) {
-    chain.push({ code: 'code' in next ? next.code : undefined, message: next.message, stack: isFault(next) ? undefined : next.stack });
+    chain.push({
+      code: 'code' in next ? next.code : undefined,
+      message: next.message,
+      stack: isFault(next) ? undefined : next.stack,
+    });
   }
   return { error: chain.length === 0 ? String(error) : chain };
 }

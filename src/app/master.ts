@@ -19,7 +19,12 @@ import type { Config } from './config.ts';
  * @throws VAULT_MASTER_KEY also when the file is gone while the database holds keys that only it opens: a new one in
  *   its place would make everything sealed unreadable, silently
  */
-export async function openMaster(config: Config, storage: Storage, random: Random, ownFolder: boolean): Promise<MasterKey> {
+export async function openMaster(
+  config: Config,
+  storage: Storage,
+  random: Random,
+  ownFolder: boolean,
+): Promise<MasterKey> {
   if (config.masterKey !== undefined) return createMasterKey(parseMasterKey(config.masterKey).reveal(), random);
   if (!ownFolder) return createMasterKey(random.bytes(32), random);
   const file = join(config.data, 'master.key');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Route } from '../http/index.ts';
-import type { FaultTable } from '../kernel/errors.ts';
 import { statusOf } from '../http/index.ts';
+import type { FaultTable } from '../kernel/errors.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -31,7 +31,12 @@ export function openApiOf(routes: readonly Route[], faults: FaultTable, version:
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Twinkeep', version, description: 'The security platform for digital twins.', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    info: {
+      title: 'Twinkeep',
+      version,
+      description: 'The security platform for digital twins.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
     servers: [{ url: '/' }],
     paths,
     components: {
@@ -82,7 +87,8 @@ function parametersIn(schema: z.ZodType | undefined, place: 'path' | 'query'): r
 function requestBodyOf({ body, streams }: Route): Schema {
   const content: Record<string, unknown> = {};
   if (body !== undefined) content['application/json'] = { schema: jsonSchema(body, 'input') };
-  for (const type of streams ?? []) content[type] = { schema: { type: 'string', description: 'A JSON object a line.' } };
+  for (const type of streams ?? [])
+    content[type] = { schema: { type: 'string', description: 'A JSON object a line.' } };
   return { required: true, content };
 }
 
@@ -105,8 +111,10 @@ function problemsOf(route: Route, faults: FaultTable): Schema {
   const codes = new Set<string>(route.faults);
   if (route.access.kind !== 'unlimited') codes.add('LIMIT_EXCEEDED');
   if (!open) for (const code of ['ACCESS_UNAUTHENTICATED', 'ACCESS_FORBIDDEN']) codes.add(code);
-  if (route.body !== undefined) for (const code of ['HTTP_BODY_NOT_JSON', 'HTTP_BODY_TOO_LARGE', 'HTTP_BODY_TYPE']) codes.add(code);
-  if (route.body !== undefined || route.query !== undefined || route.params !== undefined) codes.add('HTTP_INPUT_REFUSED');
+  if (route.body !== undefined)
+    for (const code of ['HTTP_BODY_NOT_JSON', 'HTTP_BODY_TOO_LARGE', 'HTTP_BODY_TYPE']) codes.add(code);
+  if (route.body !== undefined || route.query !== undefined || route.params !== undefined)
+    codes.add('HTTP_INPUT_REFUSED');
   const byStatus = new Map<number, string[]>();
   for (const code of codes) {
     const kind = faults[code]?.[0];
@@ -114,7 +122,9 @@ function problemsOf(route: Route, faults: FaultTable): Schema {
     byStatus.set(statusOf(kind), [...(byStatus.get(statusOf(kind)) ?? []), code]);
   }
   const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
-  return Object.fromEntries([...byStatus].map(([status, own]) => [status, { description: own.sort().join(', '), content }]));
+  return Object.fromEntries(
+    [...byStatus].map(([status, own]) => [status, { description: own.sort().join(', '), content }]),
+  );
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Record<string, unknown> {

@@ -11,7 +11,7 @@ import { anonymous, nameOf, type Principal } from '../kernel/principal.ts';
 import type { Limits } from '../limits/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Tokens } from '../sessions/index.ts';
-import { MAIN_TENANT, tenantFault, type Tenants } from '../tenants/index.ts';
+import { MAIN_TENANT, type Tenants, tenantFault } from '../tenants/index.ts';
 import { sendFault, sendReply } from './answer.ts';
 import { assertSameSite } from './genuine.ts';
 import { readInput } from './input.ts';
@@ -30,7 +30,12 @@ export interface LineDeps {
   readonly onError: (error: unknown, context: Context) => void;
 }
 
-export type RequestLine = (route: Route, request: IncomingMessage, response: ServerResponse, params: unknown) => Promise<void>;
+export type RequestLine = (
+  route: Route,
+  request: IncomingMessage,
+  response: ServerResponse,
+  params: unknown,
+) => Promise<void>;
 
 /** Routes that are open to everybody act in no tenant: nothing is ever stored under this one. */
 const NO_TENANT = tenantId('platform');
@@ -94,7 +99,8 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     try {
       return await (key === undefined ? tokens.verify(bearer ?? '') : apiKeys.verify(String(key)));
     } catch (error) {
-      if (isFault(error) && error.kind === 'unauthenticated') await limits.take('bad-credentials', context.addressBlock);
+      if (isFault(error) && error.kind === 'unauthenticated')
+        await limits.take('bad-credentials', context.addressBlock);
       throw error;
     }
   }
@@ -141,7 +147,8 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     if (asked.kind === 'public' || asked.kind === 'unlimited') return;
     if (principal.kind === 'anonymous') throw accessFault('ACCESS_UNAUTHENTICATED');
     if (asked.kind === 'signed-in') {
-      if (asked.as !== undefined && asked.as !== principal.kind) throw accessFault('ACCESS_FORBIDDEN', { needs: asked.as });
+      if (asked.as !== undefined && asked.as !== principal.kind)
+        throw accessFault('ACCESS_FORBIDDEN', { needs: asked.as });
       return;
     }
     const allowed = access.may(principal, tenant, asked.permission);
@@ -150,7 +157,8 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     }
     if (asked.provedWithinMs !== undefined && principal.kind === 'person') {
       const age = clock.now() - principal.authenticatedAt;
-      if (age > asked.provedWithinMs) throw accessFault('ACCESS_PROOF_TOO_OLD', { max_age_s: asked.provedWithinMs / 1_000 });
+      if (age > asked.provedWithinMs)
+        throw accessFault('ACCESS_PROOF_TOO_OLD', { max_age_s: asked.provedWithinMs / 1_000 });
     }
   }
 
@@ -167,8 +175,7 @@ export function createRequestLine(deps: LineDeps): RequestLine {
   /** A reply that is not what its route promises may hold what it must not: it does not go out. */
   function checkAndSend(route: Route, response: ServerResponse, context: Context, reply: Reply): number {
     const promised = route.replies[reply.status];
-    const checked =
-      typeof promised === 'object' ? { ...reply, body: parseWith(promised, reply.body, 'reply') } : reply;
+    const checked = typeof promised === 'object' ? { ...reply, body: parseWith(promised, reply.body, 'reply') } : reply;
     return sendReply(response, context, checked, typeof promised === 'string' ? promised : undefined);
   }
 

@@ -3,7 +3,15 @@ import { type ApiKeys, apiKeyFault, apiKeyMigrations, apiKeyRoutes, createApiKey
 import { type Audit, auditFault, auditMigrations, auditRoutes, createAudit } from '../audit/index.ts';
 import { createPasswordHasher, cryptoFault } from '../crypto/index.ts';
 import { createDetection, type Detection } from '../detection/index.ts';
-import { createPeople, createSignIn, createTenancy, type People, peopleRoutes, signInRoute, tenancyRoutes } from '../flows/index.ts';
+import {
+  createPeople,
+  createSignIn,
+  createTenancy,
+  type People,
+  peopleRoutes,
+  signInRoute,
+  tenancyRoutes,
+} from '../flows/index.ts';
 import { httpFault, type Route } from '../http/index.ts';
 import { createIdentity, type Identity, identityFault, identityMigrations } from '../identity/index.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -25,7 +33,7 @@ import {
 } from '../sessions/index.ts';
 import type { Bus, HotState, Migration, Storage } from '../storage/index.ts';
 import { storageFault } from '../storage/index.ts';
-import { createTenants, tenantFault, tenantMigrations, type Tenants } from '../tenants/index.ts';
+import { createTenants, type Tenants, tenantFault, tenantMigrations } from '../tenants/index.ts';
 import { type MasterKey, openVault, type Vault, vaultFault, vaultMigrations } from '../vault/index.ts';
 import type { Config } from './config.ts';
 import { appFault } from './errors.ts';

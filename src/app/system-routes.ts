@@ -75,7 +75,10 @@ export function systemRoutes(deps: SystemDeps, routes: readonly Route[]): readon
       access: page,
       replies: { 200: 'application/json' },
       faults: [],
-      handle: async () => ok((document ??= JSON.stringify(openApiOf(all, faults, version)))),
+      handle: async () => {
+        document ??= JSON.stringify(openApiOf(all, faults, version));
+        return ok(document);
+      },
     }),
     defineRoute({
       method: 'GET',
@@ -84,7 +87,10 @@ export function systemRoutes(deps: SystemDeps, routes: readonly Route[]): readon
       access: page,
       replies: { 200: 'text/html; charset=utf-8' },
       faults: [],
-      handle: async () => ok((html ??= docsPage(all, inspection, version)), { headers: { 'content-security-policy': DOCS_POLICY } }),
+      handle: async () => {
+        html ??= docsPage(all, inspection, version);
+        return ok(html, { headers: { 'content-security-policy': DOCS_POLICY } });
+      },
     }),
   ];
   const all = [...own, ...routes];

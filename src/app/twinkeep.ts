@@ -70,7 +70,19 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
     const metrics = createMetrics();
     const holder = newUuid(clock, random);
     const issuer = config.issuer ?? `http://${config.host}:${config.port}`;
-    const house = await openHouse({ config, issuer, storage, hot, bus, master, clock, random, metrics, holder, onError });
+    const house = await openHouse({
+      config,
+      issuer,
+      storage,
+      hot,
+      bus,
+      master,
+      clock,
+      random,
+      metrics,
+      holder,
+      onError,
+    });
     const people = { ...house, random };
     const admin = await firstStart(people, { username: config.adminUsername, password: config.adminPassword });
     return await assemble({ config, clock, random, storage, hot, bus, metrics, house, holder, log, admin, undo });

@@ -79,7 +79,9 @@ async function sealPersonal(subjects: SubjectKeys, tx: Tx, entry: AuditEntry): P
  * What an entry says, and whether the columns beside its text say the same: they are not hashed, so a query could be
  * lied to through them.
  */
-export function readEntry(row: NumberedEntry): { readonly body: EntryBody; readonly flaw: string | undefined } | undefined {
+export function readEntry(
+  row: NumberedEntry,
+): { readonly body: EntryBody; readonly flaw: string | undefined } | undefined {
   let body: EntryBody;
   try {
     body = JSON.parse(row.body) as EntryBody; // our own text: its leaf is checked by whoever relies on it

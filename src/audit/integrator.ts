@@ -54,7 +54,10 @@ export function createIntegrator({ storage, key, clock, holder, onError }: Integ
     }
     const { frontier, completed } = extendFrontier(before, leaves);
     const kept = completed.filter(({ level }) => level > 0 && level % NODE_LEVELS === 0);
-    await auditStore.addNodes(tx, kept.map(({ level, index, hash }) => ({ level, idx: index, hash })));
+    await auditStore.addNodes(
+      tx,
+      kept.map(({ level, index, hash }) => ({ level, idx: index, hash })),
+    );
     await auditStore.addCheckpoint(tx, checkpointOf(frontier));
     return { size: frontier.size, more: entries.length === BATCH };
   }

@@ -1,6 +1,6 @@
+import type { TenantId } from '../kernel/brand.ts';
 import type { KnownPrincipal } from '../kernel/principal.ts';
 import { nameOf } from '../kernel/principal.ts';
-import type { TenantId } from '../kernel/brand.ts';
 import type { Json } from '../kernel/tx.ts';
 
 /** One read access, as the request line saw it. */
@@ -51,7 +51,13 @@ export function createReadBuffer(flush: () => void): ReadBuffer {
         const accesses = byTenant.get(access.tenantId) ?? [];
         byTenant.set(access.tenantId, accesses);
         const { route, object } = access;
-        accesses.push({ principal: nameOf(access.principal), route, count, records, ...(object === undefined ? {} : { object }) });
+        accesses.push({
+          principal: nameOf(access.principal),
+          route,
+          count,
+          records,
+          ...(object === undefined ? {} : { object }),
+        });
       }
       return [...byTenant].map(([tenantId, accesses]) => ({ tenantId, accesses }));
     },

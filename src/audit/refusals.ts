@@ -1,5 +1,5 @@
-import { type Clock, days, minutes } from '../kernel/clock.ts';
 import type { EpochMs } from '../kernel/brand.ts';
+import { type Clock, days, minutes } from '../kernel/clock.ts';
 
 /**
  * Decides which refusals of anonymous callers get an entry of their own: the first 20 per address block and minute;

@@ -19,7 +19,9 @@ const entries = z.strictObject({
 
 const proof = z.strictObject({
   seq: count(Number.MAX_SAFE_INTEGER).optional().describe('Prove that this entry is in the log.'),
-  from: count(Number.MAX_SAFE_INTEGER).optional().describe('Prove that the log of this size is the beginning of the present one.'),
+  from: count(Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('Prove that the log of this size is the beginning of the present one.'),
 });
 
 /** Reading the log of the caller's tenant, and proofs that need no trust in us. */
@@ -69,11 +71,23 @@ export function auditRoutes(audit: Audit, storage: Storage): readonly Route[] {
         return storage.read(platform, async (tx) => {
           const head = await auditStore.lastCheckpoint(tx);
           const wanted = seq ?? from;
-          if (head === undefined || wanted === undefined || wanted > head.size || (seq !== undefined && seq >= head.size)) {
+          if (
+            head === undefined ||
+            wanted === undefined ||
+            wanted > head.size ||
+            (seq !== undefined && seq >= head.size)
+          ) {
             throw auditFault('AUDIT_ENTRY_UNKNOWN');
           }
-          const path = seq === undefined ? await proveConsistency(tx, wanted, head.size) : await proveInclusion(tx, seq, head.size);
-          return ok({ size: head.size, checkpoint: head.note, path: path.map((hash) => Buffer.from(hash).toString('base64')) });
+          const path =
+            seq === undefined
+              ? await proveConsistency(tx, wanted, head.size)
+              : await proveInclusion(tx, seq, head.size);
+          return ok({
+            size: head.size,
+            checkpoint: head.note,
+            path: path.map((hash) => Buffer.from(hash).toString('base64')),
+          });
         });
       },
     }),

@@ -21,7 +21,15 @@ const numberEntry = statement({
   params: { id: 'text', seq: 'int', leaf: 'bytes' },
 });
 
-const numbered = { seq: 'int', id: 'text', at: 'int', action: 'text', tenant: 'text?', body: 'text', leaf: 'bytes' } as const;
+const numbered = {
+  seq: 'int',
+  id: 'text',
+  at: 'int',
+  action: 'text',
+  tenant: 'text?',
+  body: 'text',
+  leaf: 'bytes',
+} as const;
 
 const selectFrom = statement({
   reach: 'platform',
@@ -125,7 +133,8 @@ export const auditStore = {
   leaves: async (tx: Tx, first: number, past: number): Promise<readonly Uint8Array[]> =>
     (await tx.all(selectLeaves, { first, past })).map(({ leaf }) => leaf),
 
-  addNodes: (tx: Tx, nodes: readonly RowOf<{ level: 'int'; idx: 'int'; hash: 'bytes' }>[]) => tx.insert(insertNode, nodes),
+  addNodes: (tx: Tx, nodes: readonly RowOf<{ level: 'int'; idx: 'int'; hash: 'bytes' }>[]) =>
+    tx.insert(insertNode, nodes),
   node: async (tx: Tx, level: number, idx: number) => (await tx.one(selectNode, { level, idx }))?.hash,
   nodes: (tx: Tx) => tx.all(selectNodes, {}),
 

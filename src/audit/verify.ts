@@ -120,8 +120,10 @@ function createHeadCheck(report: Report, key: VerifierKey): HeadCheck {
       const where = `checkpoint of size ${row.size}`;
       const signed = verifyCheckpoint(row.note, key.publicKey, key.keyName);
       if (signed === undefined) report(where, 'its signature does not verify');
-      else if (signed.origin !== key.keyName || signed.size !== row.size) report(where, 'it was signed for another place');
-      else if (!equalBytes(signed.root, head.root)) report(where, 'the entries before it are not those that were signed');
+      else if (signed.origin !== key.keyName || signed.size !== row.size)
+        report(where, 'it was signed for another place');
+      else if (!equalBytes(signed.root, head.root))
+        report(where, 'the entries before it are not those that were signed');
       else latest = row.note;
     },
     summary: () => ({ checkpoints, head: latest }),

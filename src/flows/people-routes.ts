@@ -47,7 +47,11 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
       access: admin,
       records: 'read',
       query: z.strictObject({
-        after: z.string().max(128).default('').describe('Names after this one, as `next_after` of the last answer gives it.'),
+        after: z
+          .string()
+          .max(128)
+          .default('')
+          .describe('Names after this one, as `next_after` of the last answer gives it.'),
         limit: z.coerce.number().int().min(1).max(1_000).default(100),
       }),
       replies: { 200: z.strictObject({ items: z.array(person), next_after: z.string().nullable() }) },
@@ -69,7 +73,13 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
         .strictObject({ roles: roles.optional(), password: newPassword.optional(), disabled: z.boolean().optional() })
         .refine((change) => Object.keys(change).length > 0, 'must change something'),
       replies: { 200: person },
-      faults: ['IDENTITY_PERSON_UNKNOWN', 'IDENTITY_SHARED_PERSON', 'ACCESS_ROLE_UNKNOWN', 'ACCESS_ESCALATION', 'CRYPTO_BUSY'],
+      faults: [
+        'IDENTITY_PERSON_UNKNOWN',
+        'IDENTITY_SHARED_PERSON',
+        'ACCESS_ROLE_UNKNOWN',
+        'ACCESS_ESCALATION',
+        'CRYPTO_BUSY',
+      ],
       handle: async ({ params, body, caller, tenantId, context }) =>
         ok(view(await people.change(actorOf(context, caller, tenantId), tenantId, personId(params.id), body))),
     }),

@@ -6,7 +6,7 @@ import { type TenantId, tenantId } from '../kernel/brand.ts';
 import { anonymous } from '../kernel/principal.ts';
 import type { Limits } from '../limits/index.ts';
 import { type Grant, grantReply, replyOf, type Sessions } from '../sessions/index.ts';
-import { MAIN_REALM, tenantFault, type Tenants } from '../tenants/index.ts';
+import { MAIN_REALM, type Tenants, tenantFault } from '../tenants/index.ts';
 
 export interface SignInDeps {
   readonly identity: Identity;

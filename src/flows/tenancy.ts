@@ -55,7 +55,11 @@ export function tenancyRoutes(deps: TenancyDeps): readonly Route[] {
       replies: { 200: z.strictObject({ items: z.array(tenant) }) },
       faults: [],
       handle: async () => {
-        const items = (await deps.tenants.list()).map(({ id, name, createdAt }) => ({ id, name, created_at: rfc3339(createdAt) }));
+        const items = (await deps.tenants.list()).map(({ id, name, createdAt }) => ({
+          id,
+          name,
+          created_at: rfc3339(createdAt),
+        }));
         return ok({ items }, { records: items.length });
       },
     }),

@@ -23,7 +23,9 @@ export function flawsOf(error: z.ZodError, root: string): readonly Flaw[] {
   for (const issue of error.issues.slice(0, MAX_FLAWS)) {
     const at = [root, ...issue.path.map(String)].join('/');
     if (issue.code !== 'unrecognized_keys') flaws.push({ at, reason: issue.message });
-    else for (const key of issue.keys) flaws.push({ at: `${at}/${key.slice(0, MAX_NAME)}`, reason: 'is not a known field' });
+    else
+      for (const key of issue.keys)
+        flaws.push({ at: `${at}/${key.slice(0, MAX_NAME)}`, reason: 'is not a known field' });
   }
   return flaws.slice(0, MAX_FLAWS).map(({ at, reason }) => ({ at: at.toWellFormed(), reason: reason.toWellFormed() }));
 }

@@ -52,7 +52,8 @@ export function createIdentity({ storage, audit, hasher, clock, random }: Identi
 
   async function authenticate(realm: RealmId, username: string, password: string): Promise<Authentication> {
     const person = await find(realm, username);
-    const proved = person === undefined ? await hasher.pretend(password) : await hasher.verify(person.passwordHash, password);
+    const proved =
+      person === undefined ? await hasher.pretend(password) : await hasher.verify(person.passwordHash, password);
     if (person === undefined || proved !== true || person.disabledAt !== undefined) return { kind: 'refused', person };
     if (hasher.needsRehash(person.passwordHash)) await rehash(person, password);
     return { kind: 'proved', person };

@@ -15,7 +15,12 @@ const person = {
 
 const columns = Object.keys(person).join(', ');
 
-const insertPerson = insertion({ reach: 'platform', table: 'person', columns: person, unless: ['realm_id', 'username_key'] });
+const insertPerson = insertion({
+  reach: 'platform',
+  table: 'person',
+  columns: person,
+  unless: ['realm_id', 'username_key'],
+});
 
 const selectByName = statement({
   reach: 'platform',
@@ -70,7 +75,8 @@ export interface Person {
 
 export const identityStore = {
   /** @returns false when the name is taken in the realm */
-  add: async (tx: Tx, row: RowOf<typeof person>): Promise<boolean> => (await tx.insert(insertPerson, [row])).length === 0,
+  add: async (tx: Tx, row: RowOf<typeof person>): Promise<boolean> =>
+    (await tx.insert(insertPerson, [row])).length === 0,
   byName: async (tx: Tx, realm: RealmId, key: string) => personOf(await tx.one(selectByName, { realm, key })),
   byId: async (tx: Tx, id: PersonId) => personOf(await tx.one(selectById, { id })),
   members: async (tx: Tx, tenant: string, after: string, count: number): Promise<readonly Person[]> =>

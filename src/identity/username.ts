@@ -13,7 +13,10 @@ export const newPassword = z
   .string()
   .min(12, 'must have at least 12 characters')
   .max(128, 'must have at most 128 characters')
-  .refine((password) => password.isWellFormed() && !password.includes('\0'), 'must not contain NUL or a lone surrogate');
+  .refine(
+    (password) => password.isWellFormed() && !password.includes('\0'),
+    'must not contain NUL or a lone surrogate',
+  );
 
 /** What two spellings of one name have in common: width, composition and case don't tell people apart. */
 export const usernameKey = (name: string): string => name.normalize('NFKC').toLowerCase().normalize('NFKC');

@@ -59,7 +59,10 @@ export interface Insertion<C extends Columns = Columns> {
 export interface Tx {
   readonly scope: Scope;
   all<P extends Columns, R extends Columns>(statement: Statement<P, R>, params: RowOf<P>): Promise<RowOf<R>[]>;
-  one<P extends Columns, R extends Columns>(statement: Statement<P, R>, params: RowOf<P>): Promise<RowOf<R> | undefined>;
+  one<P extends Columns, R extends Columns>(
+    statement: Statement<P, R>,
+    params: RowOf<P>,
+  ): Promise<RowOf<R> | undefined>;
   /** @returns how many rows changed */
   run<P extends Columns, R extends Columns>(statement: Statement<P, R>, params: RowOf<P>): Promise<number>;
   /** @returns the positions in `rows` of those left out, ascending */

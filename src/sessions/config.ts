@@ -3,9 +3,24 @@ import { days, hours, minutes, seconds } from '../kernel/clock.ts';
 
 export const sessionConfig = z
   .strictObject({
-    accessMs: z.int().min(minutes(1)).max(hours(24)).default(minutes(15)).describe('An access token is good for this long.'),
-    idleMs: z.int().min(minutes(1)).max(days(30)).default(hours(1)).describe('A session that is not refreshed for this long ends.'),
-    absoluteMs: z.int().min(minutes(5)).max(days(90)).default(hours(12)).describe('A session ends after this long, used or not.'),
+    accessMs: z
+      .int()
+      .min(minutes(1))
+      .max(hours(24))
+      .default(minutes(15))
+      .describe('An access token is good for this long.'),
+    idleMs: z
+      .int()
+      .min(minutes(1))
+      .max(days(30))
+      .default(hours(1))
+      .describe('A session that is not refreshed for this long ends.'),
+    absoluteMs: z
+      .int()
+      .min(minutes(5))
+      .max(days(90))
+      .default(hours(12))
+      .describe('A session ends after this long, used or not.'),
     graceMs: z
       .int()
       .min(0)

@@ -7,5 +7,8 @@ export const sessionFault = defineFaults({
   SESSION_UNKNOWN: ['unauthenticated', 'The session is not known.'],
   SESSION_DEVICE: ['unauthenticated', 'The refresh token belongs to another device.'],
   SESSION_NOT_FOUND: ['missing', 'There is no such session.'],
-  SESSION_FEED_STALE: ['unavailable', 'This server has lost touch with revocations and refuses tokens until it has them.'],
+  SESSION_FEED_STALE: [
+    'unavailable',
+    'This server has lost touch with revocations and refuses tokens until it has them.',
+  ],
 });

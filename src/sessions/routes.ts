@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { actorOf, type Context, cookieOf, defineRoute, idText, nothing, ok, type Reply, type Route, readCookie } from '../http/index.ts';
+import {
+  actorOf,
+  type Context,
+  cookieOf,
+  defineRoute,
+  idText,
+  nothing,
+  ok,
+  type Reply,
+  type Route,
+  readCookie,
+} from '../http/index.ts';
 import { sessionId } from '../kernel/brand.ts';
 import { days, minutes, rfc3339 } from '../kernel/clock.ts';
 import { anonymous, type PersonPrincipal, type Principal } from '../kernel/principal.ts';
@@ -103,7 +114,12 @@ export function sessionRoutes(sessions: Sessions, tokens: Tokens): readonly Rout
       replies: { 204: 'nothing' },
       faults: ['SESSION_NOT_FOUND'],
       handle: async ({ caller, params, tenantId, context }) => {
-        await sessions.end(actorOf(context, caller, tenantId), personOf(caller).personId, sessionId(params.id), 'ended by its owner');
+        await sessions.end(
+          actorOf(context, caller, tenantId),
+          personOf(caller).personId,
+          sessionId(params.id),
+          'ended by its owner',
+        );
         return nothing;
       },
     }),

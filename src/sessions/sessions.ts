@@ -1,5 +1,13 @@
 import type { AuditSink } from '../kernel/audit.ts';
-import { type EpochMs, epochMs, type PersonId, type RealmId, type SessionId, sessionId, type TenantId } from '../kernel/brand.ts';
+import {
+  type EpochMs,
+  epochMs,
+  type PersonId,
+  type RealmId,
+  type SessionId,
+  sessionId,
+  type TenantId,
+} from '../kernel/brand.ts';
 import { type Clock, days } from '../kernel/clock.ts';
 import type { Actor, PersonPrincipal } from '../kernel/principal.ts';
 import type { Random } from '../kernel/random.ts';
@@ -150,7 +158,11 @@ export function createSessions(deps: SessionDeps): Sessions {
     await revocations.add(tx, 'session', session.id);
   }
 
-  async function grantOf(principal: PersonPrincipal, refreshToken: string, deviceSecret: string | undefined): Promise<Grant> {
+  async function grantOf(
+    principal: PersonPrincipal,
+    refreshToken: string,
+    deviceSecret: string | undefined,
+  ): Promise<Grant> {
     const accessToken = await tokens.sign(principal);
     const expiresInS = Math.floor(config.accessMs / 1_000);
     return { accessToken, expiresInS, refreshToken, sessionId: principal.sessionId, deviceSecret };
@@ -169,7 +181,8 @@ export function createSessions(deps: SessionDeps): Sessions {
     end: async (actor, person, id, reason) => {
       await storage.write(platform, async (tx) => {
         const session = await sessionStore.get(tx, id);
-        if (session === undefined || session.personId !== person || session.ended) throw sessionFault('SESSION_NOT_FOUND');
+        if (session === undefined || session.personId !== person || session.ended)
+          throw sessionFault('SESSION_NOT_FOUND');
         await endOne(tx, session, clock.now(), reason);
         const object = { type: 'session', id };
         await audit.record(tx, { ...actor, action: 'session.ended', outcome: 'done', object, facts: { reason } });
@@ -179,7 +192,13 @@ export function createSessions(deps: SessionDeps): Sessions {
       const ended = await sessionStore.endAllOf(tx, person, clock.now(), reason);
       await revocations.add(tx, 'person', person);
       const object = { type: 'person', id: person };
-      await audit.record(tx, { ...actor, action: 'session.all_ended', outcome: 'done', object, facts: { reason, ended } });
+      await audit.record(tx, {
+        ...actor,
+        action: 'session.all_ended',
+        outcome: 'done',
+        object,
+        facts: { reason, ended },
+      });
       return ended;
     },
   };

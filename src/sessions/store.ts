@@ -1,4 +1,13 @@
-import { type EpochMs, epochMs, type PersonId, personId, realmId, type SessionId, sessionId, tenantId } from '../kernel/brand.ts';
+import {
+  type EpochMs,
+  epochMs,
+  type PersonId,
+  personId,
+  realmId,
+  type SessionId,
+  sessionId,
+  tenantId,
+} from '../kernel/brand.ts';
 import type { RowOf, Tx } from '../kernel/tx.ts';
 import { insertion, statement } from '../storage/index.ts';
 import type { RefreshRow, SessionRow } from './session.ts';

@@ -1,12 +1,19 @@
 import type { KeyObject } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
-import { decodeBase64url, ed25519Thumbprint, exportEd25519Private, exportEd25519Public, generateEd25519, importEd25519Private } from '../crypto/index.ts';
+import {
+  decodeBase64url,
+  ed25519Thumbprint,
+  exportEd25519Private,
+  exportEd25519Public,
+  generateEd25519,
+  importEd25519Private,
+} from '../crypto/index.ts';
 import { type EpochMs, epochMs, personId, realmId, sessionId, tenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { TwinkeepError } from '../kernel/errors.ts';
 import type { PersonPrincipal } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
-import { platform, type Json } from '../kernel/tx.ts';
+import { type Json, platform } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import type { FieldPlace, Vault } from '../vault/index.ts';
 import { sessionFault } from './errors.ts';
@@ -108,7 +115,11 @@ async function readToken(
 ): Promise<Verified> {
   const parts = token.split('.');
   // jose takes base64url with junk in it; two spellings of one token would be two entries in every cache and log.
-  if (token.length > MAX_TOKEN_LENGTH || parts.length !== 3 || parts.some((part) => decodeBase64url(part) === undefined)) {
+  if (
+    token.length > MAX_TOKEN_LENGTH ||
+    parts.length !== 3 ||
+    parts.some((part) => decodeBase64url(part) === undefined)
+  ) {
     throw sessionFault('SESSION_TOKEN_INVALID');
   }
   try {
@@ -119,7 +130,14 @@ async function readToken(
         if (key === undefined) throw sessionFault('SESSION_TOKEN_INVALID');
         return key;
       },
-      { issuer, audience: issuer, typ: 'at+jwt', algorithms: ['EdDSA'], currentDate: new Date(now), requiredClaims: CLAIMS },
+      {
+        issuer,
+        audience: issuer,
+        typ: 'at+jwt',
+        algorithms: ['EdDSA'],
+        currentDate: new Date(now),
+        requiredClaims: CLAIMS,
+      },
     );
     return verifiedOf(payload);
   } catch (error) {

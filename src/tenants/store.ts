@@ -40,7 +40,6 @@ const selectTenantsOf = statement({
   returns: { tenant_id: 'text' },
 });
 
-
 export const tenantStore = {
   addRealm: (tx: Tx, id: RealmId, now: EpochMs) => tx.insert(insertRealm, [{ id, created_at: now }]),
   /** @returns false when the id is taken */

@@ -1,5 +1,13 @@
 import type { AuditSink } from '../kernel/audit.ts';
-import { type EpochMs, epochMs, type PersonId, type RealmId, realmId, type TenantId, tenantId } from '../kernel/brand.ts';
+import {
+  type EpochMs,
+  epochMs,
+  type PersonId,
+  type RealmId,
+  realmId,
+  type TenantId,
+  tenantId,
+} from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Actor } from '../kernel/principal.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
@@ -45,7 +53,13 @@ export function createTenants({ storage, audit, clock }: TenantDeps): Tenants {
       await tenantStore.addRealm(tx, MAIN_REALM, now);
       const added = await tenantStore.add(tx, { id, realm_id: MAIN_REALM, name, created_at: now });
       if (!added) throw tenantFault('TENANT_TAKEN', { tenant: id });
-      await audit.record(tx, { ...actor, tenantId: id, action: 'tenant.created', outcome: 'done', object: { type: 'tenant', id } });
+      await audit.record(tx, {
+        ...actor,
+        tenantId: id,
+        action: 'tenant.created',
+        outcome: 'done',
+        object: { type: 'tenant', id },
+      });
     },
     list: async () => (await storage.read(platform, tenantStore.all)).map(tenantOf),
     get: async (id) => {

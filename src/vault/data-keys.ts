@@ -25,7 +25,12 @@ export interface DataKeyDeps {
 const MAX_RINGS = 10_000;
 
 /** Keeps the opened keys of tenants; the first use of a tenant makes its first key. */
-export function createDataKeys({ storage, master, clock, random }: DataKeyDeps): (tenant: TenantId) => Promise<Keyring> {
+export function createDataKeys({
+  storage,
+  master,
+  clock,
+  random,
+}: DataKeyDeps): (tenant: TenantId) => Promise<Keyring> {
   const rings = new Map<TenantId, Promise<Keyring>>();
 
   async function load(tenant: TenantId): Promise<Keyring> {

@@ -44,7 +44,8 @@ export function createMasterKey(bytes: Uint8Array, random: Random): MasterKey {
  */
 export function parseMasterKey(text: Secret): Secret<Buffer> {
   const plain = text.reveal().trim();
-  if (!BASE64_KEY.test(plain)) throw vaultFault('VAULT_MASTER_KEY', { reason: 'must be the base64 of exactly 32 bytes' });
+  if (!BASE64_KEY.test(plain))
+    throw vaultFault('VAULT_MASTER_KEY', { reason: 'must be the base64 of exactly 32 bytes' });
   if (PLACEHOLDERS.some((pattern) => pattern.test(plain))) {
     throw vaultFault('VAULT_MASTER_KEY', { reason: 'is a placeholder, not a secret' });
   }

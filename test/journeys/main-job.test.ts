@@ -8,7 +8,12 @@ before(async () => {
 });
 after(() => kit.close());
 
-const reading = { meter_id: 'STEEL-1', timestamp: '2026-11-21T11:45:00Z', energy_consumption: 3.17, location: 'Gwangyang' };
+const reading = {
+  meter_id: 'STEEL-1',
+  timestamp: '2026-11-21T11:45:00Z',
+  energy_consumption: 3.17,
+  location: 'Gwangyang',
+};
 
 test('a machine stores a reading, a viewer reads it and may not delete it, an administrator may', async () => {
   const key = await kit.key('write:meter_data');

@@ -19,7 +19,14 @@ export const auditMigrations: readonly Migration[] = [
         },
         key: ['id'],
       },
-      { kind: 'index', name: 'audit_entry_seq', table: 'audit_entry', columns: ['seq'], unique: true, where: 'seq is not null' },
+      {
+        kind: 'index',
+        name: 'audit_entry_seq',
+        table: 'audit_entry',
+        columns: ['seq'],
+        unique: true,
+        where: 'seq is not null',
+      },
       { kind: 'index', name: 'audit_entry_new', table: 'audit_entry', columns: ['id'], where: 'seq is null' },
       {
         kind: 'table',

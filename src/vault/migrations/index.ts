@@ -4,7 +4,13 @@ export const vaultMigrations: readonly Migration[] = [
   {
     name: '202611210010_vault_keys',
     changes: [
-      { kind: 'table', name: 'vault_master', rows: 'platform', columns: { id: 'text', created_at: 'int' }, key: ['id'] },
+      {
+        kind: 'table',
+        name: 'vault_master',
+        rows: 'platform',
+        columns: { id: 'text', created_at: 'int' },
+        key: ['id'],
+      },
       {
         kind: 'table',
         name: 'vault_data_key',
