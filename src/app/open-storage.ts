@@ -18,7 +18,7 @@ type OnError = (error: unknown) => void;
 /** @param url `sqlite:` and a path, or `postgres://…` */
 export async function openStorage(url: Secret, clock: Clock, onError: OnError): Promise<Storage> {
   const text = url.reveal();
-  if (text.startsWith('sqlite:')) return createSqliteStorage({ file: text.slice('sqlite:'.length), clock });
+  if (text.startsWith('sqlite:')) return createSqliteStorage({ file: text.slice('sqlite:'.length), clock, onError });
   return openPostgresStorage({ url: text, clock, onError });
 }
 

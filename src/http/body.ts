@@ -41,7 +41,9 @@ export function readBody(request: IncomingMessage, maxBytes = DEFAULT_MAX_BYTES)
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
     );
     request.on('error', (error) => reject(httpFault('HTTP_BODY_CUT_SHORT', {}, error)));
-    request.on('close', () => reject(httpFault('HTTP_BODY_CUT_SHORT'))); // after `end` it changes nothing
+    request.on('close', () => {
+      if (!request.readableEnded) reject(httpFault('HTTP_BODY_CUT_SHORT')); // also when the sender sent half of it
+    });
   });
 }
 

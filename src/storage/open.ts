@@ -4,7 +4,11 @@ import type { PostgresOptions } from './postgres.ts';
 import type { RedisOptions } from './redis-connection.ts';
 import type { Storage } from './storage.ts';
 
-/** The storage contract on PostgreSQL; its driver is loaded here, on first use. @throws TypeError for a malformed URL */
+/**
+ * The storage contract on PostgreSQL; its driver is loaded here, on first use.
+ *
+ * @throws TypeError for a malformed URL
+ */
 export async function openPostgresStorage(options: PostgresOptions): Promise<Storage> {
   const { createPostgresStorage } = await import('./postgres.ts');
   return createPostgresStorage(options);

@@ -48,8 +48,8 @@ function compileBulk(source: Insertion): Compiled {
   const names = order.map(({ name }) => name).join(', ');
   const arrays = order.map(({ column }, index) => `$${index + 1}::${castOf(column)}[]`).join(', ');
   const returning = source.unless.length === 0 ? '' : ` returning ${source.unless.join(', ')}`;
-  const text = `insert into ${source.table} (${names}) select * from unnest(${arrays})${conflictTarget(source)}${returning}`;
-  return { text, order };
+  const into = `insert into ${source.table} (${names}) select * from unnest(${arrays})`;
+  return { text: `${into}${conflictTarget(source)}${returning}`, order };
 }
 
 /** The columns of an insertion as they are sent: with the tenant in reach `tenant`. */

@@ -61,7 +61,8 @@ export function createPostgresStorage(options: PostgresOptions): Storage {
 }
 
 /** PostgreSQL checks a page as it reads it, and counts those that were damaged (from version 18 on by default). */
-const CHECKSUMS = `select checksum_failures || ' pages failed their checksum, the last at ' || checksum_last_failure as finding
+const CHECKSUMS = `select
+  checksum_failures || ' pages failed their checksum, the last at ' || checksum_last_failure as finding
   from pg_stat_database where datname = current_database() and checksum_failures > 0`;
 
 /** A question outside any transaction of ours, to be answered soon or not at all. */

@@ -24,17 +24,25 @@ interface Done {
 
 const MAX_QUEUE = 20_000;
 const MAX_GROUP = 512;
+const MAX_GROUP_MS = 10; // a group stops the event loop, so the next one begins after others had their turn
+
+export interface WriterDeps {
+  readonly connection: Connection;
+  /** Makes the last commit durable. */
+  readonly sync: () => Promise<void>;
+  /** Hears of effects that threw: what they belong to is kept all the same. */
+  readonly onError: (error: unknown) => void;
+}
 
 /**
- * @param sync makes the last commit durable; commits made while it runs share the next one.
+ * Runs one group at a time: savepoints, one commit, one sync, then the answers. What arrives while a group is synced
+ * becomes the next one, so the busier the writer, the larger its groups.
  */
-export function createWriter(connection: Connection, sync: () => Promise<void>): Writer {
+export function createWriter({ connection, sync, onError }: WriterDeps): Writer {
   const queue: Job[] = [];
-  let scheduled = false;
+  let working = false;
   let closed = false;
   let broken: unknown; // after a failed sync nobody knows what is on the disk, so nothing more is acknowledged
-  let unsynced: Done[] = [];
-  let syncing = false;
   let idle: (() => void) | undefined;
 
   const write = <T>(scope: Scope, work: (tx: Tx) => Promise<T>): Promise<T> =>
@@ -46,68 +54,72 @@ export function createWriter(connection: Connection, sync: () => Promise<void>):
     });
 
   function schedule(): void {
-    if (scheduled || queue.length === 0) return;
-    scheduled = true;
-    setImmediate(() => {
-      void runGroup(connection, queue.splice(0, MAX_GROUP)).then((done) => {
-        scheduled = false;
-        unsynced.push(...done);
-        void settle();
-        schedule();
-        if (isIdle()) idle?.();
-      });
-    });
+    if (working) return;
+    working = true;
+    setImmediate(() => void turn());
   }
 
-  async function settle(): Promise<void> {
-    if (syncing) return;
-    syncing = true;
-    while (unsynced.length > 0) {
-      const group = unsynced;
-      unsynced = [];
-      try {
-        await sync();
-        for (const { job, value, effects } of group) {
-          for (const effect of effects) effect();
-          job.resolve(value);
-        }
-      } catch (error) {
-        broken = error;
-        for (const { job } of [...group, ...unsynced]) job.reject(storageFault('STORAGE_UNAVAILABLE', {}, error));
-        unsynced = [];
+  async function turn(): Promise<void> {
+    await answer(await runGroup(connection, queue));
+    working = false;
+    if (queue.length > 0) schedule();
+    else idle?.();
+  }
+
+  async function answer(group: readonly Done[]): Promise<void> {
+    try {
+      if (group.length > 0) await sync();
+    } catch (error) {
+      broken = error;
+      for (const { reject } of [...group.map(({ job }) => job), ...queue.splice(0)]) {
+        reject(storageFault('STORAGE_UNAVAILABLE', {}, error));
       }
+      return;
     }
-    syncing = false;
-    if (isIdle()) idle?.();
+    for (const { job, value, effects } of group) {
+      for (const effect of effects) attemptEffect(effect, onError);
+      job.resolve(value);
+    }
   }
-
-  const isIdle = (): boolean => queue.length === 0 && !scheduled && !syncing;
 
   return {
     write,
     close: () => {
       closed = true;
-      return isIdle() ? Promise.resolve() : new Promise((resolve) => (idle = resolve));
+      return working ? new Promise((resolve) => (idle = resolve)) : Promise.resolve();
     },
   };
 }
 
+function attemptEffect(effect: () => void, onError: (error: unknown) => void): void {
+  try {
+    effect();
+  } catch (error) {
+    onError(error);
+  }
+}
+
 /** Runs jobs as savepoints of one transaction and commits; answers those that failed, returns those that did not. */
-async function runGroup(connection: Connection, jobs: readonly Job[]): Promise<readonly Done[]> {
+async function runGroup(connection: Connection, queue: Job[]): Promise<readonly Done[]> {
+  const taken: Job[] = [];
   const done: Done[] = [];
   const alarm = createAlarm();
+  const end = performance.now() + MAX_GROUP_MS;
   try {
     connection.step('begin immediate');
-    for (const job of jobs) {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+      taken.push(job);
       const kept = await runJob(connection, job, alarm);
       if (kept !== undefined) done.push(kept);
       if (!connection.db.isTransaction) throw storageFault('STORAGE_FULL'); // SQLite gave up the whole group
+      if (taken.length >= MAX_GROUP || performance.now() > end) break;
     }
     connection.step('commit');
     return done;
   } catch (error) {
     if (connection.db.isTransaction) connection.exec('rollback');
-    for (const job of jobs) job.reject(sqliteFault(error)); // those that failed by themselves have their answer already
+    if (taken.length === 0) taken.push(...queue.splice(0)); // not even begun: whoever waits would wait for ever
+    for (const job of taken) job.reject(sqliteFault(error)); // those that failed by themselves have their answer already
     return [];
   } finally {
     alarm.clear();

@@ -13,6 +13,8 @@ export interface SqliteOptions {
   /** A path, or `:memory:` for a database that lives as long as the storage. */
   readonly file: string;
   readonly clock: Clock;
+  /** Hears of what nobody awaits: effects that threw. */
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 const MAX_READERS = 4;
@@ -24,7 +26,7 @@ const MAX_WAITING_READS = 10_000;
  * Commits run at `synchronous=normal` and are synced by us, off the event loop, before anybody is answered: the same
  * promise as `full` without stopping every other request for the disk. @see docs/decisions/0002-own-disk-sync.md
  */
-export function createSqliteStorage({ file, clock }: SqliteOptions): Storage {
+export function createSqliteStorage({ file, clock, onError = () => undefined }: SqliteOptions): Storage {
   const inMemory = file === ':memory:';
   if (!inMemory) closeSync(openSync(file, 'a', 0o600)); // SQLite's own default would be readable by others
   const main = openConnection(file, false);
@@ -32,7 +34,7 @@ export function createSqliteStorage({ file, clock }: SqliteOptions): Storage {
   main.exec('pragma synchronous = normal; pragma secure_delete = on; pragma wal_autocheckpoint = 2000');
 
   const disk = inMemory ? undefined : openWal(main, file);
-  const writer = createWriter(main, disk?.sync ?? (() => Promise.resolve()));
+  const writer = createWriter({ connection: main, sync: disk?.sync ?? (async () => undefined), onError });
   const readers = inMemory ? undefined : createReaders(file);
 
   const storage: Storage = {

@@ -45,7 +45,8 @@ const text = fc.oneof(
 );
 const bytes = fc.uint8Array({ maxLength: 40 });
 const real = fc.double({ noNaN: true, noDefaultInfinity: true });
-const json = fc.jsonValue({ maxDepth: 3 }).filter((value) => value !== null) as fc.Arbitrary<Json>; // says unknown for JSON
+const anyJson = fc.jsonValue({ maxDepth: 3 }).filter((value) => value !== null);
+const json = anyJson as fc.Arbitrary<Json>; // its own type says unknown for what is JSON
 const maybe = <T>(from: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(from);
 
 const row = fc.record({

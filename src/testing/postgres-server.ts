@@ -79,7 +79,8 @@ async function launch(command: string, folder: string, user: User): Promise<Post
     },
     stop: async () => {
       await end('SIGQUIT');
-      await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }); // its children may still write
+      // Its children may still write.
+      await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     },
     createDatabase: async () => {
       const name = `test_${++databases}`;
