@@ -8,6 +8,7 @@ import type { Flaw } from '../kernel/errors.ts';
 import { createSecret, type Secret } from '../kernel/secret.ts';
 import { limitConfig } from '../limits/index.ts';
 import { profileNames } from '../profiles/index.ts';
+import { readingConfig } from '../readings/index.ts';
 import { sessionConfig } from '../sessions/index.ts';
 import { appFault } from './errors.ts';
 
@@ -67,6 +68,7 @@ export const configSchema = z.strictObject({
     .describe('What is logged, as JSON lines on standard error.'),
   limits: limitConfig.prefault({}),
   sessions: sessionConfig.prefault({}),
+  readings: readingConfig.prefault({}),
 });
 
 export type Config = z.output<typeof configSchema>;

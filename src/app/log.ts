@@ -5,7 +5,7 @@ import type { Config } from './config.ts';
 
 /** What the operator reads: JSON lines on standard error. Bodies, headers and query strings never stand here. */
 export interface Log {
-  info(message: string, facts?: Readonly<Record<string, unknown>>): void;
+  warn(message: string): void;
   failed(error: unknown): void;
   failedRequest(error: unknown, context: Context): void;
 }
@@ -16,7 +16,7 @@ export function createLog(config: Pick<Config, 'logLevel'>): Log {
     pino.destination(2),
   );
   return {
-    info: (message, facts = {}) => logger.info(facts, message),
+    warn: (message) => logger.warn(message),
     failed: (error) => logger.error(factsOf(error), 'something failed in the background'),
     failedRequest: (error, { requestId, method, url }) =>
       logger.error({ request: requestId, method, path: url.split('?', 1)[0], ...factsOf(error) }, 'a request failed'),

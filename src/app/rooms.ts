@@ -131,7 +131,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   const apiKeys = createApiKeys({ storage, audit, bus, clock, random });
   const limits = createLimits({ hot, config: config.limits });
   const detection = createDetection();
-  const readings = createReadings({ storage, vault, audit, clock });
+  const readings = createReadings({ storage, vault, audit, clock, config: config.readings });
 
   const { accessMs } = config.sessions;
   const revocations = createRevocations({ storage, bus, clock, random, accessMs, onError });

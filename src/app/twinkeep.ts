@@ -56,6 +56,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
   const { clock = systemClock, random = createSystemRandom(), ownFolder = true } = options;
   const log = createLog(config);
   const onError = log.failed;
+  if (!config.limits.enabled) log.warn('limits are off: anybody may send as much as they like');
   const undo: (() => unknown)[] = [];
   try {
     if (ownFolder) undo.push(openFolder(config).release);

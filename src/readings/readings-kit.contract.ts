@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { auditMigrations, createAudit } from '../audit/index.ts';
 import type { AuditEntry, AuditSink } from '../kernel/audit.ts';
 import { apiKeyId, epochMs, requestId, tenantId } from '../kernel/brand.ts';
 import { systemClock } from '../kernel/clock.ts';
@@ -57,7 +58,7 @@ export const inFile: MakeStorage = async () => {
 export async function withKit(make: MakeStorage, work: (kit: Kit) => Promise<void>): Promise<void> {
   const { storage, close } = await make();
   try {
-    await storage.migrate([...vaultMigrations, ...readingMigrations]);
+    await storage.migrate([...vaultMigrations, ...auditMigrations, ...readingMigrations]);
     await work(await createKit(storage));
   } finally {
     await close();
@@ -68,8 +69,15 @@ async function createKit(storage: Storage): Promise<Kit> {
   const random = createSystemRandom();
   const clock = { now: () => NOW };
   const vault = await openVault({ storage, random, clock, master: createMasterKey(random.bytes(32), random) });
+  const onError = (error: unknown) => assert.fail(String(error));
+  const log = await createAudit({ storage, vault, clock, random, holder: 'test', onError });
   const entries: AuditEntry[] = [];
-  const sink: AuditSink = { record: async (tx, entry) => tx.afterCommit(() => entries.push(entry)) };
+  const sink: AuditSink = {
+    record: async (tx, entry) => {
+      await log.record(tx, entry);
+      tx.afterCommit(() => entries.push(entry));
+    },
+  };
   const withConfig: Kit['with'] = (config, audit = sink) =>
     createReadings({ storage, vault, audit, clock, config: readingConfig.parse(config) });
   const readings = withConfig({});

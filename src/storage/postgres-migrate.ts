@@ -1,10 +1,10 @@
 import type { Client } from 'pg';
 import type { Clock } from '../kernel/clock.ts';
 import { storageFault } from './errors.ts';
+import { leaseMigration } from './lease-table.ts';
+import { refuseNewer } from './newer.ts';
 import { postgresFault } from './postgres-errors.ts';
 import { ddlOf, inOrder, type Migration, ROLES } from './schema.ts';
-import { leaseMigration } from './sqlite-leases.ts';
-import { refuseNewer } from './sqlite-migrate.ts';
 
 const LOCK = 0x74776e6b; // "twnk"; one process migrates a database at a time
 const ROLE_ATTEMPTS = 5;

@@ -1,23 +1,9 @@
 import { epochMs } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { platform } from '../kernel/tx.ts';
-import type { Migration } from './schema.ts';
 import type { Writer } from './sqlite-writer.ts';
 import { statement } from './statement.ts';
 import type { Storage } from './storage.ts';
-
-export const leaseMigration: Migration = {
-  name: '202611210001_storage_lease',
-  changes: [
-    {
-      kind: 'table',
-      name: 'twinkeep_lease',
-      rows: 'platform',
-      columns: { name: 'text', holder: 'text', fence: 'int', until: 'int' },
-      key: ['name'],
-    },
-  ],
-};
 
 const takeLease = statement({
   reach: 'platform',

@@ -1,9 +1,9 @@
 import type { Clock } from '../kernel/clock.ts';
 import { platform } from '../kernel/tx.ts';
-import { storageFault } from './errors.ts';
+import { leaseMigration } from './lease-table.ts';
+import { refuseNewer } from './newer.ts';
 import { ddlOf, inOrder, type Migration } from './schema.ts';
 import type { Connection } from './sqlite-connection.ts';
-import { leaseMigration } from './sqlite-leases.ts';
 import type { Writer } from './sqlite-writer.ts';
 import { statement } from './statement.ts';
 
@@ -37,11 +37,4 @@ export async function migrateSqlite(
     });
   }
   return missing.map(({ name }) => name);
-}
-
-/** @throws STORAGE_NEWER naming what the database has and this program lacks */
-export function refuseNewer(present: ReadonlySet<string>, wanted: readonly Migration[]): void {
-  const known = new Set(wanted.map(({ name }) => name));
-  const unknown = [...present].filter((name) => !known.has(name));
-  if (unknown.length > 0) throw storageFault('STORAGE_NEWER', { unknown_migrations: unknown.sort().join(', ') });
 }

@@ -148,7 +148,7 @@ export function decode(name: string, column: Column, raw: unknown): Json | Uint8
     case 'json':
       return JSON.parse(String(raw)) as Json; // JSON.parse returns JSON
     case 'bytes':
-      if (raw instanceof Uint8Array) return raw;
+      if (raw instanceof Uint8Array) return Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
       return Buffer.from(String(raw).slice(2), 'hex'); // PostgreSQL's text form: \x6869
   }
 }
