@@ -1,0 +1,117 @@
+/** The load generator, a process of its own: takes one job by message, sends one result, ends. */
+import { type Connection, openConnection } from './load/connection.ts';
+import { type LoadJob, type LoadResult, loadJob } from './load/job.ts';
+import { bulkBody, readingAt } from './load/readings.ts';
+import { cpuMs } from './proc.ts';
+import { quantile } from './stats.ts';
+
+interface Phase {
+  readonly seconds: number;
+  readonly latencies: Float64Array;
+}
+
+async function run(message: unknown): Promise<LoadResult> {
+  const job = loadJob.parse(message);
+  const nextRequest = requests(job);
+  const connections = await Promise.all(Array.from({ length: job.connections }, () => openConnection(job.port)));
+  try {
+    await phase(connections, job, job.warmup, nextRequest);
+    const before = job.pids.map(cpuMs);
+    const { seconds, latencies } = await phase(connections, job, job.measure, nextRequest);
+    const spent = job.pids.map((pid, i) => cpuMs(pid) - (before[i] ?? Number.NaN));
+    latencies.sort();
+    return {
+      kind: 'measured',
+      requests: latencies.length,
+      seconds,
+      p50Ms: quantile(latencies, 0.5),
+      p99Ms: quantile(latencies, 0.99),
+      cpuMs: spent.map((ms) => (Number.isNaN(ms) ? null : ms)),
+    };
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+}
+
+/** Every connection asks, waits and asks again; all have their answers when it ends, so that no work is left over. */
+async function phase(
+  connections: readonly Connection[],
+  job: LoadJob,
+  limit: LoadJob['measure'],
+  nextRequest: () => string,
+): Promise<Phase> {
+  const latencies: number[] = [];
+  const startedAt = performance.now();
+  let left = limit.requests;
+
+  async function work(connection: Connection): Promise<void> {
+    for (let now = startedAt; left > 0 && now - startedAt < limit.ms; ) {
+      left -= 1;
+      const request = nextRequest();
+      const sentAt = performance.now();
+      const reply = await connection.send(request);
+      now = performance.now();
+      if (reply.status !== job.status || (job.says !== '' && !reply.body().includes(job.says))) {
+        left = 0;
+        throw new Error(`${job.method} ${job.path} was answered ${reply.status}: ${reply.body().slice(0, 500)}`);
+      }
+      latencies.push(now - sentAt);
+    }
+  }
+
+  await Promise.all(connections.map(work));
+  return { seconds: (performance.now() - startedAt) / 1_000, latencies: Float64Array.from(latencies) };
+}
+
+function requests(job: LoadJob): () => string {
+  const { body, seed } = job;
+  let made = 0;
+  switch (body.kind) {
+    case 'none': {
+      const request = `${headOf(job)}\r\n`;
+      return () => request;
+    }
+    case 'reading': {
+      const head = headOf(job);
+      return () => withBody(head, JSON.stringify(readingAt(seed, made++)));
+    }
+    case 'ndjson':
+    case 'json': {
+      // Made beforehand: twenty thousand lines take long enough to let the server rest between two bodies.
+      const head = headOf(job);
+      const ready = Array.from({ length: job.warmup.requests + job.measure.requests }, (_, i) =>
+        withBody(head, bulkBody(body.kind, seed, i * body.lines, body.lines)),
+      );
+      return () => {
+        const request = ready[made++];
+        if (request === undefined) throw new Error('more bodies were asked for than made');
+        return request;
+      };
+    }
+  }
+}
+
+function headOf({ method, path, port, headers }: LoadJob): string {
+  const lines = Object.entries({ host: `127.0.0.1:${port}`, ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
+  return `${method} ${path} HTTP/1.1\r\n${lines.join('')}`;
+}
+
+/** The bodies are ASCII, so that characters are bytes. */
+const withBody = (head: string, body: string): string => `${head}content-length: ${body.length}\r\n\r\n${body}`;
+
+process.once('message', (message) => {
+  run(message)
+    .catch(
+      (error: unknown): LoadResult => ({
+        kind: 'failed',
+        reason: error instanceof Error ? error.message : String(error),
+      }),
+    )
+    .then((result) => process.send?.(result, () => process.disconnect()))
+    .catch((error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    });
+});

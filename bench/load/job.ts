@@ -1,0 +1,43 @@
+import { z } from 'zod';
+
+/** What the load process is told. It crosses a process boundary, so it is parsed on arrival like any input. */
+export const loadJob = z.strictObject({
+  port: z.int(),
+  /** The processes whose CPU time is taken: the server's first, then its helpers'. */
+  pids: z.array(z.int()).min(1),
+  connections: z.int().min(1),
+  method: z.enum(['GET', 'POST']),
+  path: z.string(),
+  headers: z.record(z.string(), z.string()),
+  /** `reading`: one, a new one each time. `ndjson` and `json`: many in one body. */
+  body: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('none') }),
+    z.strictObject({ kind: z.literal('reading') }),
+    z.strictObject({ kind: z.enum(['ndjson', 'json']), lines: z.int().min(1) }),
+  ]),
+  /** The one status that is right; anything else ends the job. */
+  status: z.int(),
+  /** What a right answer contains; empty where the status says enough. */
+  says: z.string(),
+  warmup: z.strictObject({ ms: z.number(), requests: z.int() }),
+  /** Ends after this time or this many requests, whichever comes first. */
+  measure: z.strictObject({ ms: z.number(), requests: z.int() }),
+  seed: z.int(),
+});
+
+export type LoadJob = z.output<typeof loadJob>;
+
+export const loadResult = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('measured'),
+    requests: z.number(),
+    seconds: z.number(),
+    p50Ms: z.number(),
+    p99Ms: z.number(),
+    /** Milliseconds of CPU in the order of `pids`; null where it can't be known. */
+    cpuMs: z.array(z.number().nullable()),
+  }),
+  z.strictObject({ kind: z.literal('failed'), reason: z.string() }),
+]);
+
+export type LoadResult = z.output<typeof loadResult>;

@@ -1,0 +1,72 @@
+/** Seal and open 64 bytes: Twinkeep's field (key look-up, bound to its place), the bare cipher, and npm's Fernet. */
+import { createCipheriv, createDecipheriv, createSecretKey, randomBytes, randomFillSync } from 'node:crypto';
+import fernet from 'fernet';
+import { tenantId } from '../../src/kernel/brand.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createSystemRandom } from '../../src/kernel/random.ts';
+import { createSqliteStorage } from '../../src/storage/index.ts';
+import { createMasterKey, openVault, vaultMigrations } from '../../src/vault/index.ts';
+import { type MicroCases, TEXT } from './case.ts';
+
+const TENANT = tenantId('plant-1');
+const PLACE = { table: 'reading', column: 'location', row: 'STEEL-GWANGYANG-01|1514764800000' };
+
+async function vault() {
+  const random = createSystemRandom();
+  const storage = createSqliteStorage({ file: ':memory:', clock: systemClock });
+  await storage.migrate(vaultMigrations);
+  return openVault({ storage, master: createMasterKey(random.bytes(32), random), clock: systemClock, random });
+}
+
+const key = createSecretKey(randomBytes(32));
+const nonces = Buffer.alloc(12 * 1_024);
+let drawn = nonces.length;
+
+function nextNonce(): Buffer {
+  if (drawn === nonces.length) {
+    randomFillSync(nonces);
+    drawn = 0;
+  }
+  drawn += 12;
+  return nonces.subarray(drawn - 12, drawn);
+}
+
+function bareSeal(text: string): Buffer {
+  const nonce = nextNonce();
+  const cipher = createCipheriv('aes-256-gcm', key, nonce);
+  return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+}
+
+function bareOpen(sealed: Buffer): string {
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12), { authTagLength: 16 });
+  decipher.setAuthTag(sealed.subarray(-16));
+  return decipher.update(sealed.subarray(12, -16), undefined, 'utf8') + decipher.final('utf8');
+}
+
+const fernetSecret = () => new fernet.Secret(randomBytes(32).toString('base64'));
+
+export const sealCases: MicroCases = {
+  'seal/twinkeep': async () => {
+    const { fields } = await vault();
+    return { waits: true, run: async () => (await fields(TENANT)).seal(PLACE, TEXT) };
+  },
+  'seal/node': async () => ({ waits: false, run: () => bareSeal(TEXT) }),
+  'seal/fernet': async () => {
+    const secret = fernetSecret();
+    return { waits: false, run: () => new fernet.Token({ secret, ttl: 0 }).encode(TEXT) };
+  },
+  'open/twinkeep': async () => {
+    const { fields } = await vault();
+    const sealed = (await fields(TENANT)).seal(PLACE, TEXT);
+    return { waits: true, run: async () => (await fields(TENANT)).open(PLACE, sealed) };
+  },
+  'open/node': async () => {
+    const sealed = bareSeal(TEXT);
+    return { waits: false, run: () => bareOpen(sealed) };
+  },
+  'open/fernet': async () => {
+    const secret = fernetSecret();
+    const token = new fernet.Token({ secret, ttl: 0 }).encode(TEXT);
+    return { waits: false, run: () => new fernet.Token({ secret, ttl: 0, token }).decode() };
+  },
+};

@@ -1,0 +1,150 @@
+import type { Contender, Headers, Server } from './contender.ts';
+import { bareNode, expressStack, expressUnlimited } from './contenders/peers.ts';
+import { twinkeep } from './contenders/twinkeep.ts';
+import type { LoadJob } from './load/job.ts';
+
+/** A kind of request, put to each contender in its own words. */
+export interface Request {
+  readonly method: LoadJob['method'];
+  readonly path: string;
+  readonly headers: Headers;
+  readonly body: LoadJob['body'];
+  readonly status: number;
+  /** What the answer has to say, so that readings which were not kept are not counted. */
+  readonly says: string;
+}
+
+export interface Entrant {
+  readonly label: string;
+  readonly contender: Contender;
+  readonly request: (server: Server, contender: Contender) => Request;
+}
+
+/** Servers under load. The first entrant is Twinkeep, to which the others are compared. */
+export interface LoadRow {
+  readonly kind: 'load';
+  readonly id: string;
+  readonly title: string;
+  readonly connections: number;
+  /** Readings in one request; figures are per reading where it is more than one. */
+  readonly lines: number;
+  readonly entrants: readonly Entrant[];
+}
+
+/** Small pieces of work, each alone in a process. */
+export interface MicroRow {
+  readonly kind: 'micro';
+  readonly id: string;
+  readonly title: string;
+  readonly entrants: readonly { readonly label: string; readonly name: string }[];
+}
+
+/** From the spawn to `/ready` on a folder that was in use before, and the memory of a server at rest. */
+export interface StartRow {
+  readonly kind: 'start';
+  readonly id: string;
+  readonly title: string;
+  readonly entrants: readonly Contender[];
+}
+
+export type Row = LoadRow | MicroRow | StartRow;
+
+const BULK_LINES = 20_000;
+
+const NONE = { kind: 'none' } as const;
+const JSON_TYPE = { 'content-type': 'application/json' };
+const NDJSON_TYPE = { 'content-type': 'application/x-ndjson' };
+
+const getMe =
+  (as: 'person' | 'machine'): Entrant['request'] =>
+  (server, { me }) => ({
+    method: 'GET',
+    path: me,
+    headers: server[as],
+    body: NONE,
+    status: 200,
+    says: '',
+  });
+
+const keptText = (kept: string | undefined, count: number): string => (kept === undefined ? '' : `"${kept}":${count}`);
+
+const postReading: Entrant['request'] = (server, { readings, kept }) => ({
+  method: 'POST',
+  path: readings,
+  headers: { ...server.machine, ...JSON_TYPE },
+  body: { kind: 'reading' },
+  status: 201,
+  says: keptText(kept, 1),
+});
+
+const postMany: Entrant['request'] = (server, { bulk, kept }) => ({
+  method: 'POST',
+  path: bulk.path,
+  headers: { ...server.machine, ...(bulk.format === 'ndjson' ? NDJSON_TYPE : JSON_TYPE) },
+  body: { kind: bulk.format, lines: BULK_LINES },
+  status: bulk.status,
+  says: keptText(kept, BULK_LINES),
+});
+
+const getRow = (connections: number): LoadRow => ({
+  kind: 'load',
+  id: `get-${connections}`,
+  title: `Authenticated GET, ${connections} connections`,
+  connections,
+  lines: 1,
+  entrants: [
+    { label: 'Twinkeep, session token', contender: twinkeep, request: getMe('person') },
+    { label: 'Twinkeep, API key', contender: twinkeep, request: getMe('machine') },
+    { label: bareNode.name, contender: bareNode, request: getMe('person') },
+    { label: expressStack.name, contender: expressStack, request: getMe('person') },
+    { label: expressUnlimited.name, contender: expressUnlimited, request: getMe('person') },
+  ],
+});
+
+const against = (request: Entrant['request'], ...contenders: readonly Contender[]): readonly Entrant[] =>
+  contenders.map((contender) => ({ label: contender.name, contender, request }));
+
+const microRow = (id: string, title: string, labels: Readonly<Record<string, string>>): MicroRow => ({
+  kind: 'micro',
+  id,
+  title,
+  entrants: Object.entries(labels).map(([name, label]) => ({ label, name: `${id}/${name}` })),
+});
+
+const TOKEN_PEERS = { twinkeep: 'Twinkeep (EdDSA)', jsonwebtoken: 'jsonwebtoken (HS256)', jose: 'jose (EdDSA)' };
+const SEAL_PEERS = {
+  twinkeep: 'Twinkeep (key look-up, place)',
+  node: 'node:crypto (AES-256-GCM)',
+  fernet: 'npm fernet',
+};
+
+export const rows: readonly Row[] = [
+  getRow(4),
+  getRow(32),
+  {
+    kind: 'load',
+    id: 'post',
+    title: 'POST of one reading, durable, 32 connections',
+    connections: 32,
+    lines: 1,
+    entrants: against(postReading, twinkeep, bareNode, expressStack, expressUnlimited),
+  },
+  {
+    kind: 'load',
+    id: 'bulk',
+    title: 'Bulk import, bodies of 20,000 readings, 1 connection',
+    connections: 1,
+    lines: BULK_LINES,
+    entrants: against(postMany, twinkeep, expressStack),
+  },
+  microRow('token-same', 'Check of a token seen before', TOKEN_PEERS),
+  microRow('token-new', 'Check of a token never seen', TOKEN_PEERS),
+  microRow('seal', 'Seal 64 bytes', SEAL_PEERS),
+  microRow('open', 'Open 64 bytes', SEAL_PEERS),
+  {
+    kind: 'start',
+    id: 'start',
+    title: 'Start on an initialised folder, and memory at rest',
+    entrants: [twinkeep, bareNode, expressStack],
+  },
+];
