@@ -24,7 +24,7 @@ export interface Integrator {
 
 const EVERY_MS = seconds(0.5); // so that a checkpoint stands within a second of its entries
 const LEASE_MS = seconds(5);
-const BATCH = 2_000;
+const BATCH = 256; // numbered in one write: a larger one would hold up the event loop for longer than a request takes
 const HASH_BYTES = 32;
 
 /** Subtree roots of this many levels are kept; what lies between is hashed again from at most 255 of them. */
