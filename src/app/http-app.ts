@@ -14,6 +14,7 @@ export interface HttpApp {
 }
 
 const FINISH_MS = 10_000;
+const IDLE_MS = 60_000; // a socket on which nothing moves for this long is closed
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
@@ -21,7 +22,7 @@ const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 
 const SERVER_LIMITS = {
   maxHeaderSize: 16_384,
   headersTimeout: 10_000,
-  requestTimeout: 300_000, // a stream of readings may take its time; each of its lines is bounded
+  requestTimeout: 0, // a stream of readings may take hours; a body that is read whole has a deadline of its own
   keepAliveTimeout: 65_000, // longer than a balancer's own, so that it never writes into a closing connection
   connectionsCheckingInterval: 5_000,
   insecureHTTPParser: false,
@@ -31,6 +32,7 @@ const SERVER_LIMITS = {
 /** Fastify as the router of the request line: every row of the ledger, and what is not in it, goes the same way. */
 export async function createHttpApp(routes: readonly Route[], line: RequestLine): Promise<HttpApp> {
   const server = createServer(SERVER_LIMITS);
+  server.setTimeout(IDLE_MS);
   const fastify = Fastify({
     serverFactory: (handler) => {
       server.on('request', handler);

@@ -37,7 +37,7 @@ export interface EntryDeps {
 }
 
 /** The column that personal values are bound to. */
-export const PERSONAL = 'audit_entry.personal';
+const PERSONAL = 'audit_entry.personal';
 
 /** Writes an entry, unnumbered, inside the transaction of what it tells of. */
 export async function writeEntry(deps: EntryDeps, tx: Tx, entry: AuditEntry): Promise<void> {

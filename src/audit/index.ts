@@ -1,4 +1,5 @@
 /** Floor 4. Erasable, tamper-evident record of who did what. */
+export { parseCheckpoint, verifyConsistency, verifyInclusion } from '../crypto/index.ts';
 export { type Audit, createAudit } from './audit.ts';
 export { auditFault } from './errors.ts';
 export { auditMigrations } from './migrations/index.ts';

@@ -102,7 +102,7 @@ export function createIntegrator({ storage, key, clock, holder, onError }: Integ
 }
 
 /** The frontier that a checkpoint carries; the empty one before the first. */
-export function frontierIn(row: CheckpointRow | undefined): Frontier {
+function frontierIn(row: CheckpointRow | undefined): Frontier {
   if (row === undefined) return frontierOf(0, []);
   const roots: Uint8Array[] = [];
   for (let at = 0; at < row.frontier.length; at += HASH_BYTES) roots.push(row.frontier.subarray(at, at + HASH_BYTES));

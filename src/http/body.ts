@@ -3,6 +3,7 @@ import { httpFault } from './errors.ts';
 
 const DEFAULT_MAX_BYTES = 1_048_576;
 const MAX_DEPTH = 32;
+const MAX_MS = 60_000; // of a body that is sent byte by byte, each in time for the idle limit
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The media type of a message in lower case, without parameters. */
@@ -25,6 +26,7 @@ export function readBody(request: IncomingMessage, maxBytes = DEFAULT_MAX_BYTES)
     return Promise.reject(httpFault('HTTP_BODY_TOO_LARGE', { max_bytes: maxBytes }));
   }
   return new Promise((resolve, reject) => {
+    const deadline = setTimeout(() => reject(httpFault('HTTP_BODY_TOO_SLOW', { max_s: MAX_MS / 1_000 })), MAX_MS);
     const chunks: Buffer[] = [];
     let size = 0;
     request.on('data', (chunk: Buffer) => {
@@ -37,11 +39,13 @@ export function readBody(request: IncomingMessage, maxBytes = DEFAULT_MAX_BYTES)
       }
       chunks.push(chunk);
     });
-    request.on('end', () =>
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
-    );
+    request.on('end', () => {
+      clearTimeout(deadline);
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+    });
     request.on('error', (error) => reject(httpFault('HTTP_BODY_CUT_SHORT', {}, error)));
     request.on('close', () => {
+      clearTimeout(deadline);
       if (!request.readableEnded) reject(httpFault('HTTP_BODY_CUT_SHORT')); // also when the sender sent half of it
     });
   });

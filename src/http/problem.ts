@@ -7,6 +7,7 @@ const STATUS = {
   forbidden: 403,
   missing: 404,
   method: 405,
+  'too-slow': 408,
   conflict: 409,
   'too-large': 413,
   unsupported: 415,

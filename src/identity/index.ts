@@ -1,6 +1,6 @@
 /** Floor 5. People: accounts and passwords. */
 export { identityFault } from './errors.ts';
-export { type Authentication, createIdentity, type Identity } from './identity.ts';
+export { createIdentity, type Identity } from './identity.ts';
 export { identityMigrations } from './migrations/index.ts';
 export type { Person } from './store.ts';
 export { newPassword, username } from './username.ts';

@@ -7,6 +7,7 @@ export type FaultKind =
   | 'forbidden'
   | 'missing'
   | 'method'
+  | 'too-slow'
   | 'conflict'
   | 'too-large'
   | 'unsupported'

@@ -1,4 +1,4 @@
 /** Floor 5. Rate limits. */
-export { type LimitConfig, limitConfig } from './config.ts';
+export { limitConfig } from './config.ts';
 export { limitFault } from './errors.ts';
 export { createLimits, type Limits } from './limits.ts';

@@ -1,2 +1,2 @@
 /** Floor 7. Under which routes, names and settings Twinkeep is spoken to. */
-export { profileNames, profiles } from './profiles.ts';
+export { profileNames } from './profiles.ts';

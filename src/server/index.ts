@@ -1,2 +1,2 @@
 /** Floor 9. The listener: a port for everybody, a socket for the owner. */
-export { type Listening, listen } from './listen.ts';
+export { listen } from './listen.ts';

@@ -19,8 +19,13 @@ export interface Listening {
 export async function listen(twinkeep: Twinkeep): Promise<Listening> {
   const { config, server, socketPath } = twinkeep;
   const door = createServer(twinkeep.handleOperator);
-  await open(server, () => server.listen(config.port, config.host));
-  await openDoor(door, socketPath);
+  try {
+    await open(server, () => server.listen(config.port, config.host));
+    await openDoor(door, socketPath);
+  } catch (error) {
+    await twinkeep.close();
+    throw error;
+  }
   const { port } = server.address() as AddressInfo; // a TCP server's address has a port
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   return {

@@ -76,7 +76,7 @@ export function createDataKeys({
 const dataKeyAad = (tenant: TenantId, version: string): Buffer => aadOf('data-key', tenant, version);
 
 /** `v_YYYYMMDD_HHMMSS_xxxx` in UTC: it sorts by time, and the four hex digits keep two of one second apart. */
-export function versionName(now: EpochMs, random: Random): string {
+function versionName(now: EpochMs, random: Random): string {
   const [date = '', time = ''] = new Date(now).toISOString().split('T');
   return `v_${date.replaceAll('-', '')}_${time.slice(0, 8).replaceAll(':', '')}_${random.bytes(2).toString('hex')}`;
 }
