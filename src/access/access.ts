@@ -5,7 +5,7 @@ import type { Actor, KnownPrincipal, Principal } from '../kernel/principal.ts';
 import { inTenant, type Tx } from '../kernel/tx.ts';
 import type { Bus, Storage } from '../storage/index.ts';
 import { accessFault } from './errors.ts';
-import { anyImplies, BUILT_IN_ROLES } from './permissions.ts';
+import { anyImplies, BUILT_IN_ROLES, mayGive } from './permissions.ts';
 import { accessStore, type Role } from './store.ts';
 
 export interface AccessDeps {
@@ -29,12 +29,18 @@ export interface Access {
   /** The role names of each person of a tenant. */
   grants(tenantId: TenantId): Promise<ReadonlyMap<string, readonly string[]>>;
   /**
-   * Replaces the roles of a person in the tenant of `tx`. `actor` must hold every right that they carry.
+   * Replaces the roles of a person in the tenant of `tx`. `actor` must be one who may give every right that they carry.
    *
    * @throws ACCESS_ROLE_UNKNOWN, ACCESS_ESCALATION
    */
   grant(tx: Tx, actor: Actor, tenantId: TenantId, person: PersonId, roles: readonly string[]): Promise<void>;
-  /** @throws ACCESS_PERMISSION_UNKNOWN, ACCESS_ESCALATION where the principal lacks one of them */
+  /**
+   * Whoever sets somebody's password can become them, so he must be one who may give every right that they hold.
+   *
+   * @throws ACCESS_ESCALATION
+   */
+  assertCovers(tx: Tx, actor: Actor, tenantId: TenantId, person: PersonId): Promise<void>;
+  /** @throws ACCESS_PERMISSION_UNKNOWN, ACCESS_ESCALATION where the principal may not give one of them */
   assertHolds(principal: Principal, tenantId: TenantId, permissions: readonly string[]): Promise<void>;
 }
 
@@ -89,13 +95,17 @@ export function createAccess({ storage, audit, bus, clock, catalogue }: AccessDe
   function assertWithin(held: readonly string[], permissions: readonly string[]): void {
     for (const permission of permissions) {
       if (!catalogue.has(permission)) throw accessFault('ACCESS_PERMISSION_UNKNOWN', { permission });
-      if (!anyImplies(held, permission)) throw accessFault('ACCESS_ESCALATION', { permission });
+      if (!mayGive(held, permission)) throw accessFault('ACCESS_ESCALATION', { permission });
     }
   }
 
   return {
     permissionsOf,
     assertHolds,
+    assertCovers: async (tx, actor, tenantId, person) => {
+      const carried = (await accessStore.rolesOf(tx, person)).flatMap((role) => role.permissions);
+      assertWithin(await heldIn(tx, actor.principal, tenantId), carried);
+    },
     may: (principal, tenantId, permission) => {
       if (principal.kind === 'anonymous') return false;
       const held = permissionsOf(principal, tenantId);

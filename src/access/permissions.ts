@@ -14,6 +14,15 @@ export function anyImplies(granted: readonly string[], wanted: string): boolean 
   return false;
 }
 
+/**
+ * Whether one may give a permission to others: what one has, and with the whole of `admin` all that a tenant has to
+ * give, for an administrator who lacks `analyze` (E05) must still be able to make somebody an analyst. What reaches past
+ * the tenant is the operator's alone.
+ */
+export function mayGive(held: readonly string[], permission: string): boolean {
+  return anyImplies(held, permission) || (held.includes('admin') && !implies('platform', permission));
+}
+
 /** The verbs that roles are made of. */
 const BASE_PERMISSIONS = ['read', 'write', 'delete', 'analyze', 'admin'] as const;
 

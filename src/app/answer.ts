@@ -61,11 +61,11 @@ export function sendFault(
 
 /** @see RFC 6750 §3, RFC 9470 §3 */
 function challengeOf(error: unknown): string {
-  if (!isFault(error) || error.code === 'ACCESS_UNAUTHENTICATED') return 'Bearer';
-  if (error.code === 'ACCESS_PROOF_TOO_OLD') {
+  if (isFault(error, 'ACCESS_PROOF_TOO_OLD')) {
     return `Bearer error="insufficient_user_authentication", max_age="${error.facts['max_age_s']}"`;
   }
-  return 'Bearer error="invalid_token"';
+  // A wrong password or API key is no token at all.
+  return isFault(error) && error.code.startsWith('SESSION_') ? 'Bearer error="invalid_token"' : 'Bearer';
 }
 
 /**

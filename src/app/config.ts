@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { createAddressReader } from '../http/index.ts';
@@ -249,3 +249,6 @@ function isCidr(entry: string): boolean {
 /** The address of the database; by default a file in the data folder. */
 export const databaseUrlOf = (config: Config): Secret =>
   config.databaseUrl ?? createSecret(`sqlite:${resolve(config.data, 'twinkeep.db')}`);
+
+/** The owner's door: whoever may open this socket (0600) is the operator. */
+export const ownerSocketOf = (config: Config): string => join(config.data, 'owner.sock');

@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type HTTPMethods } from 'fastify';
-import { defineRoute, httpFault, type Route } from '../http/index.ts';
+import { defineRoute, httpFault, type Route, SECURITY_HEADERS } from '../http/index.ts';
 import type { RequestLine } from './request-line.ts';
 
 export interface HttpApp {
@@ -26,7 +27,7 @@ const SERVER_LIMITS = {
   keepAliveTimeout: 65_000, // longer than a balancer's own, so that it never writes into a closing connection
   connectionsCheckingInterval: 5_000,
   insecureHTTPParser: false,
-  requireHostHeader: true,
+  requireHostHeader: false, // `hasOneHost` asks for it: Node's own refusal is no problem document
 };
 
 /** Fastify as the router of the request line: every row of the ledger, and what is not in it, goes the same way. */
@@ -35,9 +36,16 @@ export async function createHttpApp(routes: readonly Route[], line: RequestLine)
   server.setTimeout(IDLE_MS);
   const fastify = Fastify({
     serverFactory: (handler) => {
-      server.on('request', handler);
+      server.on('request', (request, response) => {
+        if (hasOneHost(request)) handler(request, response);
+        else void line(refusing('it needs one Host header'), request, response, {});
+      });
+      server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+        void line(refusing('the expectation cannot be met'), request, response, {});
+      });
       return server;
     },
+    clientErrorHandler: refuseUnreadable,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 128 },
     frameworkErrors: (_error, request, reply) => {
@@ -45,7 +53,6 @@ export async function createHttpApp(routes: readonly Route[], line: RequestLine)
       void line(refusing('the address is not valid'), request.raw, reply.raw, {});
     },
   });
-  server.on('clientError', refuseUnreadable);
   server.on('error', () => undefined); // a port that is taken is told by `listen`
 
   fastify.removeAllContentTypeParsers();
@@ -133,6 +140,20 @@ const wrongMethod = (path: string, allow: string): Route => ({
   },
 });
 
+/** Of two hosts a proxy before us may believe the other. @see RFC 9112 §3.2 */
+function hasOneHost({ rawHeaders, httpVersion }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++;
+  }
+  return hosts === 1 || (hosts === 0 && httpVersion === '1.0');
+}
+
+const LAST_HEADERS = Object.entries(SECURITY_HEADERS)
+  .map(([name, value]) => `${name}: ${value}\r\n`)
+  .join('');
+
 /** What is not even HTTP gets a last word and a closed connection. @see RFC 9112 §9.6 */
 function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
@@ -142,9 +163,11 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? (['408 Request Timeout', 'The request took too long.', 'HTTP_MALFORMED'] as const)
         : (['400 Bad Request', 'The request is malformed.', 'HTTP_MALFORMED'] as const);
-  const body = JSON.stringify({ type: `urn:twinkeep:error:${code}`, title, status: Number(status.slice(0, 3)), code });
+  const instance = `urn:uuid:${randomUUID()}`;
+  const problem = { type: `urn:twinkeep:error:${code}`, title, status: Number(status.slice(0, 3)), code, instance };
+  const body = JSON.stringify(problem);
   socket.end(
-    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n` +
-      `x-content-type-options: nosniff\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `HTTP/1.1 ${status}\r\nconnection: close\r\n${LAST_HEADERS}content-type: application/problem+json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

@@ -7,10 +7,13 @@ export {
   databaseUrlOf,
   defineConfig,
   loadConfig,
+  ownerSocketOf,
   VARIABLES,
 } from './config.ts';
 export { appFault } from './errors.ts';
 export { type LedgerRow, ledgerText } from './ledger.ts';
+export { type Listening, listen } from './listen.ts';
+export { createLog, type Log } from './log.ts';
 export { openMaster } from './master.ts';
 export { openStorage } from './open-storage.ts';
 export { faultTables, migrations } from './rooms.ts';

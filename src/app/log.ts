@@ -3,9 +3,12 @@ import type { Context } from '../http/index.ts';
 import { isFault } from '../kernel/errors.ts';
 import type { Config } from './config.ts';
 
+type LogFacts = Readonly<Record<string, string | number>>;
+
 /** What the operator reads: JSON lines on standard error. Bodies, headers and query strings never stand here. */
 export interface Log {
-  warn(message: string): void;
+  info(message: string, facts?: LogFacts): void;
+  warn(message: string, facts?: LogFacts): void;
   failed(error: unknown): void;
   failedRequest(error: unknown, context: Context): void;
 }
@@ -16,7 +19,8 @@ export function createLog(config: Pick<Config, 'logLevel'>): Log {
     pino.destination(2),
   );
   return {
-    warn: (message) => logger.warn(message),
+    info: (message, facts = {}) => logger.info(facts, message),
+    warn: (message, facts = {}) => logger.warn(facts, message),
     failed: (error) => logger.error(factsOf(error), 'something failed in the background'),
     failedRequest: (error, { requestId, method, url }) =>
       logger.error({ request: requestId, method, path: url.split('?', 1)[0], ...factsOf(error) }, 'a request failed'),

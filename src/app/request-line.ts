@@ -3,7 +3,7 @@ import { type Access, accessFault } from '../access/index.ts';
 import type { ApiKeys } from '../apikeys/index.ts';
 import type { Audit } from '../audit/index.ts';
 import type { Detection } from '../detection/index.ts';
-import { actorOf, type Context, httpFault, type Input, parseWith, type Reply, type Route } from '../http/index.ts';
+import { actorOf, type Context, httpFault, type Input, type Reply, type Route } from '../http/index.ts';
 import { type TenantId, tenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
@@ -13,6 +13,7 @@ import type { Metrics } from '../metrics/index.ts';
 import type { Tokens } from '../sessions/index.ts';
 import { MAIN_TENANT, type Tenants, tenantFault } from '../tenants/index.ts';
 import { sendFault, sendReply } from './answer.ts';
+import { appFault } from './errors.ts';
 import { assertSameSite } from './genuine.ts';
 import { readInput } from './input.ts';
 
@@ -175,8 +176,11 @@ export function createRequestLine(deps: LineDeps): RequestLine {
   /** A reply that is not what its route promises may hold what it must not: it does not go out. */
   function checkAndSend(route: Route, response: ServerResponse, context: Context, reply: Reply): number {
     const promised = route.replies[reply.status];
-    const checked = typeof promised === 'object' ? { ...reply, body: parseWith(promised, reply.body, 'reply') } : reply;
-    return sendReply(response, context, checked, typeof promised === 'string' ? promised : undefined);
+    if (promised === undefined) throw appFault('APP_REPLY_REFUSED');
+    if (typeof promised === 'string') return sendReply(response, context, reply, promised);
+    const checked = promised.safeParse(reply.body);
+    if (!checked.success) throw appFault('APP_REPLY_REFUSED', {}, checked.error);
+    return sendReply(response, context, { ...reply, body: checked.data });
   }
 
   function noteRead(route: Route, principal: Principal, tenant: TenantId, reply: Reply): void {
@@ -186,7 +190,8 @@ export function createRequestLine(deps: LineDeps): RequestLine {
   }
 
   async function noteRefusal(route: Route, context: Context, principal: Principal, error: unknown): Promise<void> {
-    if (!isFault(error) || !REFUSALS.has(error.kind) || route.records === 'self') return;
+    if (!isFault(error) || !REFUSALS.has(error.kind)) return;
+    if (route.records === 'self' && error.kind === 'unauthenticated') return; // what such a route knows better than we
     const entry = {
       ...actorOf(context, principal, principal.kind === 'anonymous' ? undefined : principal.tenantId),
       action: 'access.refused',

@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { join } from 'node:path';
 import { type FirstAdministrator, firstStart } from '../flows/index.ts';
 import { createAddressReader, type Route } from '../http/index.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
@@ -8,7 +7,7 @@ import { createSystemRandom, newUuid, type Random } from '../kernel/random.ts';
 import { createMetrics, type Metrics } from '../metrics/index.ts';
 import { type Bus, type HotState, lockFolder, type OwnerLock, type Storage } from '../storage/index.ts';
 import { MAIN_TENANT } from '../tenants/index.ts';
-import { type Config, databaseUrlOf } from './config.ts';
+import { type Config, databaseUrlOf, ownerSocketOf } from './config.ts';
 import { createContextReader } from './context.ts';
 import { createHttpApp, type HttpApp } from './http-app.ts';
 import { startJobs } from './jobs.ts';
@@ -138,7 +137,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
     routes,
     ledger: ledgerOf(routes, inspection),
     firstAdministrator: admin,
-    socketPath: join(config.data, 'owner.sock'),
+    socketPath: ownerSocketOf(config),
     handleOperator: (request, response) => {
       operators.add(request.socket);
       handle(request, response);

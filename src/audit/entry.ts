@@ -82,16 +82,21 @@ async function sealPersonal(subjects: SubjectKeys, tx: Tx, entry: AuditEntry): P
 export function readEntry(
   row: NumberedEntry,
 ): { readonly body: EntryBody; readonly flaw: string | undefined } | undefined {
-  let body: EntryBody;
-  try {
-    body = JSON.parse(row.body) as EntryBody; // our own text: its leaf is checked by whoever relies on it
-  } catch {
-    return undefined;
-  }
+  const body = bodyOf(row.body);
+  if (body === undefined) return undefined;
   const same =
     body.id === row.id &&
     body.action === row.action &&
     (body.tenant ?? null) === row.tenant &&
     Date.parse(body.at) === epochMs(row.at);
   return { body, flaw: same ? undefined : 'its columns and its text differ' };
+}
+
+function bodyOf(text: string): EntryBody | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    return typeof body === 'object' && body !== null ? (body as EntryBody) : undefined; // our own text: its leaf is checked
+  } catch {
+    return undefined;
+  }
 }

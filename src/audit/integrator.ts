@@ -1,7 +1,17 @@
-import { extendFrontier, type Frontier, frontierOf, frontierRoot, hashLeaf, signCheckpoint } from '../crypto/index.ts';
+import {
+  equalBytes,
+  extendFrontier,
+  type Frontier,
+  frontierOf,
+  frontierRoot,
+  hashLeaf,
+  signCheckpoint,
+  verifyCheckpoint,
+} from '../crypto/index.ts';
 import { type Clock, rfc3339, seconds } from '../kernel/clock.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
+import { auditFault } from './errors.ts';
 import type { LogKey } from './signing-key.ts';
 import { auditStore, type CheckpointRow } from './store.ts';
 
@@ -47,6 +57,7 @@ export function createIntegrator({ storage, key, clock, holder, onError }: Integ
     const before = frontierIn(last);
     const entries = await auditStore.unnumbered(tx, BATCH);
     if (entries.length === 0) return { size: before.size, more: false };
+    if (last !== undefined && !isSigned(last, before)) throw auditFault('AUDIT_LOG_ALTERED');
 
     const leaves = entries.map(({ body }) => hashLeaf(Buffer.from(body)));
     for (const [at, { id }] of entries.entries()) {
@@ -60,6 +71,12 @@ export function createIntegrator({ storage, key, clock, holder, onError }: Integ
     );
     await auditStore.addCheckpoint(tx, checkpointOf(frontier));
     return { size: frontier.size, more: entries.length === BATCH };
+  }
+
+  /** Whoever can write the database must not get our signature under a history of their own making. */
+  function isSigned({ note }: CheckpointRow, { size, roots }: Frontier): boolean {
+    const signed = verifyCheckpoint(note, key.publicKey, key.keyName);
+    return signed?.size === size && equalBytes(signed.root, frontierRoot({ size, roots }));
   }
 
   function checkpointOf(frontier: Frontier): CheckpointRow {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineRoute, ok, type Route } from '../http/index.ts';
+import { defineRoute, ok, type Route, storableText, wholeNumber } from '../http/index.ts';
 import { platform } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import type { Audit } from './audit.ts';
@@ -8,21 +8,21 @@ import { auditFault } from './errors.ts';
 import { proveConsistency, proveInclusion } from './proofs.ts';
 import { auditStore } from './store.ts';
 
-const count = (max: number) => z.coerce.number().int().min(0).max(max);
+const entryNumber = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 const access = { kind: 'permission', permission: 'admin:audit' } as const;
 
 const entries = z.strictObject({
-  before: count(Number.MAX_SAFE_INTEGER).optional().describe('Entries older than this number.'),
-  action: z.string().max(64).optional(),
-  limit: count(1_000).min(1).default(100),
+  before: entryNumber.optional().describe('Entries older than this number.'),
+  action: storableText(1, 64).optional(),
+  limit: wholeNumber(1, 1_000).default(100),
 });
 
-const proof = z.strictObject({
-  seq: count(Number.MAX_SAFE_INTEGER).optional().describe('Prove that this entry is in the log.'),
-  from: count(Number.MAX_SAFE_INTEGER)
-    .optional()
-    .describe('Prove that the log of this size is the beginning of the present one.'),
-});
+const proof = z
+  .strictObject({
+    seq: entryNumber.optional().describe('Prove that this entry is in the log.'),
+    from: entryNumber.optional().describe('Prove that the log of this size is the beginning of the present one.'),
+  })
+  .refine(({ seq, from }) => (seq === undefined) !== (from === undefined), 'must have either seq or from');
 
 /** Reading the log of the caller's tenant, and proofs that need no trust in us. */
 export function auditRoutes(audit: Audit, storage: Storage): readonly Route[] {

@@ -28,7 +28,7 @@ const numbered = {
   action: 'text',
   tenant: 'text?',
   body: 'text',
-  leaf: 'bytes',
+  leaf: 'bytes?', // always there with a number, unless somebody else wrote here
 } as const;
 
 const selectFrom = statement({

@@ -2,6 +2,7 @@ import {
   emptyFrontier,
   equalBytes,
   extendFrontier,
+  type Frontier,
   frontierRoot,
   hashLeaf,
   type TreeHead,
@@ -94,7 +95,7 @@ async function readThrough(
     for (const row of page) {
       tree.take(row);
       for (let next = due[0]; next !== undefined && next.size <= tree.size(); next = due[0]) {
-        signed.check(next, tree.head());
+        signed.check(next, tree.frontier());
         due = due.length > 1 ? due.slice(1) : await auditStore.checkpoints(tx, next.size, PAGE);
       }
     }
@@ -107,7 +108,7 @@ async function readThrough(
 }
 
 interface HeadCheck {
-  check(row: CheckpointRow, head: TreeHead): void;
+  check(row: CheckpointRow, frontier: Frontier): void;
   summary(): Pick<AuditReport, 'checkpoints' | 'head'>;
 }
 
@@ -115,15 +116,17 @@ function createHeadCheck(report: Report, key: VerifierKey): HeadCheck {
   let checkpoints = 0;
   let latest: string | undefined;
   return {
-    check: (row, head) => {
+    check: (row, frontier) => {
       checkpoints++;
       const where = `checkpoint of size ${row.size}`;
       const signed = verifyCheckpoint(row.note, key.publicKey, key.keyName);
       if (signed === undefined) report(where, 'its signature does not verify');
       else if (signed.origin !== key.keyName || signed.size !== row.size)
         report(where, 'it was signed for another place');
-      else if (!equalBytes(signed.root, head.root))
+      else if (!equalBytes(signed.root, frontierRoot(frontier)))
         report(where, 'the entries before it are not those that were signed');
+      else if (!equalBytes(Buffer.concat(frontier.roots), row.frontier))
+        report(where, 'what the log would go on from is not what was signed');
       else latest = row.note;
     },
     summary: () => ({ checkpoints, head: latest }),
@@ -133,7 +136,7 @@ function createHeadCheck(report: Report, key: VerifierKey): HeadCheck {
 interface Replay {
   take(row: NumberedEntry): void;
   size(): number;
-  head(): TreeHead;
+  frontier(): Frontier;
   compareNodes(stored: readonly { level: number; idx: number; hash: Uint8Array }[]): void;
 }
 
@@ -146,13 +149,13 @@ function replay(report: Report, older: TreeHead | undefined): Replay {
     const where = `entry ${row.seq} (${row.id})`;
     if (row.seq !== frontier.size) report(where, `entry ${frontier.size} should stand here`);
     const leaf = hashLeaf(Buffer.from(row.body));
-    if (!equalBytes(leaf, row.leaf)) report(where, 'its text is not the one that was hashed');
+    if (row.leaf === null || !equalBytes(leaf, row.leaf)) report(where, 'its text is not the one that was hashed');
     const entry = readEntry(row);
     if (entry === undefined) report(where, 'its text is not readable');
     else if (entry.flaw !== undefined) report(where, entry.flaw);
 
     // With the stored leaf a changed text is one flaw; with its own every later checkpoint would be reported too.
-    const grown = extendFrontier(frontier, [row.leaf.length === leaf.length ? row.leaf : leaf]);
+    const grown = extendFrontier(frontier, [row.leaf?.length === leaf.length ? row.leaf : leaf]);
     frontier = grown.frontier;
     for (const { level, index, hash } of grown.completed) {
       if (level > 0 && level % NODE_LEVELS === 0) nodes.set(`${level}/${index}`, hash);
@@ -175,7 +178,7 @@ function replay(report: Report, older: TreeHead | undefined): Replay {
   return {
     take,
     size: () => frontier.size,
-    head: () => ({ size: frontier.size, root: frontierRoot(frontier) }),
+    frontier: () => frontier,
     compareNodes,
   };
 }

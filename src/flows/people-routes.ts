@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Access } from '../access/index.ts';
-import { actorOf, created, defineRoute, idText, ok, type Route } from '../http/index.ts';
+import { actorOf, created, defineRoute, idText, ok, type Route, storableText, wholeNumber } from '../http/index.ts';
 import { newPassword, username } from '../identity/index.ts';
 import { personId } from '../kernel/brand.ts';
 import { hours, rfc3339 } from '../kernel/clock.ts';
@@ -47,12 +47,10 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
       access: admin,
       records: 'read',
       query: z.strictObject({
-        after: z
-          .string()
-          .max(128)
+        after: storableText(0, 128)
           .default('')
           .describe('Names after this one, as `next_after` of the last answer gives it.'),
-        limit: z.coerce.number().int().min(1).max(1_000).default(100),
+        limit: wholeNumber(1, 1_000).default(100),
       }),
       replies: { 200: z.strictObject({ items: z.array(person), next_after: z.string().nullable() }) },
       faults: [],

@@ -39,6 +39,7 @@ export interface People {
   create(actor: Actor, tenantId: TenantId, wish: NewPerson): Promise<Member>;
   /**
    * Changes roles in one tenant; password and disabling concern the whole person. Either of those ends every session.
+   * `actor` must be one who may give every right that the person has now.
    *
    * @throws IDENTITY_PERSON_UNKNOWN, IDENTITY_SHARED_PERSON, ACCESS_ROLE_UNKNOWN, ACCESS_ESCALATION
    */
@@ -82,6 +83,7 @@ export function createPeople({ storage, identity, tenants, access, sessions }: P
       const passwordHash = password === undefined ? undefined : await identity.hash(password);
       const acting = { ...actor, tenantId };
       await storage.write(inTenant(tenantId), async (tx) => {
+        await access.assertCovers(tx, acting, tenantId, id);
         if (roles !== undefined) await access.grant(tx, acting, tenantId, id, roles);
         if (passwordHash !== undefined) await identity.setPassword(tx, acting, id, passwordHash);
         if (disabled !== undefined) await identity.setDisabled(tx, acting, id, disabled);

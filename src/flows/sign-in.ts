@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Audit } from '../audit/index.ts';
-import { actorOf, type Context, defineRoute, idText, type Route } from '../http/index.ts';
-import { type Identity, identityFault, type Person } from '../identity/index.ts';
+import { actorOf, type Context, defineRoute, headerText, idText, type Route, storableText } from '../http/index.ts';
+import { type Identity, identityFault, type Person, usernameKey } from '../identity/index.ts';
 import { type TenantId, tenantId } from '../kernel/brand.ts';
 import { anonymous } from '../kernel/principal.ts';
 import type { Limits } from '../limits/index.ts';
@@ -52,14 +52,14 @@ export function createSignIn({ identity, sessions, tenants, limits, audit }: Sig
 
   return async function signIn(context: Context, { username, password, tenant }: Credentials): Promise<Grant> {
     await limits.take('sign-in-address', context.addressBlock);
-    await limits.take('sign-in-account', username.normalize('NFKC').toLowerCase());
+    await limits.take('sign-in-account', usernameKey(username));
     const outcome = await identity.authenticate(MAIN_REALM, username, password);
     if (outcome.kind === 'refused') return refuse(context, username, outcome.person);
 
     const { person } = outcome;
     const tenantOf = await chooseTenant(person, tenant);
     const subject = { personId: person.id, username: person.username, realmId: person.realmId, tenantId: tenantOf };
-    const device = { userAgent: (context.headers['user-agent'] ?? '').slice(0, 256), address: context.address };
+    const device = { userAgent: headerText(context.headers['user-agent'] ?? '', 256), address: context.address };
     return sessions.start(actorOf(context, anonymous), subject, device);
   };
 }
@@ -68,8 +68,8 @@ export type SignIn = ReturnType<typeof createSignIn>;
 
 /** Long enough for any passphrase, short enough to hash: what is longer is refused before any work. */
 const credentials = z.strictObject({
-  username: z.string().min(1).max(128),
-  password: z.string().min(1).max(1_024),
+  username: storableText(1, 128),
+  password: storableText(1, 1_024),
   tenant: idText.optional(),
 });
 

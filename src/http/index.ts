@@ -9,4 +9,4 @@ export { flawsOf, parseWith } from './parse.ts';
 export { statusOf, toProblem } from './problem.ts';
 export { created, nothing, ok, type Reply } from './reply.ts';
 export { defineRoute, type Input, type Route } from './route.ts';
-export { idText, storableText } from './text.ts';
+export { headerText, idText, storableText, wholeNumber } from './text.ts';

@@ -78,7 +78,11 @@ async function allowsRepeat(
   { session, sameDevice, config, now }: Circumstances,
 ): Promise<boolean> {
   const age = now - usedAt;
-  if (sameDevice) return age <= config.graceMs && sessionStore.countRepeat(tx, digest, DEVICE_REPEATS);
+  if (sameDevice) {
+    // Not proved yet, so whoever rotated came without the secret: not the device that asks now.
+    if (!session.deviceProved) return false;
+    return age <= config.graceMs && sessionStore.countRepeat(tx, digest, DEVICE_REPEATS);
+  }
   if (session.deviceProved || age > BARE_GRACE_MS) return false;
   const next = await sessionStore.refresh(tx, digestOf(successor));
   // Somebody went on from the successor, so its answer was not lost: whoever asks again is another party.

@@ -9,6 +9,7 @@ import {
   type TenantId,
 } from '../kernel/brand.ts';
 import { type Clock, days } from '../kernel/clock.ts';
+import { isFault } from '../kernel/errors.ts';
 import type { Actor, PersonPrincipal } from '../kernel/principal.ts';
 import type { Random } from '../kernel/random.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
@@ -100,7 +101,7 @@ export function createSessions(deps: SessionDeps): Sessions {
       const entry = { ...actor, principal, tenantId: subject.tenantId };
       await audit.record(tx, { ...entry, action: 'session.started', outcome: 'done', object: { type: 'session', id } });
     });
-    return grantOf(principal, refreshToken, deviceSecret);
+    return grantOf(principal, epochMs(now + config.absoluteMs), refreshToken, deviceSecret);
   }
 
   async function refresh(actor: Actor, presented: string, device: string | undefined): Promise<Grant> {
@@ -123,7 +124,12 @@ export function createSessions(deps: SessionDeps): Sessions {
       case 'rotated':
       case 'repeated':
         if (username === undefined) throw sessionFault('SESSION_REVOKED'); // disabled since: no token for that
-        return grantOf(principalOf(rotation.session, username), rotation.refreshToken, undefined);
+        return grantOf(
+          principalOf(rotation.session, username),
+          rotation.session.expiresAt,
+          rotation.refreshToken,
+          undefined,
+        );
       case 'replayed': // the family was ended in that same write: whoever races us finds every token dead
       case 'revoked':
         throw sessionFault('SESSION_REVOKED');
@@ -160,11 +166,12 @@ export function createSessions(deps: SessionDeps): Sessions {
 
   async function grantOf(
     principal: PersonPrincipal,
+    endsAt: EpochMs,
     refreshToken: string,
     deviceSecret: string | undefined,
   ): Promise<Grant> {
-    const accessToken = await tokens.sign(principal);
-    const expiresInS = Math.floor(config.accessMs / 1_000);
+    const accessToken = await tokens.sign(principal, endsAt);
+    const expiresInS = Math.floor(Math.min(config.accessMs, endsAt - clock.now()) / 1_000);
     return { accessToken, expiresInS, refreshToken, sessionId: principal.sessionId, deviceSecret };
   }
 
@@ -210,7 +217,7 @@ function principalOf(session: SessionRow, username: string): PersonPrincipal {
 }
 
 async function liveOf(tx: Tx, subjects: SubjectKeys, row: SessionRow, config: SessionConfig): Promise<LiveSession> {
-  const plain = row.device && (await subjects.open(tx, row.personId, DEVICE_COLUMN, row.device));
+  const plain = row.device && (await deviceText(tx, subjects, row.personId, row.device));
   return {
     id: row.id,
     startedAt: row.authenticatedAt,
@@ -218,4 +225,19 @@ async function liveOf(tx: Tx, subjects: SubjectKeys, row: SessionRow, config: Se
     expiresAt: epochMs(Math.min(row.expiresAt, row.lastUsedAt + config.idleMs)),
     device: plain === undefined ? undefined : (JSON.parse(plain) as Device), // sealed by ourselves, above
   };
+}
+
+/** Undefined where the person's key was destroyed, or another made since: a session may outlive what was known of it. */
+async function deviceText(
+  tx: Tx,
+  subjects: SubjectKeys,
+  person: PersonId,
+  sealed: string,
+): Promise<string | undefined> {
+  try {
+    return await subjects.open(tx, person, DEVICE_COLUMN, sealed);
+  } catch (error) {
+    if (isFault(error, 'VAULT_SUBJECT_ERASED') || isFault(error, 'VAULT_UNREADABLE')) return undefined;
+    throw error;
+  }
 }

@@ -33,7 +33,8 @@ export interface TokenDeps {
 
 /** Access tokens of the native issuer: `at+jwt` signed with Ed25519. @see RFC 9068 */
 export interface Tokens {
-  sign(holder: PersonPrincipal): Promise<string>;
+  /** @param notAfter when the session ends at the latest: no token of it lives longer */
+  sign(holder: PersonPrincipal, notAfter?: EpochMs): Promise<string>;
   /**
    * Who a token stands for; held against revocations also when it was verified before.
    *
@@ -52,6 +53,7 @@ interface Verified {
 
 const MAX_VERIFIED = 10_000;
 const MAX_TOKEN_LENGTH = 4_096;
+const LATEST = epochMs(Number.MAX_SAFE_INTEGER);
 
 export async function openTokens(deps: TokenDeps): Promise<Tokens> {
   const { clock, random, revocations, accessMs, issuer } = deps;
@@ -74,8 +76,9 @@ export async function openTokens(deps: TokenDeps): Promise<Tokens> {
 
   return {
     jwks: { keys: keys.jwks },
-    sign: (holder) => {
+    sign: (holder, notAfter = LATEST) => {
       const now = Math.floor(clock.now() / 1_000);
+      const expires = Math.floor(Math.min(clock.now() + accessMs, notAfter) / 1_000);
       return new SignJWT({
         client_id: 'twinkeep',
         sid: holder.sessionId,
@@ -92,7 +95,7 @@ export async function openTokens(deps: TokenDeps): Promise<Tokens> {
         .setSubject(holder.personId)
         .setJti(newUuid(clock, random))
         .setIssuedAt(now)
-        .setExpirationTime(now + Math.floor(accessMs / 1_000))
+        .setExpirationTime(expires)
         .sign(keys.current.privateKey);
     },
     verify: (token) => {

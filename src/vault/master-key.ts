@@ -17,7 +17,7 @@ export interface MasterKey {
 
 const KEY_BYTES = 32;
 const BASE64_KEY = /^[A-Za-z0-9+/]{43}=$/;
-const PLACEHOLDERS = [/^(.)\1*=$/, /^(change|placeholder|example|secret)/i];
+const PLACEHOLDERS = [/^(.)\1*=?$/s, /^(change|placeholder|example|secret)/i];
 
 const derive = (bytes: Uint8Array, info: string, length: number): Buffer =>
   hkdfSha256(bytes, { salt: Buffer.alloc(0), info: Buffer.from(info), length });
@@ -40,16 +40,17 @@ export function createMasterKey(bytes: Uint8Array, random: Random): MasterKey {
 /**
  * A master key as text: the base64 of exactly 32 bytes.
  *
- * @throws VAULT_MASTER_KEY for anything else, and for values that are no secret (one character repeated, `changeme...`)
+ * @throws VAULT_MASTER_KEY for anything else, and for values that are no secret (one character or byte repeated, `changeme...`)
  */
 export function parseMasterKey(text: Secret): Secret<Buffer> {
   const plain = text.reveal().trim();
   if (!BASE64_KEY.test(plain))
     throw vaultFault('VAULT_MASTER_KEY', { reason: 'must be the base64 of exactly 32 bytes' });
-  if (PLACEHOLDERS.some((pattern) => pattern.test(plain))) {
+  const bytes = Buffer.from(plain, 'base64');
+  if (PLACEHOLDERS.some((pattern) => pattern.test(plain) || pattern.test(bytes.toString('latin1')))) {
     throw vaultFault('VAULT_MASTER_KEY', { reason: 'is a placeholder, not a secret' });
   }
-  return createSecret(Buffer.from(plain, 'base64'));
+  return createSecret(bytes);
 }
 
 /** Reads a master key file. @throws VAULT_MASTER_KEY also when others than its owner may read it */

@@ -90,7 +90,9 @@ export function createSubjectKeys({ master, clock, random }: SubjectKeyDeps): Su
     },
     destroy: async (tx, subject) => {
       const destroyed = (await vaultStore.dropNamedKey(tx, 'subject', subject)) > 0;
-      opened.delete(`subject ${subject}`);
+      const forget = (): void => void opened.delete(`subject ${subject}`);
+      forget();
+      tx.afterCommit(forget); // a write of the same group that opened the key before has remembered it meanwhile
       return destroyed;
     },
     pseudonym: async (tx, text) => {

@@ -1,9 +1,10 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Twinkeep } from '../app/index.ts';
+import { appFault } from './errors.ts';
+import type { Twinkeep } from './twinkeep.ts';
 
-/** A Twinkeep with its doors open. */
+/** A Twinkeep with its doors open: a port for everybody, a socket for the owner. */
 export interface Listening {
   /** `http://127.0.0.1:8080`. */
   readonly address: string;
@@ -11,32 +12,38 @@ export interface Listening {
   close(): Promise<void>;
 }
 
+/** What `sun_path` of the system's socket address holds. */
+const MAX_SOCKET_PATH_BYTES = 107;
+const FINISH_MS = 10_000;
+
 /**
  * Opens the port, and the owner's socket in the data folder: whoever may open that file is the operator.
  *
- * @throws the system's error when the port is taken or not allowed; nothing stays open then
+ * @throws CONFIG_INVALID when the folder's path is too long for a socket; the system's error when the port is taken or
+ *   not allowed. The Twinkeep is still the caller's to close then
  */
 export async function listen(twinkeep: Twinkeep): Promise<Listening> {
   const { config, server, socketPath } = twinkeep;
+  assertSocketPath(socketPath);
   const door = createServer(twinkeep.handleOperator);
-  try {
-    await open(server, () => server.listen(config.port, config.host));
-    await openDoor(door, socketPath);
-  } catch (error) {
-    await twinkeep.close();
-    throw error;
-  }
+  await open(server, () => server.listen(config.port, config.host));
+  await openDoor(door, socketPath);
   const { port } = server.address() as AddressInfo; // a TCP server's address has a port
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   return {
     address: `http://${host}:${port}`,
     close: async () => {
-      door.close();
-      door.closeIdleConnections();
-      rmSync(socketPath, { force: true });
+      await closeDoor(door);
       await twinkeep.close();
     },
   };
+}
+
+function assertSocketPath(path: string): void {
+  const bytes = Buffer.byteLength(path);
+  if (bytes <= MAX_SOCKET_PATH_BYTES) return;
+  const reason = `makes ${path} ${bytes} bytes long, and a socket's path holds ${MAX_SOCKET_PATH_BYTES}; choose a shorter one`;
+  throw appFault('CONFIG_INVALID', { errors: [{ at: 'TWINKEEP_DATA', reason }] });
 }
 
 async function openDoor(door: Server, path: string): Promise<void> {
@@ -48,6 +55,18 @@ async function openDoor(door: Server, path: string): Promise<void> {
     process.umask(before);
   }
   chmodSync(path, 0o600);
+}
+
+/** Node removes the socket as it closes the door; what runs behind it may finish, and is cut off if it does not. */
+function closeDoor(door: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => door.closeAllConnections(), FINISH_MS).unref();
+    door.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    door.closeIdleConnections();
+  });
 }
 
 function open(server: Server, start: () => void): Promise<void> {

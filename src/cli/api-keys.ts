@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { days, hours, minutes, seconds } from '../kernel/clock.ts';
+import type { Run } from './command.ts';
+import { throughDoor } from './door.ts';
+import { usageFault } from './errors.ts';
+import { tableOf } from './terminal.ts';
+import { namesOf } from './users.ts';
+
+const key = z.object({
+  id: z.string(),
+  prefix: z.string(),
+  name: z.string(),
+  scopes: z.array(z.string()),
+  created_by: z.string(),
+  created_at: z.string(),
+  expires_at: z.string().nullable(),
+  last_used_at: z.string().nullable(),
+});
+const newKey = key.extend({ key: z.string() });
+const keys = z.object({ items: z.array(key) });
+
+/** `api-keys create <name>`. */
+export const createKey: Run = async (args, terminal) => {
+  const life = lifeOf(args.text('expires-in'));
+  const wish = { name: args.operand(0), scopes: namesOf(args, 'scope'), ...life };
+  return throughDoor(args, terminal, 'makes', async (door) => {
+    const made = newKey.parse(await door.call('POST', '/v1/api-keys', wish));
+    const until = made.expires_at === null ? 'does not expire' : `expires ${made.expires_at}`;
+    const sentence = `Made the key ${made.name} (${made.scopes.join(', ')}; ${until}), id ${made.id}.`;
+    terminal.answer(made, `${sentence}\nKey (shown once): ${made.key}`);
+    return 0;
+  });
+};
+
+/** `api-keys list`. */
+export const listKeys: Run = (args, terminal) =>
+  throughDoor(args, terminal, 'needs data', async (door) => {
+    const { items } = keys.parse(await door.call('GET', '/v1/api-keys'));
+    const rows = items.map((one) => [
+      one.name,
+      one.scopes.join(', '),
+      one.prefix,
+      one.expires_at ?? 'never',
+      one.last_used_at ?? 'never',
+      one.id,
+    ]);
+    terminal.answer(items, tableOf(['name', 'scopes', 'prefix', 'expires', 'last used', 'id'], rows));
+    return 0;
+  });
+
+/** `api-keys revoke <id>`. */
+export const revokeKey: Run = (args, terminal) =>
+  throughDoor(args, terminal, 'needs data', async (door) => {
+    const id = args.operand(0);
+    await door.call('DELETE', `/v1/api-keys/${encodeURIComponent(id)}`);
+    terminal.answer({ id, revoked: true }, `Revoked the key ${id}.`);
+    return 0;
+  });
+
+const UNITS = new Map([
+  ['s', seconds(1)],
+  ['m', minutes(1)],
+  ['h', hours(1)],
+  ['d', days(1)],
+]);
+
+/** @throws CLI_USAGE for anything but a number and one of s, m, h, d */
+function lifeOf(text: string | undefined): { readonly expires_in?: number } {
+  if (text === undefined) return {};
+  const [, count = '', unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  const ms = Number(count) * (UNITS.get(unit) ?? 0);
+  if (ms === 0) throw usageFault('--expires-in takes a number with s, m, h or d, like 90d');
+  return { expires_in: ms / 1_000 };
+}

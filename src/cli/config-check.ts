@@ -1,0 +1,12 @@
+import type { Run } from './command.ts';
+import { loadSettings, settingsOf } from './setting.ts';
+import { tableOf } from './terminal.ts';
+
+/** `config check`: what would be in effect, or every flaw. */
+export const checkConfig: Run = async (_args, terminal) => {
+  const config = await loadSettings();
+  const settings = settingsOf(config);
+  const rows = settings.map(({ name, variable, value }) => [name, variable, value]);
+  terminal.answer(JSON.parse(JSON.stringify(config)), tableOf(['setting', 'variable', 'value'], rows));
+  return 0;
+};

@@ -1,0 +1,141 @@
+import { existsSync } from 'node:fs';
+import { createServer, type RequestOptions, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { type Duplex, duplexPair } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Config, createTwinkeep, databaseUrlOf, ownerSocketOf, type Twinkeep } from '../app/index.ts';
+import { isFault, TwinkeepError } from '../kernel/errors.ts';
+import type { Arguments } from './command.ts';
+import { failure } from './errors.ts';
+import { announce } from './first-administrator.ts';
+import { loadSettings } from './setting.ts';
+import type { Terminal } from './terminal.ts';
+
+/** The owner's door: requests through it are the operator's, and the audit log says so. */
+export interface Door {
+  /** @returns the body of the answer; `undefined` where it has none. @throws the problem that it answers with */
+  call(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
+}
+
+interface OpenDoor {
+  readonly connect: () => Duplex;
+  readonly close: () => Promise<void>;
+}
+
+const PATIENCE_MS = 10_000;
+const PAUSE_MS = 100;
+
+/**
+ * Runs `work` with the owner's door: that of the running server, or of a Twinkeep opened here for as long as it takes.
+ *
+ * @param makes whether the command may be the first that a data folder sees
+ * @throws STORAGE_LOCKED when whoever holds the folder opens no door within 10 s
+ */
+export async function throughDoor<Result>(
+  args: Arguments,
+  terminal: Terminal,
+  makes: 'makes' | 'needs data',
+  work: (door: Door) => Promise<Result>,
+): Promise<Result> {
+  const config = await loadSettings();
+  const door = await openDoor(config, terminal, makes === 'makes');
+  try {
+    return await work({ call: (method, path, body) => call(door.connect, args.text('tenant'), method, path, body) });
+  } finally {
+    await door.close();
+  }
+}
+
+async function openDoor(config: Config, terminal: Terminal, makes: boolean): Promise<OpenDoor> {
+  const path = ownerSocketOf(config);
+  const until = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const socket = await reach(path);
+    if (socket !== undefined) {
+      socket.destroy();
+      return { connect: () => connect(path), close: async () => undefined };
+    }
+    if (!makes) assertData(config);
+    try {
+      return openHere(await createTwinkeep({ ...config, logLevel: 'error' }), terminal);
+    } catch (error) {
+      // The folder's holder is just starting or ending, or is a command like this one.
+      if (!isFault(error, 'STORAGE_LOCKED') || Date.now() > until) throw error;
+      await wait(PAUSE_MS);
+    }
+  }
+}
+
+/** A connection to a running server's door, if there is one. */
+function reach(path: string): Promise<Socket | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => resolve(socket));
+    socket.once('error', (error) => {
+      const code = 'code' in error ? error.code : undefined;
+      if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR') resolve(undefined);
+      else reject(failure(`You may not open ${path}; run this as the user that Twinkeep runs as.`, {}, error));
+    });
+  });
+}
+
+/** A command that only looks must not make a folder full of secrets out of a typing error. */
+function assertData(config: Config): void {
+  const url = databaseUrlOf(config).reveal();
+  const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined;
+  if (file === undefined || existsSync(file)) return;
+  throw failure(`There is no Twinkeep at ${file}; set TWINKEEP_DATA, or start one first: twinkeep serve`);
+}
+
+/** The door of a Twinkeep of our own: the same requests, over a pair of streams instead of a socket. */
+function openHere(twinkeep: Twinkeep, terminal: Terminal): OpenDoor {
+  announce(twinkeep, terminal);
+  const server = createServer(twinkeep.handleOperator);
+  return {
+    connect: () => {
+      const [ours, theirs] = duplexPair();
+      server.emit('connection', theirs);
+      return ours;
+    },
+    close: () => twinkeep.close(),
+  };
+}
+
+async function call(
+  open: () => Duplex,
+  tenant: string | undefined,
+  method: string,
+  path: string,
+  body: unknown,
+): Promise<unknown> {
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  const headers = {
+    host: 'owner',
+    connection: 'close',
+    ...(tenant === undefined ? {} : { 'twinkeep-tenant': tenant }),
+    ...(text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+  };
+  const { status, value } = await exchange({ method, path, headers, createConnection: open }, text);
+  if (status < 400) return value;
+  const { code, title, type: _type, status: _status, instance: _instance, ...facts } = Object(value);
+  throw new TwinkeepError(String(code ?? 'HTTP'), 'invalid', String(title ?? `answered ${status}`), facts);
+}
+
+function exchange(
+  options: RequestOptions,
+  body?: string,
+): Promise<{ readonly status: number; readonly value: unknown }> {
+  return new Promise((resolve, reject) => {
+    const lost = (error: unknown): void => reject(failure('The running Twinkeep ended before it answered.', {}, error));
+    const sent = request(options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', lost);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8');
+        resolve({ status: response.statusCode ?? 0, value: text === '' ? undefined : JSON.parse(text) });
+      });
+    });
+    sent.on('error', lost);
+    sent.end(body);
+  });
+}

@@ -1,2 +1,0 @@
-/** Floor 9. The listener: a port for everybody, a socket for the owner. */
-export { listen } from './listen.ts';
