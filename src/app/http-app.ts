@@ -30,6 +30,15 @@ const SERVER_LIMITS = {
   requireHostHeader: false, // `hasOneHost` asks for it: Node's own refusal is no problem document
 };
 
+/** Schemas are the line's business: with these Fastify does not load two compilers that would never be asked. */
+const NO_COMPILERS = { buildValidator: noCompiler, buildSerializer: noCompiler };
+
+function noCompiler(): () => never {
+  return () => {
+    throw new TypeError('a route of ours has no schema for Fastify');
+  };
+}
+
 /** Fastify as the router of the request line: every row of the ledger, and what is not in it, goes the same way. */
 export async function createHttpApp(routes: readonly Route[], line: RequestLine): Promise<HttpApp> {
   const server = createServer(SERVER_LIMITS);
@@ -45,6 +54,7 @@ export async function createHttpApp(routes: readonly Route[], line: RequestLine)
       });
       return server;
     },
+    schemaController: { compilersFactory: NO_COMPILERS },
     clientErrorHandler: refuseUnreadable,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 128 },
