@@ -1,12 +1,18 @@
 #!/usr/bin/env node
 /** Floor 9. Commands: what a person types, and what a container starts. */
-import { enableCompileCache } from 'node:module';
+import nodeModule from 'node:module';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
+const NEEDED = 24;
+if (Number(process.versions.node.split('.', 1)[0]) < NEEDED) {
+  console.error(`twinkeep needs Node ${NEEDED} or later, and this is ${process.versions.node}.`);
+  process.exit(1);
+}
+
 // Compiled code is kept inside this installation. The default, a folder in /tmp, could be prepared by anybody.
 const cache = import.meta.filename.endsWith('.ts') ? '../../node_modules/.cache/node' : '../.cache/node';
-enableCompileCache(fileURLToPath(new URL(cache, import.meta.url)));
+nodeModule.enableCompileCache(fileURLToPath(new URL(cache, import.meta.url)));
 
 // Passwords are hashed on all cores but one, and disk syncs wait for the same threads: two stay free for them.
 const hashing = Math.max(1, availableParallelism() - 1);

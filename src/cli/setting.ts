@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Config, type ConfigInput, configSchema, loadConfig, VARIABLES } from '../app/index.ts';
 
 /** Read by `readings import` alone, so it is no setting of the server. */
-export const API_KEY_VARIABLE = 'TWINKEEP_API_KEY';
+const API_KEY_VARIABLE = 'TWINKEEP_API_KEY';
 
 /** The configuration of this process. @throws CONFIG_INVALID */
 export async function loadSettings(overrides: ConfigInput = {}): Promise<Config> {
