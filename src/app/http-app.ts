@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
-import Fastify, { type FastifyInstance, type HTTPMethods } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
 import { defineRoute, httpFault, type Route, SECURITY_HEADERS } from '../http/index.ts';
 import type { RequestLine } from './request-line.ts';
 
@@ -81,10 +81,12 @@ export async function createHttpApp(routes: readonly Route[], line: RequestLine)
       line,
     );
   }
-  fastify.setNotFoundHandler((request, reply) => {
+  const refuse = (request: FastifyRequest, reply: FastifyReply): void => {
     reply.hijack();
     void line(notFound, request.raw, reply.raw, {});
-  });
+  };
+  fastify.setNotFoundHandler(refuse);
+  fastify.setErrorHandler((_error, request, reply) => refuse(request, reply));
   await fastify.ready();
   return {
     server,
@@ -109,13 +111,16 @@ function closeServer(server: Server): Promise<void> {
 }
 
 function register(fastify: FastifyInstance, methods: readonly HTTPMethods[], route: Route, line: RequestLine): void {
+  const handler = (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    reply.hijack();
+    return line(route, request.raw, reply.raw, request.params);
+  };
   fastify.route({
     method: [...methods],
     url: route.path,
-    handler: (request, reply) => {
-      reply.hijack();
-      return line(route, request.raw, reply.raw, request.params);
-    },
+    handler,
+    // Fastify looks at content types itself and has its own words for those it does not like; ours come from the line.
+    errorHandler: (_error, request, reply) => void handler(request, reply),
   });
 }
 

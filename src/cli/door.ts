@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { createServer, type RequestOptions, request } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
-import { setTimeout as wait } from 'node:timers/promises';
-import { type Config, createTwinkeep, databaseUrlOf, ownerSocketOf, type Twinkeep } from '../app/index.ts';
-import { isFault, TwinkeepError } from '../kernel/errors.ts';
+import { type Config, databaseUrlOf, type Twinkeep } from '../app/index.ts';
+import { TwinkeepError } from '../kernel/errors.ts';
 import type { Arguments } from './command.ts';
 import { failure } from './errors.ts';
 import { announce } from './first-administrator.ts';
+import { takeFolder } from './folder.ts';
 import { loadSettings } from './setting.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -21,9 +21,6 @@ interface OpenDoor {
   readonly connect: () => Duplex;
   readonly close: () => Promise<void>;
 }
-
-const PATIENCE_MS = 10_000;
-const PAUSE_MS = 100;
 
 /**
  * Runs `work` with the owner's door: that of the running server, or of a Twinkeep opened here for as long as it takes.
@@ -47,35 +44,9 @@ export async function throughDoor<Result>(
 }
 
 async function openDoor(config: Config, terminal: Terminal, makes: boolean): Promise<OpenDoor> {
-  const path = ownerSocketOf(config);
-  const until = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const socket = await reach(path);
-    if (socket !== undefined) {
-      socket.destroy();
-      return { connect: () => connect(path), close: async () => undefined };
-    }
-    if (!makes) assertData(config);
-    try {
-      return openHere(await createTwinkeep({ ...config, logLevel: 'error' }), terminal);
-    } catch (error) {
-      // The folder's holder is just starting or ending, or is a command like this one.
-      if (!isFault(error, 'STORAGE_LOCKED') || Date.now() > until) throw error;
-      await wait(PAUSE_MS);
-    }
-  }
-}
-
-/** A connection to a running server's door, if there is one. */
-function reach(path: string): Promise<Socket | undefined> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path, () => resolve(socket));
-    socket.once('error', (error) => {
-      const code = 'code' in error ? error.code : undefined;
-      if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR') resolve(undefined);
-      else reject(failure(`You may not open ${path}; run this as the user that Twinkeep runs as.`, {}, error));
-    });
-  });
+  const folder = await takeFolder({ ...config, logLevel: 'error' }, () => makes || assertData(config));
+  if (folder.kind === 'opened') return openHere(folder.twinkeep, terminal);
+  return { connect: () => connect(folder.socketPath), close: async () => undefined };
 }
 
 /** A command that only looks must not make a folder full of secrets out of a typing error. */

@@ -45,6 +45,7 @@ const SYSTEM = new Map([
   ['EADDRNOTAVAIL', 'This machine does not have the address that TWINKEEP_HOST names.'],
   ['ENOTFOUND', 'The host that TWINKEEP_HOST names is not known.'],
   ['ENOSPC', 'The disk is full.'],
+  ['ERR_SQLITE_ERROR', 'The database file cannot be read as one; is it damaged? See: twinkeep audit verify'],
   ['EROFS', 'The data folder lies on a read-only disk; set TWINKEEP_DATA to another.'],
 ]);
 
@@ -86,9 +87,9 @@ function flawsOf({ facts }: TwinkeepError): readonly Flaw[] {
 
 /** Each flaw of a configuration with what may stand there. */
 async function mended(fault: TwinkeepError): Promise<readonly Flaw[]> {
-  const { meaningOf } = await import('./setting.ts');
+  const { describeSetting } = await import('./setting.ts');
   return flawsOf(fault).map(({ at, reason }) => {
-    const meaning = meaningOf(at);
-    return { at, reason: meaning === undefined ? reason : `${reason}. ${meaning}` };
+    const { name, meaning } = describeSetting(at);
+    return { at: name, reason: meaning === undefined ? reason : `${reason}. ${meaning}` };
   });
 }

@@ -1,8 +1,10 @@
 import { flushCompileCache } from 'node:module';
-import { type Config, createLog, createTwinkeep, type Listening, listen, type Twinkeep } from '../app/index.ts';
+import { type Config, createLog, type Listening, listen, type Twinkeep } from '../app/index.ts';
+import { storageFault } from '../storage/index.ts';
 import type { Run } from './command.ts';
 import { failure } from './errors.ts';
 import { announce } from './first-administrator.ts';
+import { takeFolder } from './folder.ts';
 import { loadSettings } from './setting.ts';
 import { welcome } from './welcome.ts';
 
@@ -44,7 +46,9 @@ type Opened = (twinkeep: Twinkeep, listening: Listening) => () => void;
 
 async function runUntilSignal(config: Config, opened: Opened, shut: (twinkeep: Twinkeep) => void): Promise<number> {
   const signal = firstSignal(); // from now on, so that a signal while it starts ends it cleanly too
-  const twinkeep = await createTwinkeep(config);
+  const folder = await takeFolder(config, () => undefined);
+  if (folder.kind === 'served') throw storageFault('STORAGE_LOCKED', { folder: config.data });
+  const { twinkeep } = folder;
   let listening: Listening;
   try {
     listening = await listen(twinkeep);

@@ -13,19 +13,22 @@ export async function loadSettings(overrides: ConfigInput = {}): Promise<Config>
 type Schema = Readonly<Record<string, unknown>>;
 
 /**
- * What a setting is for and what may stand there.
+ * A setting as its user knows it, what it is for and what may stand there.
  *
- * @param name of its variable, or its path where it has none; `undefined` is answered for what is no setting
+ * @param at a variable, or a path in the configuration: `profiles.0`
+ * @returns no meaning for what is no setting
  */
-export function meaningOf(name: string): string | undefined {
-  const path = VARIABLES.find((variable) => variable.name === name)?.path ?? name.split('.');
+export function describeSetting(at: string): { readonly name: string; readonly meaning: string | undefined } {
+  const asTyped = at.split('.').filter((key) => !/^\d+$/.test(key)); // a place in a list is the list's
+  const variable = VARIABLES.find(({ name, path }) => name === at || path.join('.') === asTyped.join('.'));
   let schema: Schema = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' });
-  for (const key of path) schema = Object(Object(schema['properties'])[key]);
+  for (const key of variable?.path ?? asTyped) schema = Object(Object(schema['properties'])[key]);
   const { description, default: standard } = schema;
-  if (typeof description !== 'string') return undefined;
+  const name = variable?.name ?? at;
+  if (typeof description !== 'string') return { name, meaning: undefined };
   const bounds = boundsOf(schema);
   const without = standard === undefined ? '' : ` Without it: ${JSON.stringify(standard)}.`;
-  return `${description}${bounds === '' ? '' : ` Takes ${bounds}.`}${without}`;
+  return { name, meaning: `${description}${bounds === '' ? '' : ` Takes ${bounds}.`}${without}` };
 }
 
 function boundsOf({ enum: choices, minimum, maximum, items }: Schema): string {

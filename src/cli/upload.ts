@@ -28,6 +28,8 @@ export interface UploadOptions {
   readonly key: string;
   /** Hears why nothing happens for a while. */
   readonly onWait: (sentence: string) => void;
+  /** Waits; for real unless told. */
+  readonly pause?: (ms: number) => Promise<unknown>;
 }
 
 const MAX_ATTEMPTS = 8;
@@ -45,7 +47,12 @@ type Outcome =
  *
  * @throws CLI_FAILED when the key is refused, what answers is no Twinkeep, or eight attempts failed
  */
-export function createUpload({ url, key, onWait }: UploadOptions): (lines: readonly string[]) => Promise<UploadAnswer> {
+export function createUpload({
+  url,
+  key,
+  onWait,
+  pause = wait,
+}: UploadOptions): (lines: readonly string[]) => Promise<UploadAnswer> {
   const target = new URL('v1/readings', url.href.endsWith('/') ? url : `${url.href}/`);
   return async (lines) => {
     const body = `${lines.join('\n')}\n`;
@@ -56,7 +63,7 @@ export function createUpload({ url, key, onWait }: UploadOptions): (lines: reado
       if (attempt === MAX_ATTEMPTS) throw failure(`Gave up after ${MAX_ATTEMPTS} attempts: ${reason}.`);
       const pauseMs = Math.min(MAX_PAUSE_MS, Math.max(afterMs, FIRST_PAUSE_MS * 2 ** (attempt - 1)));
       onWait(`${reason}; trying again in ${pauseMs / 1_000} s (${attempt + 1} of ${MAX_ATTEMPTS})`);
-      await wait(pauseMs);
+      await pause(pauseMs);
     }
   };
 }

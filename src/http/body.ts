@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { httpFault } from './errors.ts';
+import { faultInJson } from './json-place.ts';
 
 const DEFAULT_MAX_BYTES = 1_048_576;
 const MAX_DEPTH = 32;
@@ -34,6 +35,7 @@ export function readBody(request: IncomingMessage, maxBytes = DEFAULT_MAX_BYTES)
       if (size > maxBytes) {
         request.removeAllListeners('data');
         request.pause(); // the rest stays with the sender: the connection is closed after the answer
+        clearTimeout(deadline); // a request that is answered before its end is never told that it was closed
         reject(httpFault('HTTP_BODY_TOO_LARGE', { max_bytes: maxBytes }));
         return;
       }
@@ -54,7 +56,7 @@ export function readBody(request: IncomingMessage, maxBytes = DEFAULT_MAX_BYTES)
 /**
  * Bytes as JSON: UTF-8 alone, at most 32 levels deep.
  *
- * @throws HTTP_BODY_NOT_UTF8, HTTP_BODY_TOO_DEEP, HTTP_BODY_NOT_JSON with the byte or line where it stops making sense
+ * @throws HTTP_BODY_NOT_UTF8, HTTP_BODY_TOO_DEEP, HTTP_BODY_NOT_JSON with the position in characters of what stops making sense
  */
 export function parseJson(bytes: Uint8Array): unknown {
   let text: string;
@@ -66,10 +68,9 @@ export function parseJson(bytes: Uint8Array): unknown {
   if (depthOf(text) > MAX_DEPTH) throw httpFault('HTTP_BODY_TOO_DEEP', { max_depth: MAX_DEPTH });
   try {
     return JSON.parse(text);
-  } catch (error) {
+  } catch {
     // The parser's message quotes the body, which may hold a password, so the place alone is passed on.
-    const place = error instanceof Error ? /position (\d+)/.exec(error.message)?.[1] : undefined;
-    throw httpFault('HTTP_BODY_NOT_JSON', { position: Number(place ?? text.length) });
+    throw httpFault('HTTP_BODY_NOT_JSON', { position: faultInJson(text) });
   }
 }
 

@@ -5,6 +5,8 @@ import { type Connection, sqliteFault } from './sqlite-connection.ts';
 /** The one writer: what arrives in the same turn of the event loop shares one commit and one disk sync. */
 export interface Writer {
   write<T>(scope: Scope, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** @throws STORAGE_UNAVAILABLE once it takes nothing more: it was closed, or a sync has failed */
+  probe(): void;
   /** Resolves when everything accepted so far has been answered; nothing more is accepted. */
   close(): Promise<void>;
 }
@@ -45,9 +47,13 @@ export function createWriter({ connection, sync, onError }: WriterDeps): Writer 
   let broken: unknown; // after a failed sync nobody knows what is on the disk, so nothing more is acknowledged
   let idle: (() => void) | undefined;
 
+  const probe = (): void => {
+    if (closed || broken !== undefined) throw storageFault('STORAGE_UNAVAILABLE', {}, broken);
+  };
+
   const write = <T>(scope: Scope, work: (tx: Tx) => Promise<T>): Promise<T> =>
     new Promise<T>((resolve, reject) => {
-      if (closed || broken !== undefined) return reject(storageFault('STORAGE_UNAVAILABLE', {}, broken));
+      probe();
       if (queue.length >= MAX_QUEUE) return reject(storageFault('STORAGE_BUSY'));
       queue.push({ scope, work, resolve: (value) => resolve(value as T), reject }); // the value is work's own
       schedule();
@@ -84,6 +90,7 @@ export function createWriter({ connection, sync, onError }: WriterDeps): Writer 
 
   return {
     write,
+    probe,
     close: () => {
       closed = true;
       return working ? new Promise((resolve) => (idle = resolve)) : Promise.resolve();

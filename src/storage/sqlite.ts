@@ -44,7 +44,10 @@ export function createSqliteStorage({ file, clock, onError = () => undefined }: 
     write: writer.write,
     migrate: (migrations) => migrateSqlite(writer, main, migrations, clock),
     ...createSqliteLeases(writer, clock),
-    probe: async () => main.exec('select 1'),
+    probe: async () => {
+      writer.probe();
+      main.exec('select 1');
+    },
     integrity: async () => integrityOf(main),
     close: async () => {
       await writer.close();

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { serverSuite, startPostgres, startRedis } from '../../src/testing/index.ts';
+import { readBooks, reconcile } from './books.ts';
+import { type Ask, assertUnavailable, call, makeKey, signIn } from './call.ts';
+import { type Place, postgresPlace, sqlitePlace } from './places.ts';
+import { startVictim, type Victim } from './start-victim.ts';
+
+const RECOVERY_MS = 5_000;
+const PASSWORD = 'kept-out-of-every-log';
+
+interface Started {
+  readonly victim: Victim;
+  readonly place: Place;
+  readonly token: string;
+  readonly key: string;
+}
+
+async function started(t: TestContext, place: Place, env: Readonly<Record<string, string>> = {}): Promise<Started> {
+  t.after(place.remove);
+  const victim = await startVictim({ ...place.setting, env: { ...place.setting.env, ...env } });
+  t.after(() => victim.kill('SIGKILL'));
+  const token = await signIn(victim.address);
+  return { victim, place, token, key: await makeKey(victim.address, token) };
+}
+
+const reading = (meter: string) => ({ meter_id: meter, timestamp: '2026-01-01T00:00:00Z', energy_consumption: 1 });
+
+/** One request of each kind: with a key and with a token, for reading and for writing, and of somebody unknown. */
+function requests({ token, key }: Started, meter: string): readonly (readonly [string, string, Ask])[] {
+  return [
+    ['GET', '/v1/readings', { key }],
+    ['POST', '/v1/readings', { key, body: reading(meter) }],
+    ['POST', '/v1/readings', { key, lines: [JSON.stringify(reading(meter))] }],
+    ['GET', '/v1/users', { token }],
+    ['POST', '/v1/users', { token, body: { username: meter, password: 'correct horse', roles: [] } }],
+    ['POST', '/v1/login', { body: { username: 'admin', password: 'correct horse battery staple' } }],
+    ['POST', '/v1/login', { body: { username: 'nobody', password: 'correct horse battery staple' } }],
+  ];
+}
+
+/** Every request is answered by a proper 503 within a few seconds, and the process goes on living. */
+async function assertAway(these: Started, failing: readonly string[], within: number): Promise<void> {
+  const { victim } = these;
+  const start = performance.now();
+  const answers = await Promise.all(
+    [0, 1, 2].flatMap((turn) =>
+      requests(these, `away-${turn}`).map(([method, path, ask]) => call(victim.address, method, path, ask)),
+    ),
+  );
+  for (const answer of answers) assertUnavailable(answer);
+  const took = performance.now() - start;
+  assert.ok(took < within, `the last of ${answers.length} refusals took ${Math.round(took)} ms`);
+  assert.ok(victim.alive(), victim.log());
+
+  const ready = await call(victim.address, 'GET', '/ready');
+  const names = Object.entries(ready.json.checks).filter(([, verdict]) => verdict === 'failing');
+  assert.deepEqual([ready.status, names.map(([name]) => name)], [503, failing]);
+  assert.equal((await call(victim.address, 'GET', '/health')).status, 200);
+  assert.equal((await call(victim.address, 'GET', '/metrics')).status, 200);
+}
+
+/** @returns how long it took until the server was ready and a write succeeded */
+async function recovery({ victim, key }: Started, meter: string): Promise<number> {
+  const start = performance.now();
+  const since = () => Math.round(performance.now() - start);
+  while ((await call(victim.address, 'GET', '/ready')).status !== 200) {
+    assert.ok(since() < RECOVERY_MS, `not ready ${since()} ms after its return: ${victim.log()}`);
+    await pause(10);
+  }
+  for (;;) {
+    const answer = await call(victim.address, 'POST', '/v1/readings', { key, body: reading(meter) });
+    if (answer.status === 201) break;
+    assertUnavailable(answer);
+    assert.ok(since() < RECOVERY_MS, `no write ${since()} ms after its return: ${victim.log()}`);
+    await pause(10);
+  }
+  assert.ok(victim.alive());
+  return since();
+}
+
+await serverSuite('PostgreSQL stops', startPostgres, (server) => {
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
+    test(`by ${signal} under an idle pool: the process lives, says 503, leaks nothing and recovers`, async (t) => {
+      const place = await postgresPlace(server, PASSWORD);
+      const these = await started(t, place);
+      const ask = () => call(these.victim.address, 'GET', '/v1/users', { token: these.token });
+      for (const { status } of await Promise.all(Array.from({ length: 20 }, ask))) assert.equal(status, 200);
+      await pause(200); // the connections of the pool lie idle
+      await server.kill(signal);
+      await pause(200);
+      await assertAway(these, ['database'], 6_000);
+      await server.restart();
+      t.diagnostic(`${signal}: writes again ${await recovery(these, `after-${signal}`)} ms after its return`);
+      assert.deepEqual(reconcile(await readBooks(place)), []);
+      assert.doesNotMatch(these.victim.log(), new RegExp(PASSWORD));
+    });
+  }
+});
+
+await serverSuite('Redis', startRedis, (server) => {
+  const redis = { TWINKEEP_REDIS_URL: server.url };
+
+  // Attack: whoever can take Redis down can guess passwords without limit.
+  test('stops: what is limited is refused, the process lives, and it recovers', async (t) => {
+    const these = await started(t, await sqlitePlace(), { ...redis, TWINKEEP_LIMITS: 'on' });
+    await server.kill('SIGKILL');
+    await assertAway(these, ['hot_state', 'bus'], 2_000);
+    assertUnavailable(await call(these.victim.address, 'GET', '/nothing-here'));
+    await server.restart();
+    t.diagnostic(`writes again ${await recovery(these, 'after')} ms after its return`);
+  });
+
+  test('hangs: what is limited is refused within a second, and it recovers', async (t) => {
+    const these = await started(t, await sqlitePlace(), { ...redis, TWINKEEP_LIMITS: 'on' });
+    await server.kill('SIGSTOP');
+    t.after(() => server.kill('SIGCONT'));
+    await pause(1_500); // the bus hears of it by its heartbeat
+    await assertAway(these, ['hot_state', 'bus'], 2_000);
+    await server.kill('SIGCONT');
+    t.diagnostic(`writes again ${await recovery(these, 'after')} ms after its return`);
+  });
+
+  test('stops with limits off: everything but /ready goes on, and a session is ended at once', async (t) => {
+    const these = await started(t, await sqlitePlace(), redis);
+    const { victim, token, key } = these;
+    await server.kill('SIGKILL');
+    await assertServes(victim, token, key);
+    assert.equal((await call(victim.address, 'GET', '/ready')).status, 503);
+    await server.restart();
+    t.diagnostic(`ready again ${await recovery(these, 'after')} ms after its return`);
+  });
+});
+
+async function assertServes({ address }: Victim, token: string, key: string): Promise<void> {
+  assert.equal((await call(address, 'POST', '/v1/readings', { key, body: reading('alone') })).status, 201);
+  assert.equal((await call(address, 'GET', '/v1/readings', { token })).json.items.length, 1);
+  const other = await signIn(address);
+  assert.equal((await call(address, 'POST', '/v1/logout', { token: other })).status, 204);
+  assert.equal((await call(address, 'GET', '/v1/me', { token: other })).status, 401);
+  assert.equal((await call(address, 'GET', '/health')).status, 200);
+}

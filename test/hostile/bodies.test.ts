@@ -1,0 +1,326 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { type Answer, createKit, KIT_PASSWORD, type Kit } from '../../src/testing/index.ts';
+import { assertProblem, openWire, type WireAnswer } from './wire.ts';
+
+/** A body that each route would take, to spoil it in one thing alone; a route with a body and without a row fails. */
+const GOOD: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  'POST /v1/login': { username: 'admin', password: KIT_PASSWORD },
+  'POST /v1/token/refresh': { refresh_token: `tkr_${'A'.repeat(43)}` },
+  'POST /v1/users': { username: 'made', password: KIT_PASSWORD, roles: ['viewer'] },
+  'PATCH /v1/users/:id': { roles: ['viewer'], password: KIT_PASSWORD },
+  'POST /v1/tenants': { id: 'made', name: 'Made' },
+  'POST /v1/api-keys': { name: 'made', scopes: ['read'] },
+  'POST /v1/readings': { meter_id: 'M1', timestamp: '2026-11-21T11:00:00Z', energy_consumption: 1, location: 'x' },
+};
+
+const DAY_MS = 86_400_000;
+
+let kit: Kit;
+let token: string;
+let person: string;
+let port: { readonly address: string; close(): Promise<void> };
+before(async () => {
+  kit = await createKit({ config: { sessions: { accessMs: DAY_MS, idleMs: DAY_MS, absoluteMs: DAY_MS } } });
+  token = await kit.signIn();
+  person = (await kit.person('somebody', 'viewer')).id;
+  port = await openOperatorPort();
+});
+after(async () => {
+  await port.close();
+  await kit.close();
+});
+
+/** Creating tenants is the operator's: what is shown for his door holds for the others, for it is one line. */
+async function openOperatorPort() {
+  const { createServer } = await import('node:http');
+  const server = createServer(kit.twinkeep.handleOperator);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const close = () => new Promise<void>((resolve) => server.close(() => resolve()));
+  return { address: `http://127.0.0.1:${address.port}`, close };
+}
+
+const routes = () => kit.twinkeep.routes.filter(({ body }) => body !== undefined);
+const nameOf = ({ method, path }: { method: string; path: string }) => `${method} ${path}`;
+
+interface Sent {
+  readonly body: string | Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+async function send(route: { method: string; path: string }, { body, headers }: Sent): Promise<WireAnswer> {
+  kit.clock.advance(1_000); // so that no limit is met
+  const operator = route.path === '/v1/tenants';
+  const response = await fetch((operator ? port.address : kit.address) + route.path.replace(':id', person), {
+    method: route.method,
+    body,
+    headers: {
+      connection: 'close',
+      'content-type': 'application/json',
+      ...(operator ? {} : { authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+  });
+  return { status: response.status, headers: new Map(response.headers), body: await response.text() };
+}
+
+/** Refused by every route that has a body, with that status and code. */
+async function refusedByAll(
+  sent: Sent,
+  status: number,
+  code: string,
+  check?: (problem: Answer['json']) => void,
+): Promise<void> {
+  for (const route of routes()) {
+    const answer = await send(route, sent);
+    try {
+      assertProblem(answer, status, code);
+      check?.(JSON.parse(answer.body));
+    } catch (error) {
+      throw new Error(`${nameOf(route)} on ${String(sent.body).slice(0, 80)}: ${answer.body}`, { cause: error });
+    }
+  }
+}
+
+test('every route with a body is tried here', () => {
+  assert.deepEqual(routes().map(nameOf).sort(), Object.keys(GOOD).sort());
+});
+
+test('what is not JSON is refused with the position where it stops being it', async () => {
+  const bodies: [string, number][] = [
+    ['hello', 0],
+    ['{"a":', 5],
+    ['{"a":1,}', 7],
+    ['{"a":1}}', 7],
+    ["{'a':1}", 1],
+    ['[1,2', 4],
+    ['{"a":NaN}', 5],
+    ['{"a":01}', 5],
+    ['{"a":"\n"}', 6],
+    ['{"a":"\\x"}', 6],
+    ['\ufeff{"a":1}', 0],
+    ['{"a":1} // why', 8],
+    ['<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>', 0],
+    ['username=admin&password=x', 0],
+  ];
+  for (const [body, position] of bodies) {
+    await refusedByAll({ body }, 400, 'HTTP_BODY_NOT_JSON', (problem) =>
+      assert.equal(problem.position, position, body),
+    );
+  }
+});
+
+// Attack: the refusal quotes what was sent, and with it a password lands in somebody's log.
+test('a refused body is never quoted', async () => {
+  for (const body of ['{"password":"s3cret-value"', '{"password":"s3cret-value" x}', '"s3cret-value', 's3cret-value']) {
+    for (const route of routes()) assert.ok(!(await send(route, { body })).body.includes('s3cret'));
+  }
+});
+
+test('another content type, or none, is refused with those that are taken', async () => {
+  const types = [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/jsonx',
+    '',
+  ];
+  for (const type of [
+    ...types,
+    'text/json',
+    'application/xml',
+    '*/*',
+    'json',
+    `application/json${'x'.repeat(4_000)}`,
+  ]) {
+    const sent = { body: Buffer.from('{}'), headers: { 'content-type': type } };
+    await refusedByAll(sent, 415, 'HTTP_BODY_TYPE', ({ taken }) => assert.ok(taken.startsWith('application/json')));
+  }
+});
+
+test('an encoded body is refused, and one that only says so too', async () => {
+  for (const encoding of ['gzip', 'br', 'deflate', 'GZIP', 'gzip, identity', 'x']) {
+    const headers = { 'content-encoding': encoding };
+    await refusedByAll({ body: gzipSync('{}'), headers }, 415, 'HTTP_BODY_ENCODING');
+  }
+});
+
+test('an empty body is refused', async () => {
+  await refusedByAll({ body: '' }, 400, 'HTTP_BODY_MISSING');
+  await refusedByAll({ body: ' \n' }, 400, 'HTTP_BODY_NOT_JSON');
+});
+
+test('a body that is not UTF-8 is refused', async () => {
+  const bodies = [
+    [0x22, 0xff, 0x22],
+    [0x22, 0xc0, 0xaf, 0x22],
+    [0x22, 0xed, 0xa0, 0x80, 0x22],
+    [0xff, 0xfe, 0x7b, 0, 0x7d, 0],
+  ];
+  for (const bytes of bodies) await refusedByAll({ body: Buffer.from(bytes) }, 400, 'HTTP_BODY_NOT_UTF8');
+});
+
+test('a body that nests too deeply is refused before it is built', async () => {
+  for (const body of ['['.repeat(33) + ']'.repeat(33), '{"a":'.repeat(33), '['.repeat(500_000)]) {
+    await refusedByAll({ body }, 400, 'HTTP_BODY_TOO_DEEP', (problem) => assert.equal(problem.max_depth, 32));
+  }
+});
+
+test('another value in the place of an object is refused', async () => {
+  for (const body of ['[]', '[[]]', '[1]', 'null', 'true', '0', '-0', '"x"', '{}', '{"a":{}}', '[{}]', '[null]']) {
+    await refusedByAll({ body }, 422, 'HTTP_INPUT_REFUSED', ({ errors }) => assert.match(errors[0].at, /^body(\/|$)/));
+  }
+});
+
+// Attack: a field that nobody knows changes what every object has, or is stored where a check has not looked.
+test('a field too many is refused by name, whatever its name is', async () => {
+  const names = [
+    '__proto__',
+    'constructor',
+    'prototype',
+    'toString',
+    'tenant_id',
+    'is_admin',
+    '',
+    'é',
+    '\ud800',
+    'a\u0000b',
+    'x'.repeat(9_000),
+  ];
+  for (const route of routes()) {
+    for (const name of names) {
+      const good = JSON.stringify(GOOD[nameOf(route)]);
+      const body = `${good.slice(0, -1)},${JSON.stringify(name)}:{"admin":true}}`;
+      const answer = await send(route, { body });
+      assertProblem(answer, 422, 'HTTP_INPUT_REFUSED');
+      const { errors } = JSON.parse(answer.body);
+      assert.equal(errors.length, 1);
+      assert.equal(errors[0].at, `body/${name.slice(0, 64).toWellFormed()}`, nameOf(route));
+      assert.ok(answer.body.length < 600, 'a long name is cut');
+    }
+  }
+  assert.equal(Object.hasOwn(Object.prototype, 'admin'), false);
+});
+
+// Attack: a value of another kind, or one past every bound, in the place of each field.
+test('a wrong value in any field is refused at its place, and never an error of ours', async () => {
+  const values = [
+    ...['null', '[]', '[[]]', '{}', 'true', '-1', '1.5', '1e999', '-1e999', '1e308', '9007199254740993', '5e-324'],
+    ...[
+      '""',
+      '"\\u0000"',
+      '"a\\u0000b"',
+      '"\\ud800"',
+      '"\\udc00a"',
+      `"${'x'.repeat(70_000)}"`,
+      '["\\ud800"]',
+      '[null]',
+    ],
+    ...['{"toString":1}', '{"__proto__":[]}', '"[object Object]"', '["a","a"]', `[${'"read",'.repeat(200)}"read"]`],
+  ];
+  for (const route of routes()) {
+    const good = GOOD[nameOf(route)] ?? {};
+    for (const field of Object.keys(good)) {
+      for (const value of values) {
+        const others = Object.entries(good).filter(([name]) => name !== field);
+        const body = `{${JSON.stringify(field)}:${value}${others.map(([name, own]) => `,${JSON.stringify(name)}:${JSON.stringify(own)}`).join('')}}`;
+        const { status, body: text } = await send(route, { body });
+        assert.ok(status < 500, `${nameOf(route)} ${field} ${value.slice(0, 40)}: ${text}`);
+        if (status !== 422) continue;
+        const { code, errors } = JSON.parse(text);
+        if (code === 'HTTP_INPUT_REFUSED') assert.ok(errors[0].at.startsWith(`body/${field}`), text);
+      }
+    }
+  }
+});
+
+test('of two fields with one name the last counts, here as everywhere', async () => {
+  const body = `{"username":"admin","username":"nobody","password":${JSON.stringify(KIT_PASSWORD)}}`;
+  assert.equal((await send({ method: 'POST', path: '/v1/login' }, { body })).status, 401);
+});
+
+// Attack: a body without end fills the memory.
+test('a body that is too large is refused while it is still being sent, and the connection goes on where it can', async () => {
+  for (const route of routes().filter(({ path }) => path !== '/v1/tenants')) {
+    const most = route.maxBodyBytes ?? 1_048_576;
+    const head = `${route.method} ${route.path.replace(':id', person)} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nAuthorization: Bearer ${token}\r\n`;
+    kit.clock.advance(2_000);
+    const announced = await openWire(kit.address);
+    announced.send(`${head}Content-Length: ${most + 1}\r\n\r\n`);
+    assertProblem(await announced.answer(), 413, 'HTTP_BODY_TOO_LARGE');
+    announced.send(Buffer.alloc(most + 1, 0x20));
+    announced.send('GET /health HTTP/1.1\r\nHost: a\r\n\r\n');
+    assert.equal((await announced.answer()).status, 200, 'the rest was read and thrown away');
+    announced.end();
+
+    const chunked = await openWire(kit.address);
+    chunked.send(`${head}Transfer-Encoding: chunked\r\n\r\n`);
+    const chunk = Buffer.concat([Buffer.from('40000\r\n'), Buffer.alloc(0x40000, 0x20), Buffer.from('\r\n')]);
+    for (let sent = 0; sent <= most; sent += 0x40000) chunked.send(chunk);
+    assertProblem(await chunked.answer(), 413, 'HTTP_BODY_TOO_LARGE'); // and there is no end of it yet
+    chunked.end();
+    const last = await send(route, { body: ' '.repeat(most) });
+    assertProblem(last, 400, 'HTTP_BODY_NOT_JSON');
+  }
+});
+
+test('a sender that goes on for ever after its refusal is cut off', async () => {
+  const wire = await openWire(kit.address);
+  wire.send('POST /v1/login HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n');
+  assertProblem(await wire.answer(), 415, 'HTTP_BODY_TYPE');
+  const chunk = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(0x100000, 0x20), Buffer.from('\r\n')]);
+  for (let sent = 0; sent < 12; sent++) wire.send(chunk);
+  assert.equal(await wire.closed(), '');
+});
+
+test('query parameters that are given twice, unknown or malformed are refused with their place', async () => {
+  const refused = async (path: string, status: number, code: string, at?: string) => {
+    const { headers, text, status: got } = await kit.call('GET', path, { token });
+    assertProblem({ status: got, headers: new Map(headers), body: text }, status, code);
+    if (at !== undefined) assert.equal(JSON.parse(text).errors[0].at, at, path);
+  };
+  for (const path of [
+    '/v1/readings?limit=1&limit=2',
+    '/v1/users?after=a&after=a',
+    '/v1/audit/entries?before=1&%62efore=2',
+  ]) {
+    await refused(path, 400, 'HTTP_MALFORMED');
+  }
+  const unknown = ['__proto__', 'constructor', 'x', 'Limit', 'limit[]', 'tenant_id', ''];
+  for (const path of ['/v1/readings', '/v1/users', '/v1/audit/entries', '/v1/audit/proof']) {
+    for (const name of unknown)
+      await refused(`${path}?${encodeURIComponent(name)}=1`, 422, 'HTTP_INPUT_REFUSED', `query/${name}`);
+  }
+  const numbers = [
+    '',
+    '0',
+    '-1',
+    '1.5',
+    '1e2',
+    '0x10',
+    ' 1',
+    '1 ',
+    '+1',
+    '99999',
+    '9'.repeat(30),
+    'NaN',
+    '\0',
+    '１',
+    '1\n',
+  ];
+  for (const limit of numbers) {
+    for (const path of ['/v1/readings', '/v1/users', '/v1/audit/entries']) {
+      await refused(`${path}?limit=${encodeURIComponent(limit)}`, 422, 'HTTP_INPUT_REFUSED', 'query/limit');
+    }
+  }
+  for (const text of ['%00', 'a%00b', 'x'.repeat(200)]) {
+    await refused(`/v1/users?after=${text}`, 422, 'HTTP_INPUT_REFUSED', 'query/after');
+    await refused(`/v1/audit/entries?action=${text}`, 422, 'HTTP_INPUT_REFUSED', 'query/action');
+  }
+  for (const query of ['', '?seq=1&from=1', '?seq=', '?from=-1']) {
+    await refused(`/v1/audit/proof${query}`, 422, 'HTTP_INPUT_REFUSED');
+  }
+});

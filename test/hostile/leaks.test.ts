@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { text } from 'node:stream/consumers';
+import { after, before, test } from 'node:test';
+import { z } from 'zod';
+
+/**
+ * A life of a server in a process of its own, so that all that it prints can be read: people, keys and readings come
+ * and go, everything fails once, and in the end the database is away. Prints what must stand nowhere.
+ */
+const LIFE = `
+import { createKit, createTestClock } from ${JSON.stringify(new URL('../../src/testing/index.ts', import.meta.url).href)};
+import { createSqliteStorage } from ${JSON.stringify(new URL('../../src/storage/index.ts', import.meta.url).href)};
+const clock = createTestClock();
+const storage = createSqliteStorage({ file: process.argv[1], clock });
+const kit = await createKit({ clock, storage, config: { logLevel: 'debug', adminPassword: 'Admin-Secret-Password' } });
+const secrets = ['Admin-Secret-Password', 'Pauls-Secret-Password', 'Typed-Into-The-Name-Field', 'Wrong-Secret-Password',
+  'Second-Secret-Password', 'Secret-Location-7', 'Secret-User-Agent/9', 'Secret-Query-Value', 'Secret-Header-Value'];
+const login = (username, password) => kit.call('POST', '/v1/login', { body: { username, password }, headers: { 'user-agent': 'Secret-User-Agent/9' } });
+const keep = ({ json, headers }) => {
+  secrets.push(json.access_token, json.refresh_token, ...[/tk_device=([^;]+)/.exec(headers.get('set-cookie') ?? '')?.[1]].filter(Boolean));
+  return json;
+};
+const admin = keep(await login('admin', 'Admin-Secret-Password'));
+const token = admin.access_token;
+keep(await kit.call('POST', '/v1/token/refresh', { body: { refresh_token: admin.refresh_token } }));
+const paul = await kit.call('POST', '/v1/users', { token, body: { username: 'paul', password: 'Pauls-Secret-Password', roles: ['viewer'] } });
+keep(await login('paul', 'Pauls-Secret-Password'));
+await login('paul', 'Wrong-Secret-Password');
+await login('Typed-Into-The-Name-Field', 'Wrong-Secret-Password');
+await kit.call('PATCH', '/v1/users/' + paul.json.id, { token, body: { password: 'Second-Secret-Password' } });
+const key = (await kit.call('POST', '/v1/api-keys', { token, body: { name: 'k', scopes: ['write', 'read'] } })).json.key;
+secrets.push(key, key.slice(16));
+const reading = { meter_id: 'M1', timestamp: '2026-11-21T11:00:00Z', energy_consumption: 1, location: 'Secret-Location-7' };
+await kit.call('POST', '/v1/readings', { key, body: reading });
+await kit.call('POST', '/v1/readings', { key, body: { ...reading, location: 'elsewhere' } });
+await kit.call('POST', '/v1/readings', { key, body: '{"location":"Secret-Location-7",' , headers: { 'content-type': 'application/json' } });
+await kit.call('GET', '/v1/readings', { key });
+await kit.call('GET', '/v1/me', { token: token + 'x' });
+await kit.call('GET', '/v1/me', { key: key.slice(0, -1) });
+await kit.twinkeep.house.audit.integrate();
+await kit.twinkeep.house.audit.stop();
+await storage.close();
+const statuses = [];
+for (const [method, path, call] of [
+  ['POST', '/v1/login?x=Secret-Query-Value', { body: { username: 'paul', password: 'Second-Secret-Password' } }],
+  ['POST', '/v1/readings', { key, body: reading, headers: { 'x-other': 'Secret-Header-Value' } }],
+  ['GET', '/v1/readings?meter_id=Secret-Query-Value', { key }],
+  ['POST', '/v1/token/refresh', { body: { refresh_token: admin.refresh_token } }],
+]) statuses.push((await kit.call(method, path, call)).status);
+process.stdout.write(JSON.stringify({ secrets, statuses }), () => process.exit(0));
+`;
+
+const life = z.object({ secrets: z.array(z.string().min(5)), statuses: z.array(z.number()) });
+
+let folder: string;
+let log: string;
+let told: z.output<typeof life>;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'twinkeep-leaks-'));
+  const child = spawn(process.execPath, ['--input-type=module', '-e', LIFE, join(folder, 'db')]);
+  const [printed, logged] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  assert.notEqual(printed, '', logged);
+  log = logged;
+  told = life.parse(JSON.parse(printed));
+});
+after(() => rm(folder, { recursive: true }));
+
+function assertClean(where: string, content: string): void {
+  for (const secret of told.secrets) assert.ok(!content.includes(secret), `${where} holds ${secret.slice(0, 24)}`);
+}
+
+// Attack: whoever reads the operator's log signs in with what stands there.
+test('no password, token, key, address of a query or location stands in what the server prints', () => {
+  assert.ok(told.statuses.filter((status) => status >= 500).length >= 3, String(told.statuses));
+  assert.ok(log.includes('a request failed'), 'the failures are told');
+  assertClean('the log', log);
+});
+
+// Attack: whoever reads the database signs in with what stands there.
+test('no password, token, key, device or location stands in the files of the database', async () => {
+  const files = await readdir(folder);
+  assert.ok(files.includes('db'));
+  for (const file of files) assertClean(file, (await readFile(join(folder, file))).toString('latin1'));
+});
+
+// Attack: a secret or a person's name is written into a log that never forgets.
+test('no secret and no personal value stands in an audit entry', () => {
+  const db = new DatabaseSync(join(folder, 'db'), { readOnly: true });
+  const bodies = db.prepare('select body from audit_entry').all();
+  db.close();
+  assert.ok(bodies.length > 15);
+  for (const { body } of bodies) {
+    assertClean('an entry', String(body));
+    for (const personal of ['paul', '127.0.0.1', 'elsewhere'])
+      assert.ok(!String(body).includes(personal), String(body));
+  }
+});
