@@ -115,8 +115,8 @@ export const VARIABLES: readonly Variable[] = [
 /** Named here so that it is not taken for a typing error: it says where the configuration file is. */
 export const CONFIG_VARIABLE = 'TWINKEEP_CONFIG';
 
-/** What Kubernetes sets in every pod for a Service called `twinkeep`: not meant for us. */
-const KUBERNETES = /^TWINKEEP_(SERVICE_(HOST|PORT.*)|PORT_\d+_(TCP|UDP).*)$/;
+/** What Kubernetes sets in every pod for a Service called `twinkeep` or `twinkeep-redis`: not meant for us. */
+const KUBERNETES = /^TWINKEEP_([A-Z0-9_]+_)?(SERVICE_(HOST|PORT.*)|PORT_\d+_(TCP|UDP).*)$/;
 const KUBERNETES_PORT = /^(tcp|udp):\/\//;
 
 /**
@@ -168,7 +168,7 @@ function readEnvironment(env: Environment, flaws: Flaw[]): Record<string, unknow
     else values[first] = { ...Object(values[first]), [second]: read(value) };
   }
   for (const name of Object.keys(env)) {
-    if (name.startsWith('TWINKEEP_') && !known.has(name) && !KUBERNETES.test(name)) {
+    if (name.startsWith('TWINKEEP_') && !known.has(name) && !isKubernetes(name, env[name] ?? '')) {
       flaws.push({ at: name, reason: `is not a setting; did you mean ${closest(name, known)}?` });
     }
   }
@@ -189,6 +189,9 @@ function settingOf(env: Environment, name: string, secret: boolean, flaws: Flaw[
     return undefined;
   }
 }
+
+const isKubernetes = (name: string, value: string): boolean =>
+  KUBERNETES.test(name) || (name.endsWith('_PORT') && KUBERNETES_PORT.test(value));
 
 const FILES = ['twinkeep.config.ts', 'twinkeep.config.js', 'twinkeep.config.json'];
 
@@ -252,3 +255,6 @@ export const databaseUrlOf = (config: Config): Secret =>
 
 /** The owner's door: whoever may open this socket (0600) is the operator. */
 export const ownerSocketOf = (config: Config): string => join(config.data, 'owner.sock');
+
+/** The newest signed head of the audit log, remembered outside of the database. */
+export const auditHeadOf = (config: Config): string => join(config.data, 'audit.head');

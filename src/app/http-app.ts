@@ -17,7 +17,7 @@ export interface HttpApp {
 const FINISH_MS = 10_000;
 const IDLE_MS = 60_000; // a socket on which nothing moves for this long is closed
 
-const METHODS: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /** Limits of the protocol itself, before a request exists. */
 const SERVER_LIMITS = {
@@ -46,7 +46,9 @@ export async function createHttpApp(routes: readonly Route[], line: RequestLine)
   const fastify = Fastify({
     serverFactory: (handler) => {
       server.on('request', (request, response) => {
-        if (hasOneHost(request)) handler(request, response);
+        if (!METHODS.includes(request.method ?? ''))
+          void line(notFound, request, response, {}); // Fastify knows more of them than our ledger
+        else if (hasOneHost(request)) handler(request, response);
         else void line(refusing('it needs one Host header'), request, response, {});
       });
       server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {

@@ -1,5 +1,6 @@
 /** Floor 8. Config, the list of rooms, the request line, createTwinkeep. */
 export {
+  auditHeadOf,
   CONFIG_VARIABLE,
   type Config,
   type ConfigInput,

@@ -11,9 +11,10 @@ export function startJobs(deps: {
   const { jobs, storage, holder, onError } = deps;
   const running = new Set<Promise<void>>();
 
-  async function turn({ name, everyMs, run }: Job): Promise<void> {
+  async function turn({ name, everyMs, perProcess = false, run }: Job): Promise<void> {
     try {
-      if (storage.dialect === 'postgres' && (await storage.lease(`job.${name}`, holder, everyMs)) === undefined) return;
+      const shared = storage.dialect === 'postgres' && !perProcess;
+      if (shared && (await storage.lease(`job.${name}`, holder, everyMs)) === undefined) return;
       await run();
     } catch (error) {
       onError(error); // the next turn tries again

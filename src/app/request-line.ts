@@ -62,7 +62,8 @@ export function createRequestLine(deps: LineDeps): RequestLine {
       const tenant = await where(context, caller);
       await may(route, caller, tenant);
       const input = await inspectAndParse(route, request, context, params);
-      const reply = await route.handle({ ...input, context, caller, tenantId: tenant });
+      const confirm = async (): Promise<void> => may(route, await who(route, context), tenant);
+      const reply = await route.handle({ ...input, context, caller, tenantId: tenant, confirm });
       status = checkAndSend(route, response, context, reply);
       noteRead(route, caller, tenant, reply);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { type Access, accessFault, accessMigrations, catalogueOf, createAccess } from '../access/index.ts';
 import { type ApiKeys, apiKeyFault, apiKeyMigrations, apiKeyRoutes, createApiKeys } from '../apikeys/index.ts';
-import { type Audit, auditFault, auditMigrations, auditRoutes, createAudit } from '../audit/index.ts';
+import { type Audit, auditFault, auditMigrations, auditRoutes, createAudit, type HeadKeeper } from '../audit/index.ts';
 import { createPasswordHasher, cryptoFault } from '../crypto/index.ts';
 import { createDetection, type Detection } from '../detection/index.ts';
 import {
@@ -45,6 +45,8 @@ export interface RoomDeps {
   readonly hot: HotState;
   readonly bus: Bus;
   readonly master: MasterKey;
+  /** Where the newest signed head of the audit log is remembered. */
+  readonly head: HeadKeeper;
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
@@ -53,10 +55,12 @@ export interface RoomDeps {
   readonly onError: (error: unknown) => void;
 }
 
-/** Work that is done again and again, by one process of those that share a database. */
+/** Work that is done again and again. */
 export interface Job {
   readonly name: string;
   readonly everyMs: number;
+  /** By every process for itself; otherwise by one of those that share a database. */
+  readonly perProcess?: boolean;
   readonly run: () => Promise<void>;
 }
 
@@ -163,7 +167,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   ];
   const jobs: readonly Job[] = [
     { name: 'sessions.prune', everyMs: 600_000, run: sessions.prune },
-    { name: 'apikeys.use', everyMs: 10_000, run: apiKeys.flushUse },
+    { name: 'apikeys.use', everyMs: 10_000, perProcess: true, run: apiKeys.flushUse },
   ];
   const rooms = { vault, audit, tenants, identity, access, revocations, tokens, sessions, apiKeys, limits, detection };
   return { ...rooms, people, createTenant, routes, jobs };

@@ -1,13 +1,15 @@
 import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
+import { dirname, resolve } from 'node:path';
+import { fileHead, memoryHead } from '../audit/index.ts';
 import { type FirstAdministrator, firstStart } from '../flows/index.ts';
 import { createAddressReader, type Route } from '../http/index.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { createSystemRandom, newUuid, type Random } from '../kernel/random.ts';
 import { createMetrics, type Metrics } from '../metrics/index.ts';
-import { type Bus, type HotState, lockFolder, type OwnerLock, type Storage } from '../storage/index.ts';
+import { type Bus, type HotState, lockDatabase, lockFolder, type OwnerLock, type Storage } from '../storage/index.ts';
 import { MAIN_TENANT } from '../tenants/index.ts';
-import { type Config, databaseUrlOf, ownerSocketOf } from './config.ts';
+import { auditHeadOf, type Config, databaseUrlOf, ownerSocketOf } from './config.ts';
 import { createContextReader } from './context.ts';
 import { createHttpApp, type HttpApp } from './http-app.ts';
 import { startJobs } from './jobs.ts';
@@ -58,7 +60,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
   if (!config.limits.enabled) log.warn('limits are off: anybody may send as much as they like');
   const undo: (() => unknown)[] = [];
   try {
-    if (ownFolder) undo.push(openFolder(config).release);
+    if (ownFolder) for (const lock of openFolder(config)) undo.push(lock.release);
     const storage = options.storage ?? (await openStorage(databaseUrlOf(config), clock, onError));
     undo.push(() => storage.close());
     await storage.migrate(migrations);
@@ -70,6 +72,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
     const metrics = createMetrics();
     const holder = newUuid(clock, random);
     const issuer = config.issuer ?? `http://${config.host}:${config.port}`;
+    const head = ownFolder ? fileHead(auditHeadOf(config)) : memoryHead();
     const house = await openHouse({
       config,
       issuer,
@@ -77,6 +80,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
       hot,
       bus,
       master,
+      head,
       clock,
       random,
       metrics,
@@ -92,9 +96,18 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
   }
 }
 
-function openFolder(config: Config): OwnerLock {
+function openFolder(config: Config): readonly OwnerLock[] {
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
-  return lockFolder(config.data);
+  const own = lockFolder(config.data);
+  const url = databaseUrlOf(config).reveal();
+  const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : ':memory:';
+  if (file === ':memory:' || dirname(resolve(file)) === resolve(config.data)) return [own];
+  try {
+    return [own, lockDatabase(file)];
+  } catch (error) {
+    own.release();
+    throw error;
+  }
 }
 
 interface Parts {

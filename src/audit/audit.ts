@@ -6,6 +6,7 @@ import { platform } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import type { Vault } from '../vault/index.ts';
 import { writeEntry } from './entry.ts';
+import { createHeadGuard, type HeadKeeper } from './head.ts';
 import { createIntegrator, type Integrator } from './integrator.ts';
 import { createReadBuffer, type ReadAccess } from './reads.ts';
 import { createRefusalGate } from './refusals.ts';
@@ -18,6 +19,8 @@ export interface AuditDeps {
   readonly random: Random;
   /** Names this process among those that share a database. */
   readonly holder: string;
+  /** Where the newest signed head is remembered, outside of the database. */
+  readonly head: HeadKeeper;
   readonly onError: (error: unknown) => void;
 }
 
@@ -43,7 +46,8 @@ const COUNTED_MS = 10_000;
 export async function createAudit(deps: AuditDeps): Promise<Audit> {
   const { storage, vault, clock, random, holder, onError } = deps;
   const key = await openLogKey(deps);
-  const integrator: Integrator = createIntegrator({ storage, key, clock, holder, onError });
+  const guard = createHeadGuard(deps.head, key);
+  const integrator: Integrator = createIntegrator({ storage, key, guard, clock, holder, onError });
   const entryDeps = { subjects: vault.subjects, clock, random };
   const record: AuditSink['record'] = (tx, entry) => writeEntry(entryDeps, tx, entry);
   const write = (entry: AuditEntry): Promise<void> => storage.write(platform, (tx) => record(tx, entry));

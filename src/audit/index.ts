@@ -2,6 +2,7 @@
 export { parseCheckpoint, verifyConsistency, verifyInclusion } from '../crypto/index.ts';
 export { type Audit, createAudit } from './audit.ts';
 export { auditFault } from './errors.ts';
+export { fileHead, type HeadKeeper, memoryHead } from './head.ts';
 export { auditMigrations } from './migrations/index.ts';
 export { auditRoutes } from './routes.ts';
 export { openLogKey, readVerifier } from './signing-key.ts';

@@ -12,12 +12,14 @@ import { type Clock, rfc3339, seconds } from '../kernel/clock.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import { auditFault } from './errors.ts';
+import type { HeadGuard } from './head.ts';
 import type { LogKey } from './signing-key.ts';
 import { auditStore, type CheckpointRow } from './store.ts';
 
 export interface IntegratorDeps {
   readonly storage: Storage;
   readonly key: LogKey;
+  readonly guard: HeadGuard;
   readonly clock: Clock;
   /** Names this process as the holder of the lease. */
   readonly holder: string;
@@ -40,24 +42,26 @@ const HASH_BYTES = 32;
 /** Subtree roots of this many levels are kept; what lies between is hashed again from at most 255 of them. */
 export const NODE_LEVELS = 8;
 
-export function createIntegrator({ storage, key, clock, holder, onError }: IntegratorDeps): Integrator {
+export function createIntegrator({ storage, key, guard, clock, holder, onError }: IntegratorDeps): Integrator {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
 
   async function integrate(): Promise<number> {
     for (;;) {
-      const { size, more } = await storage.write(platform, (tx) => takeUp(tx));
+      const { size, more, note } = await storage.write(platform, (tx) => takeUp(tx));
+      if (note !== undefined) guard.signed(note);
       if (!more) return size;
     }
   }
 
   /** One batch. It starts from what the database says, so it may run twice, and anywhere. */
-  async function takeUp(tx: Tx): Promise<{ size: number; more: boolean }> {
+  async function takeUp(tx: Tx): Promise<{ size: number; more: boolean; note?: string }> {
     const last = await auditStore.lastCheckpoint(tx);
     const before = frontierIn(last);
     const entries = await auditStore.unnumbered(tx, BATCH);
     if (entries.length === 0) return { size: before.size, more: false };
     if (last !== undefined && !isSigned(last, before)) throw auditFault('AUDIT_LOG_ALTERED');
+    guard.assertContinues({ size: before.size, root: frontierRoot(before) });
 
     const leaves = entries.map(({ body }) => hashLeaf(Buffer.from(body)));
     for (const [at, { id }] of entries.entries()) {
@@ -69,8 +73,9 @@ export function createIntegrator({ storage, key, clock, holder, onError }: Integ
       tx,
       kept.map(({ level, index, hash }) => ({ level, idx: index, hash })),
     );
-    await auditStore.addCheckpoint(tx, checkpointOf(frontier));
-    return { size: frontier.size, more: entries.length === BATCH };
+    const checkpoint = checkpointOf(frontier);
+    await auditStore.addCheckpoint(tx, checkpoint);
+    return { size: frontier.size, more: entries.length === BATCH, note: checkpoint.note };
   }
 
   /** Whoever can write the database must not get our signature under a history of their own making. */

@@ -59,7 +59,9 @@ export function createRefusalGate(clock: Clock): RefusalGate {
       for (const [addressBlock, { start, refused }] of minutesByBlock) {
         if (!everything && now - start < minutes(1)) continue;
         minutesByBlock.delete(addressBlock);
-        if (refused > 0) counted.push({ addressBlock, refused });
+        if (refused === 0) continue;
+        if (mayWrite(now)) counted.push({ addressBlock, refused });
+        else elsewhere += refused;
       }
       if (elsewhere > 0) counted.push({ addressBlock: 'other', refused: elsewhere });
       elsewhere = 0;

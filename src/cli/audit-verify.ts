@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, databaseUrlOf, openMaster, openStorage } from '../app/index.ts';
-import { type AuditReport, openLogKey, readVerifier, verifyLog } from '../audit/index.ts';
+import { auditHeadOf, type Config, databaseUrlOf, openMaster, openStorage } from '../app/index.ts';
+import { type AuditReport, fileHead, openLogKey, readVerifier, verifyLog } from '../audit/index.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
 import { createSystemRandom } from '../kernel/random.ts';
@@ -22,7 +22,7 @@ type LogKey = ReturnType<typeof readVerifier>;
  */
 export const verifyAudit: Run = async (args, terminal) => {
   const config = await loadSettings();
-  const kept = keptOf(args);
+  const kept = keptOf(args) ?? rememberedOf(config);
   const given = givenKey(args, kept);
   assertPlaces(config, given);
   const report = await readLog(config, given, kept, terminal);
@@ -42,6 +42,12 @@ function keptOf(args: Arguments): KeptCheckpoint | undefined {
   } catch {
     throw usageFault(`--since names a file that cannot be read: ${file}`);
   }
+}
+
+/** Without `--since` the head that the server itself remembers beside the database. */
+function rememberedOf(config: Config): KeptCheckpoint | undefined {
+  const note = fileHead(auditHeadOf(config)).read();
+  return note === undefined ? undefined : { verifier: undefined, note };
 }
 
 /** From the command line, else from the kept file; neither lies where the log does. */

@@ -1,10 +1,11 @@
 import { encodeBase62 } from '../crypto/index.ts';
 import type { Identity } from '../identity/index.ts';
+import { isFault } from '../kernel/errors.ts';
 import type { Actor } from '../kernel/principal.ts';
 import type { Random } from '../kernel/random.ts';
 import type { Secret } from '../kernel/secret.ts';
 import { createSecret } from '../kernel/secret.ts';
-import { MAIN_REALM, MAIN_TENANT, type Tenants } from '../tenants/index.ts';
+import { MAIN_TENANT, type Tenants } from '../tenants/index.ts';
 import type { People } from './people.ts';
 
 export interface FirstStartDeps {
@@ -33,16 +34,26 @@ export async function firstStart(
 ): Promise<FirstAdministrator | undefined> {
   const operator: Actor = { principal: { kind: 'operator', tenantId: MAIN_TENANT } };
   const known = await tenants.list();
-  if (!known.some(({ id }) => id === MAIN_TENANT)) await createTenant(operator, MAIN_TENANT, 'Main');
+  if (!known.some(({ id }) => id === MAIN_TENANT)) {
+    await createTenant(operator, MAIN_TENANT, 'Main').catch(unless('TENANT_TAKEN'));
+  }
   const someone = await identity.members(MAIN_TENANT, '', 1);
   if (someone.length > 0) return undefined;
 
   const generated = wish.password === undefined ? createSecret(newPassword(random)) : undefined;
   const password = (wish.password ?? generated)?.reveal() ?? '';
-  await people.create(operator, MAIN_TENANT, { username: wish.username, password, roles: ['admin'] });
-  const admin = await identity.find(MAIN_REALM, wish.username);
-  return { username: admin?.username ?? wish.username, generatedPassword: generated };
+  const made = await people
+    .create(operator, MAIN_TENANT, { username: wish.username, password, roles: ['admin'] })
+    .catch(unless('IDENTITY_USERNAME_TAKEN'));
+  return made && { username: made.person.username, generatedPassword: generated };
 }
+
+/** Another process that starts on the same database may have been first: then it is done. */
+const unless =
+  (code: string) =>
+  (error: unknown): undefined => {
+    if (!isFault(error, code)) throw error;
+  };
 
 /** Four groups of five characters, 119 bits: easy to read aloud, nothing to guess. */
 function newPassword(random: Random): string {

@@ -4,6 +4,7 @@ import { actorOf, type Context, defineRoute, headerText, idText, type Route, sto
 import { type Identity, identityFault, type Person, usernameKey } from '../identity/index.ts';
 import { type TenantId, tenantId } from '../kernel/brand.ts';
 import { anonymous } from '../kernel/principal.ts';
+import type { Tx } from '../kernel/tx.ts';
 import type { Limits } from '../limits/index.ts';
 import { type Grant, grantReply, replyOf, type Sessions } from '../sessions/index.ts';
 import { MAIN_REALM, type Tenants, tenantFault } from '../tenants/index.ts';
@@ -58,7 +59,14 @@ export function createSignIn({ identity, sessions, tenants, limits, audit }: Sig
 
     const { person } = outcome;
     const tenantOf = await chooseTenant(person, tenant);
-    const subject = { personId: person.id, username: person.username, realmId: person.realmId, tenantId: tenantOf };
+    const confirm = (tx: Tx) => identity.confirm(tx, person);
+    const subject = {
+      confirm,
+      personId: person.id,
+      username: person.username,
+      realmId: person.realmId,
+      tenantId: tenantOf,
+    };
     const device = { userAgent: headerText(context.headers['user-agent'] ?? '', 256), address: context.address };
     return sessions.start(actorOf(context, anonymous), subject, device);
   };

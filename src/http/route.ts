@@ -53,6 +53,12 @@ export interface Input<P = unknown, Q = unknown, B = unknown> {
   readonly body: B;
   /** The unread body, where its content type is one of the route's `streams`. */
   readonly stream: Readable | undefined;
+  /**
+   * Asks again whether the caller is still who they were, and still allowed: a stream can outlive a key.
+   *
+   * @throws what the line would answer a new request with
+   */
+  readonly confirm?: () => Promise<void>;
 }
 
 interface RouteBase {

@@ -31,6 +31,12 @@ export interface Identity {
    * @throws CRYPTO_BUSY when too many passwords wait to be hashed
    */
   authenticate(realm: RealmId, username: string, password: string): Promise<Authentication>;
+  /**
+   * Says inside a write that what `authenticate` proved still holds.
+   *
+   * @throws IDENTITY_CREDENTIALS when the person was disabled or the password changed since
+   */
+  confirm(tx: Tx, proved: Person): Promise<void>;
   /** Hashed ahead of the write that stores it: a write may wait for nothing. */
   hash(password: string): Promise<string>;
   /** @throws IDENTITY_USERNAME_TAKEN */
@@ -55,19 +61,25 @@ export function createIdentity({ storage, audit, hasher, clock, random }: Identi
     const proved =
       person === undefined ? await hasher.pretend(password) : await hasher.verify(person.passwordHash, password);
     if (person === undefined || proved !== true || person.disabledAt !== undefined) return { kind: 'refused', person };
-    if (hasher.needsRehash(person.passwordHash)) await rehash(person, password);
-    return { kind: 'proved', person };
+    const current = hasher.needsRehash(person.passwordHash) ? await rehash(person, password) : person;
+    return { kind: 'proved', person: current };
   }
 
-  async function rehash(person: Person, password: string): Promise<void> {
+  async function rehash(person: Person, password: string): Promise<Person> {
     const next = await hasher.hash(password);
     await storage.write(platform, (tx) => identityStore.upgradeHash(tx, person.id, person.passwordHash, next));
+    return { ...person, passwordHash: next };
   }
 
   const aboutPerson = (id: PersonId) => ({ outcome: 'done', object: { type: 'person', id } }) as const;
 
   return {
     authenticate,
+    confirm: async (tx, proved) => {
+      const now = await identityStore.byId(tx, proved.id);
+      const holds = now?.passwordHash === proved.passwordHash && now.disabledAt === undefined;
+      if (!holds) throw identityFault('IDENTITY_CREDENTIALS');
+    },
     find,
     hash: (password) => hasher.hash(password),
     create: async (tx, actor, { realmId, username, passwordHash }) => {

@@ -53,7 +53,10 @@ const MAX_DEPTH = 8;
 const MAX_REST_BYTES = 67_108_864;
 
 /** Starts a run; at most one batch is written while the next is gathered. */
-export function createIntakeRun({ schema, storeBatch, batchLines }: IntakeDeps, actor: TenantActor): IntakeRun {
+export function createIntakeRun(
+  { schema, storeBatch, batchLines, confirm }: IntakeDeps & { readonly confirm: () => Promise<void> },
+  actor: TenantActor,
+): IntakeRun {
   const counts = { lines: 0, accepted: 0, stored: 0, repeated: 0 };
   const badLines: BadLine[] = [];
   let resume: Position = { line: 1, byte: 0 };
@@ -69,6 +72,7 @@ export function createIntakeRun({ schema, storeBatch, batchLines }: IntakeDeps, 
   }
 
   async function write(full: typeof batch, end: Position): Promise<void> {
+    await confirm();
     const outcome = await storeBatch(
       actor,
       full.map(({ reading }) => reading),

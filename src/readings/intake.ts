@@ -7,6 +7,9 @@ import { readingFault } from './errors.ts';
 import { createIntakeRun, type IntakeAnswer, type IntakeDeps, type IntakeRun } from './intake-run.ts';
 import { createLineCutter } from './lines.ts';
 
+/** @param confirm asked before each batch is written: whoever sends may have lost the right to */
+export type TakeLines = (actor: TenantActor, stream: Readable, confirm?: () => Promise<void>) => Promise<IntakeAnswer>;
+
 /** Bytes that are looked at in one turn of the event loop. */
 const SLICE_BYTES = 32_768;
 
@@ -18,9 +21,9 @@ const SLICE_BYTES = 32_768;
  *
  * @throws READING_LINES_REFUSED, HTTP_BODY_CUT_SHORT, and what the storage throws, all with the answer so far
  */
-export function createIntake(deps: IntakeDeps): (actor: TenantActor, stream: Readable) => Promise<IntakeAnswer> {
-  return async (actor, stream) => {
-    const run = createIntakeRun(deps, actor);
+export function createIntake(deps: IntakeDeps): TakeLines {
+  return async (actor, stream, confirm = async () => undefined) => {
+    const run = createIntakeRun({ ...deps, confirm }, actor);
     try {
       await readAll(stream, run);
     } catch (error) {

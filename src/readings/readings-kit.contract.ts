@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { auditMigrations, createAudit } from '../audit/index.ts';
+import { auditMigrations, createAudit, memoryHead } from '../audit/index.ts';
 import type { AuditEntry, AuditSink } from '../kernel/audit.ts';
 import { apiKeyId, epochMs, requestId, tenantId } from '../kernel/brand.ts';
 import { systemClock } from '../kernel/clock.ts';
@@ -70,7 +70,7 @@ async function createKit(storage: Storage): Promise<Kit> {
   const clock = { now: () => NOW };
   const vault = await openVault({ storage, random, clock, master: createMasterKey(random.bytes(32), random) });
   const onError = (error: unknown) => assert.fail(String(error));
-  const log = await createAudit({ storage, vault, clock, random, holder: 'test', onError });
+  const log = await createAudit({ storage, vault, clock, random, holder: 'test', head: memoryHead(), onError });
   const entries: AuditEntry[] = [];
   const sink: AuditSink = {
     record: async (tx, entry) => {

@@ -1,12 +1,10 @@
-import type { Readable } from 'node:stream';
 import { epochMs, type TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { inTenant } from '../kernel/tx.ts';
 import { type BatchDeps, type Counts, createStoreBatch, type TenantActor } from './batch.ts';
 import { type ReadingConfig, readingConfig } from './config.ts';
 import { readingFault } from './errors.ts';
-import { createIntake } from './intake.ts';
-import type { IntakeAnswer } from './intake-run.ts';
+import { createIntake, type TakeLines } from './intake.ts';
 import { createReadingList, type ReadingPage, type ReadingQuery } from './page.ts';
 import { readingStore } from './store.ts';
 import { assertCount, createReadingSchema, parseReadings, type Reading } from './validate.ts';
@@ -33,7 +31,7 @@ export interface Readings {
   store(actor: TenantActor, readings: readonly Reading[]): Promise<Counts>;
 
   /** Takes a stream of lines of JSON. @throws READING_LINES_REFUSED, HTTP_BODY_CUT_SHORT with the answer so far */
-  takeLines(actor: TenantActor, stream: Readable): Promise<IntakeAnswer>;
+  takeLines: TakeLines;
 
   /** In the order of meter and time. @throws READING_CURSOR, READING_UNREADABLE */
   list(tenantId: TenantId, query: ReadingQuery): Promise<ReadingPage>;

@@ -52,7 +52,7 @@ const offerReadings = (readings: Readings): Route =>
         return created(await readings.store(actingIn(input), await readings.parse(input.body)));
       const encoding = input.context.headers['content-encoding'] ?? 'identity';
       if (encoding.toLowerCase() !== 'identity') throw httpFault('HTTP_BODY_ENCODING', { taken: 'identity' });
-      return ok(await readings.takeLines(actingIn(input), input.stream));
+      return ok(await readings.takeLines(actingIn(input), input.stream, input.confirm));
     },
   });
 

@@ -62,7 +62,13 @@ async function begin(keepsCookie: boolean): Promise<Story> {
   const { identity, sessions } = kit.twinkeep.house;
   const person = await identity.find(realmId('main'), 'admin');
   assert.ok(person);
-  const subject = { personId: person.id, username: 'admin', realmId: person.realmId, tenantId: tenantId('main') };
+  const subject = {
+    confirm: async () => undefined,
+    personId: person.id,
+    username: 'admin',
+    realmId: person.realmId,
+    tenantId: tenantId('main'),
+  };
   const grant = await sessions.start({ principal: anonymous }, subject, { userAgent: '', address: '' });
   const now = kit.clock.now();
   return {

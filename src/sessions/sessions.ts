@@ -39,6 +39,8 @@ export interface SessionDeps {
 
 /** Whom a session is for: proved by a flow that has checked every factor. */
 export interface Subject {
+  /** Asked again inside the write: what was proved a moment ago may have been changed since. @throws to refuse */
+  readonly confirm: (tx: Tx) => Promise<void>;
   readonly personId: PersonId;
   readonly username: string;
   readonly realmId: RealmId;
@@ -82,8 +84,10 @@ export function createSessions(deps: SessionDeps): Sessions {
     const id = sessionId(random.bytes(16).toString('hex'));
     const deviceSecret = newDeviceSecret(random);
     const refreshToken = newRefreshToken(random);
-    const principal: PersonPrincipal = { kind: 'person', ...subject, sessionId: id, authenticatedAt: now };
+    const { confirm, ...holder } = subject;
+    const principal: PersonPrincipal = { kind: 'person', ...holder, sessionId: id, authenticatedAt: now };
     await storage.write(platform, async (tx) => {
+      await confirm(tx);
       await sessionStore.add(tx, {
         id,
         realm_id: subject.realmId,
@@ -110,8 +114,11 @@ export function createSessions(deps: SessionDeps): Sessions {
     const offer = { token: presented, device, successor, sealedSuccessor: sealSuccessor(presented, successor, random) };
     const { rotation, username } = await storage.write(platform, async (tx) => {
       const now = clock.now();
-      const outcome = await rotate(tx, offer, config, now);
-      const name = outcome.kind === 'unknown' ? undefined : await deps.usernameOf(tx, outcome.session.personId);
+      const owner = await ownerOf(tx, presented);
+      const name = owner && (await deps.usernameOf(tx, owner.personId));
+      const barred = owner !== undefined && name === undefined && !owner.ended; // disabled or gone: nothing rotates
+      const outcome: Rotation = barred ? { kind: 'revoked', session: owner } : await rotate(tx, offer, config, now);
+      if (barred) await endOne(tx, owner, now, 'its person may not sign in');
       if (outcome.kind === 'replayed') await endOne(tx, outcome.session, now, 'replay');
       await recordRotation(tx, actor, outcome);
       return { rotation: outcome, username: name };
@@ -119,11 +126,16 @@ export function createSessions(deps: SessionDeps): Sessions {
     return grantOrThrow(rotation, username);
   }
 
+  async function ownerOf(tx: Tx, presented: string): Promise<SessionRow | undefined> {
+    const row = await sessionStore.refresh(tx, digestOf(presented));
+    return row && sessionStore.get(tx, row.sessionId);
+  }
+
   function grantOrThrow(rotation: Rotation, username: string | undefined): Promise<Grant> {
     switch (rotation.kind) {
       case 'rotated':
       case 'repeated':
-        if (username === undefined) throw sessionFault('SESSION_REVOKED'); // disabled since: no token for that
+        if (username === undefined) throw sessionFault('SESSION_REVOKED');
         return grantOf(
           principalOf(rotation.session, username),
           rotation.session.expiresAt,
@@ -196,8 +208,11 @@ export function createSessions(deps: SessionDeps): Sessions {
       });
     },
     endAll: async (tx, actor, person, reason) => {
-      const ended = await sessionStore.endAllOf(tx, person, clock.now(), reason);
+      const sessions = await sessionStore.endAllOf(tx, person, clock.now(), reason);
+      // Each by its id, for a refresh in the same group commit signs its token a moment after this.
+      for (const session of sessions) await revocations.add(tx, 'session', session);
       await revocations.add(tx, 'person', person);
+      const ended = sessions.length;
       const object = { type: 'person', id: person };
       await audit.record(tx, {
         ...actor,

@@ -66,8 +66,10 @@ const endSession = statement({
 
 const endSessionsOf = statement({
   reach: 'platform',
-  sql: 'update session set ended_at = :now, end_reason = :reason where person_id = :person and ended_at is null',
+  sql: `update session set ended_at = :now, end_reason = :reason where person_id = :person and ended_at is null
+    returning id`,
   params: { person: 'text', now: 'int', reason: 'text' },
+  returns: { id: 'text' },
 });
 
 const refresh = {
@@ -154,7 +156,8 @@ export const sessionStore = {
   proveDevice: (tx: Tx, id: SessionId) => tx.run(proveDevice, { id, proved: true }),
   end: async (tx: Tx, id: SessionId, now: EpochMs, reason: string): Promise<boolean> =>
     (await tx.run(endSession, { id, now, reason })) > 0,
-  endAllOf: (tx: Tx, person: PersonId, now: EpochMs, reason: string) => tx.run(endSessionsOf, { person, now, reason }),
+  endAllOf: async (tx: Tx, person: PersonId, now: EpochMs, reason: string): Promise<readonly SessionId[]> =>
+    (await tx.all(endSessionsOf, { person, now, reason })).map(({ id }) => sessionId(id)),
 
   addRefresh: (tx: Tx, digest: Uint8Array, session_id: SessionId, expires_at: number) =>
     tx.insert(insertRefresh, [{ digest, session_id, expires_at, used_at: null, successor: null, repeats: 0 }]),

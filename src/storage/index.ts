@@ -5,7 +5,7 @@ export { storageFault } from './errors.ts';
 export { createMemoryHotState } from './hot-memory.ts';
 export type { HotState, Limit, Taken } from './hot-state.ts';
 export { openPostgresStorage, openRedisBus, openRedisHotState } from './open.ts';
-export { lockFolder, type OwnerLock } from './owner-lock.ts';
+export { lockDatabase, lockFolder, type OwnerLock } from './owner-lock.ts';
 export type { Migration } from './schema.ts';
 export { createSqliteStorage } from './sqlite.ts';
 export { insertion, statement } from './statement.ts';

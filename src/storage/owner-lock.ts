@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Facts } from '../kernel/errors.ts';
 import { storageFault } from './errors.ts';
 
 /** Says that this process owns a data folder, until it ends in whatever way. */
@@ -14,15 +15,19 @@ export interface OwnerLock {
  *
  * @throws STORAGE_LOCKED when another process (or another Twinkeep in this one) owns the folder
  */
-export function lockFolder(folder: string): OwnerLock {
-  const file = join(folder, 'owner.lock');
+export const lockFolder = (folder: string): OwnerLock => lockBy(join(folder, 'owner.lock'), { folder });
+
+/** The same for a database file that lies elsewhere: two servers on it would know nothing of each other's revocations. */
+export const lockDatabase = (file: string): OwnerLock => lockBy(`${file}.lock`, { database: file });
+
+function lockBy(file: string, facts: Facts): OwnerLock {
   closeSync(openSync(file, 'a', 0o600));
   const db = new DatabaseSync(file);
   try {
     db.exec('pragma busy_timeout = 0; pragma journal_mode = delete; begin exclusive');
   } catch (error) {
     db.close();
-    throw storageFault('STORAGE_LOCKED', { folder }, error);
+    throw storageFault('STORAGE_LOCKED', facts, error);
   }
   return { release: () => db.close() };
 }

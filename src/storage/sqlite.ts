@@ -1,4 +1,5 @@
-import { closeSync, fdatasync, openSync } from 'node:fs';
+import { closeSync, fdatasync, fsyncSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { Clock } from '../kernel/clock.ts';
 import type { Scope, Tx } from '../kernel/tx.ts';
@@ -78,6 +79,9 @@ function openWal(main: Connection, file: string): { sync(): Promise<void>; close
   main.exec('begin immediate; commit; pragma user_version'); // makes SQLite create the file
   main.exec(`pragma application_id = ${0x74776e6b}`); // "twnk"
   const handle = openSync(`${file}-wal`, 'r+');
+  const folder = openSync(dirname(file), 'r');
+  fsyncSync(folder); // a log whose name is lost with the power is lost itself
+  closeSync(folder);
   const flush = promisify(fdatasync);
   return { sync: () => flush(handle), close: () => closeSync(handle) };
 }

@@ -1,5 +1,15 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { hkdfSha256, open, seal } from '../crypto/index.ts';
 import type { Random } from '../kernel/random.ts';
@@ -61,14 +71,22 @@ export function readMasterKeyFile(file: string): Secret<Buffer> {
   return parseMasterKey(createSecret(readFileSync(file, 'utf8')));
 }
 
-/** Writes a new master key, on the disk for certain before anything is sealed under it. @throws EEXIST */
+/**
+ * Writes a new master key, on the disk for certain before anything is sealed under it, and whole or not at all: half a
+ * file would stop every later start.
+ *
+ * @throws EEXIST
+ */
 export function generateMasterKeyFile(file: string, random: Random): void {
-  const handle = openSync(file, 'wx', 0o600);
+  const draft = `${file}.${random.bytes(4).toString('hex')}.new`;
+  const handle = openSync(draft, 'wx', 0o600);
   try {
     writeSync(handle, `${Buffer.from(random.bytes(KEY_BYTES)).toString('base64')}\n`);
     fsyncSync(handle);
+    linkSync(draft, file);
   } finally {
     closeSync(handle);
+    rmSync(draft, { force: true });
   }
   const folder = openSync(dirname(file), 'r');
   fsyncSync(folder);

@@ -22,6 +22,9 @@ const LONGEST = 8_192; // a page of the database, and the head of a request
 
 const OPTIONS = ['-y', '-s', String(LONGEST), '-e', 'trace=read,pwrite64,write,writev,sendto,sendmsg,fdatasync,fsync'];
 
+const ANSWERS: ReadonlySet<string> = new Set(['write', 'writev', 'sendto', 'sendmsg']);
+const SYNCS: ReadonlySet<string> = new Set(['fdatasync', 'fsync']);
+
 const BEGUN = /^(\d+) +(\w+)\((?:\d+<(.*?)>)?/;
 const RESUMED = /^(\d+) +<\.\.\. (\w+) resumed>/;
 
@@ -50,26 +53,20 @@ function callsOf(trace: string): readonly SystemCall[] {
 function assertOrder(calls: readonly SystemCall[], marker: string): string {
   const request = calls.find(({ name, text }) => name === 'read' && text.includes(marker));
   assert.ok(request, `${marker} never arrived`);
-  const pages = calls.filter(
-    ({ name, target, text }) => name === 'pwrite64' && target.endsWith('-wal') && text.includes(marker),
-  );
-  const written = pages.at(-1);
-  assert.ok(written, `${marker} was never written to the write-ahead log`);
   const answer = calls.find(
     ({ name, target, text, begun }) =>
-      /^(write|writev|sendto|sendmsg)$/.test(name) &&
-      target === request.target &&
-      begun > request.ended &&
-      text.includes('HTTP/1.1 '),
+      ANSWERS.has(name) && target === request.target && begun > request.ended && text.includes('HTTP/1.1 '),
   );
   assert.ok(answer?.text.includes('HTTP/1.1 201'), `${marker} was not answered by a 201`);
-  const sync = calls.find(
-    ({ name, target, begun }) => /^f(data)?sync$/.test(name) && target.endsWith('-wal') && begun > written.ended,
-  );
-  assert.ok(sync, `nothing was synced after ${marker} was written`);
+  const answeredAt = answer?.begun ?? 0;
+  const onLog = calls.filter(({ target, begun }) => target.endsWith('-wal') && begun < answeredAt);
+  const written = onLog.findLast(({ name, text }) => name === 'pwrite64' && text.includes(marker)); // row or entry
+  assert.ok(written, `${marker} was not written to the write-ahead log before it was answered`);
+  const sync = onLog.find(({ name, begun }) => SYNCS.has(name) && begun > written.ended);
+  assert.ok(sync, `nothing was synced between writing ${marker} and answering`);
   assert.match(sync.text, /= 0$/);
-  assert.ok(sync.ended < answer.begun, `${marker} was answered before it was synced`);
-  const lines = [request.begun, written.begun, sync.begun, sync.ended, answer.begun];
+  assert.ok(sync.ended < answeredAt, `${marker} was answered before it was synced`);
+  const lines = [request.begun, written.begun, sync.begun, sync.ended, answeredAt];
   return `${marker}: read, written, sync begun, synced, answered on lines ${lines.join(', ')}`;
 }
 

@@ -58,7 +58,7 @@ test('a kept checkpoint catches a log that was put back or replaced', async (t) 
 
   const newer = readFileSync(databaseOf(cli));
   copyFileSync(older, databaseOf(cli));
-  assert.equal((await cli.run(['audit', 'verify'])).code, 0);
+  assert.equal((await cli.run(['audit', 'verify'])).code, 1); // the server remembers the head that it signed last
   const back = await cli.run(['audit', 'verify', '--since', kept, '--json']);
   assert.equal(back.code, 1);
   assert.ok(back.json.flaws.some(({ where }: { where: string }) => where === 'kept checkpoint'));
