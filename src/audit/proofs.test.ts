@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { hashLeaf, parseVerifierKey, verifyCheckpoint, verifyConsistency, verifyInclusion } from '../crypto/index.ts';
+import {
+  type Checkpoint,
+  hashLeaf,
+  parseVerifierKey,
+  verifyCheckpoint,
+  verifyConsistency,
+  verifyInclusion,
+} from '../crypto/index.ts';
 import { tenantId } from '../kernel/brand.ts';
 import { anonymous } from '../kernel/principal.ts';
 import { type Answer, createKit, type Kit } from '../testing/index.ts';
-
-type Checkpoint = NonNullable<ReturnType<typeof verifyCheckpoint>>;
 
 const ENTRIES = 700; // two kept nodes of 256 leaves, and a rest
 

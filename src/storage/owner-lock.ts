@@ -1,8 +1,8 @@
-import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Facts } from '../kernel/errors.ts';
 import { storageFault } from './errors.ts';
+import { createPrivateFile } from './private-file.ts';
 
 /** Says that this process owns a data folder, until it ends in whatever way. */
 export interface OwnerLock {
@@ -21,7 +21,7 @@ export const lockFolder = (folder: string): OwnerLock => lockBy(join(folder, 'ow
 export const lockDatabase = (file: string): OwnerLock => lockBy(`${file}.lock`, { database: file });
 
 function lockBy(file: string, facts: Facts): OwnerLock {
-  closeSync(openSync(file, 'a', 0o600));
+  createPrivateFile(file);
   const db = new DatabaseSync(file);
   try {
     db.exec('pragma busy_timeout = 0; pragma journal_mode = delete; begin exclusive');

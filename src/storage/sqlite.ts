@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import type { Clock } from '../kernel/clock.ts';
 import type { Scope, Tx } from '../kernel/tx.ts';
 import { storageFault } from './errors.ts';
+import { createPrivateFile } from './private-file.ts';
 import { type Connection, openConnection } from './sqlite-connection.ts';
 import { createSqliteLeases } from './sqlite-leases.ts';
 import { migrateSqlite } from './sqlite-migrate.ts';
@@ -29,7 +30,7 @@ const MAX_WAITING_READS = 10_000;
  */
 export function createSqliteStorage({ file, clock, onError = () => undefined }: SqliteOptions): Storage {
   const inMemory = file === ':memory:';
-  if (!inMemory) closeSync(openSync(file, 'a', 0o600)); // SQLite's own default would be readable by others
+  if (!inMemory) createPrivateFile(file); // SQLite's own default would be readable by others
   const main = openConnection(file, false);
   if (!inMemory) main.exec('pragma journal_mode = wal');
   main.exec('pragma synchronous = normal; pragma secure_delete = on; pragma wal_autocheckpoint = 2000');

@@ -50,7 +50,12 @@ test('dev shows a password that works and lines that work as printed, once; the 
   assert.doesNotMatch(ended.stdout, /password|TOKEN/);
   assert.equal(ended.stdout.trim().split('\n').length, 1);
   assert.equal(readFileSync(secrets, 'utf8'), before);
-  assert.deepEqual(readdirSync(join(cli.folder, 'data')).sort(), ['master.key', 'owner.lock', 'twinkeep.db']);
+  assert.deepEqual(readdirSync(join(cli.folder, 'data')).sort(), [
+    'audit.head',
+    'master.key',
+    'owner.lock',
+    'twinkeep.db',
+  ]);
 });
 
 test('serve keeps the first password out of its logs, and the owner sets one', async (t) => {

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { addressBlock, createAddressReader } from './address.ts';
+
+const reader = createAddressReader(['10.0.0.0/8', '2001:db8:ffff::/48', '192.0.2.1']);
+
+test('without a trusted proxy the client is the socket, whatever it says of itself', () => {
+  const alone = createAddressReader([]);
+  assert.equal(alone.read('198.51.100.7', '203.0.113.9'), '198.51.100.7');
+  assert.equal(alone.trusts('127.0.0.1'), false);
+});
+
+// Attack: the client writes a forwarded address itself, to be counted as somebody else.
+test('the client is the rightmost hop that is not trusted', () => {
+  const cases: [string, string | undefined, string][] = [
+    ['198.51.100.7', '203.0.113.9', '198.51.100.7'],
+    ['10.0.0.1', undefined, '10.0.0.1'],
+    ['10.0.0.1', '203.0.113.9', '203.0.113.9'],
+    ['10.0.0.1', '1.1.1.1, 203.0.113.9', '203.0.113.9'],
+    ['10.0.0.1', '1.1.1.1, 203.0.113.9, 10.2.3.4, 192.0.2.1', '203.0.113.9'],
+    ['10.0.0.1', '10.0.0.9, 10.2.3.4', '10.0.0.9'],
+    ['::ffff:10.0.0.1', '::ffff:203.0.113.9', '203.0.113.9'],
+    ['10.0.0.1', '2001:db8::1, 2001:db8:ffff::2', '2001:db8::1'],
+    ['10.0.0.1', '203.0.113.9, unknown', '10.0.0.1'],
+    ['10.0.0.1', '203.0.113.9, 10.0.0.2:8080', '10.0.0.1'],
+    ['10.0.0.1', '1.1.1.1, <script>, 10.0.0.2', '10.0.0.2'],
+    ['10.0.0.1', '', '10.0.0.1'],
+    ['10.0.0.1', ', , ', '10.0.0.1'],
+  ];
+  for (const [socket, forwarded, client] of cases) assert.equal(reader.read(socket, forwarded), client, forwarded);
+});
+
+test('whatever a client puts in front, the address that its proxy saw stays', () => {
+  fc.assert(
+    fc.property(fc.string(), (made) => assert.equal(reader.read('10.0.0.1', `${made}, 203.0.113.9`), '203.0.113.9')),
+  );
+});
+
+test('what is no address or CIDR stops the start', () => {
+  for (const entry of ['x', '10.0.0.0/33', '10.0.0.0/x', '10.0.0.0/-1', '', 'localhost', '10.0.0', '::/129']) {
+    assert.throws(() => createAddressReader([entry]), entry);
+  }
+});
+
+test('an IPv4 client counts alone, and an IPv6 one with its /64', () => {
+  const blocks: [string, string][] = [
+    ['203.0.113.9', '203.0.113.9'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::', '2001:db8:1:2::/64'],
+    ['2001:db8::6', '2001:db8:0:0::/64'],
+    ['2001:0db8:0001:0002:ffff::1', '2001:db8:1:2::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['::', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['2001:DB8:1:2::9', '2001:db8:1:2::/64'],
+  ];
+  for (const [address, block] of blocks) assert.equal(addressBlock(address), block);
+});
