@@ -2,7 +2,7 @@
 export { NONCE_BYTES, open, seal } from './aead.ts';
 export { encodeBase62 } from './base62.ts';
 export { decodeBase64url, encodeBase64url } from './base64url.ts';
-export { parseCheckpoint, signCheckpoint, verifyCheckpoint } from './checkpoint.ts';
+export { type Checkpoint, parseCheckpoint, signCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 export { checksum6, equalBytes, hmacSha256, sha256 } from './digest.ts';
 export {
   ed25519Thumbprint,

@@ -53,16 +53,20 @@ async function readAll(stream: Readable, run: IntakeRun): Promise<void> {
 async function* slicesOf(stream: Readable): AsyncGenerator<Buffer> {
   const chunks: AsyncIterable<unknown> = stream.iterator({ destroyOnReturn: false });
   const source = chunks[Symbol.asyncIterator]();
-  for (;;) {
-    const next = await source.next().catch((error: unknown) => {
-      throw httpFault('HTTP_BODY_CUT_SHORT', {}, error);
-    });
-    if (next.done === true) return;
-    const bytes = bytesOf(next.value);
-    for (let from = 0; from < bytes.length; from += SLICE_BYTES) {
-      yield bytes.subarray(from, from + SLICE_BYTES);
-      await nextTurn();
+  try {
+    for (;;) {
+      const next = await source.next().catch((error: unknown) => {
+        throw httpFault('HTTP_BODY_CUT_SHORT', {}, error);
+      });
+      if (next.done === true) return;
+      const bytes = bytesOf(next.value);
+      for (let from = 0; from < bytes.length; from += SLICE_BYTES) {
+        yield bytes.subarray(from, from + SLICE_BYTES);
+        await nextTurn();
+      }
     }
+  } finally {
+    await source.return?.(); // else the stream stays paused, and the rest of the body in its connection
   }
 }
 
