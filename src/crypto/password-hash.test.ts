@@ -133,16 +133,18 @@ test('past the queue every kind of work is refused with a time to come back', as
 test('pretending takes the place and the time of a verification', async () => {
   const real = createPasswordHasher({ random, concurrency: 1, cost: { memoryKib: 19_456, passes: 4, parallelism: 1 } });
   const phc = await real.hash('horse');
-  const fastest = async (work: () => Promise<boolean>): Promise<number> => {
+  // Processor time, of all threads: by the clock on the wall a busy machine tells them apart by chance.
+  const least = async (work: () => Promise<boolean>): Promise<number> => {
     let best = Number.POSITIVE_INFINITY;
     for (let run = 0; run < 8; run += 1) {
-      const began = process.hrtime.bigint();
+      const before = process.cpuUsage();
       assert.equal(await work(), false);
-      best = Math.min(best, Number(process.hrtime.bigint() - began));
+      const { user, system } = process.cpuUsage(before);
+      best = Math.min(best, user + system);
     }
     return best;
   };
-  const ratio = (await fastest(() => real.pretend('house'))) / (await fastest(() => real.verify(phc, 'house')));
+  const ratio = (await least(() => real.pretend('house'))) / (await least(() => real.verify(phc, 'house')));
   assert.ok(ratio > 0.5 && ratio < 2, `ratio ${ratio}`);
 });
 

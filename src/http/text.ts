@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 
-/** Text that every database keeps as it is: no NUL, no lone surrogate. Lengths are in UTF-16 code units. */
+/** Text that every database keeps as it is: no NUL, no lone surrogate. Lengths are in code points. */
 export const storableText = (min: number, max: number) =>
   z
     .string()
