@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { equalBytes, type TreeHead, verifyCheckpoint } from '../crypto/index.ts';
 import { auditFault } from './errors.ts';
 import type { LogKey } from './signing-key.ts';
@@ -24,7 +24,13 @@ export function fileHead(file: string): HeadKeeper {
       }
     },
     keep: (note) => {
-      writeFileSync(`${file}.new`, note, { mode: 0o600 });
+      const handle = openSync(`${file}.new`, 'w', 0o600);
+      try {
+        writeFileSync(handle, note);
+        fsyncSync(handle); // a power cut must not leave an empty file, which would stop every start
+      } finally {
+        closeSync(handle);
+      }
       renameSync(`${file}.new`, file);
     },
   };
@@ -64,8 +70,8 @@ export function createHeadGuard(keeper: HeadKeeper, key: LogKey): HeadGuard {
       throw auditFault('AUDIT_LOG_ALTERED', { reason: 'it does not reach the head in audit.head' });
     },
     signed: (note) => {
-      keeper.keep(note);
       known = headOf(note, key);
+      keeper.keep(note);
     },
   };
 }

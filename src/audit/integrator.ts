@@ -49,8 +49,17 @@ export function createIntegrator({ storage, key, guard, clock, holder, onError }
   async function integrate(): Promise<number> {
     for (;;) {
       const { size, more, note } = await storage.write(platform, (tx) => takeUp(tx));
-      if (note !== undefined) guard.signed(note);
+      if (note !== undefined) remember(note);
       if (!more) return size;
+    }
+  }
+
+  /** The checkpoint is kept already; a file that can't be written now is written after the next one. */
+  function remember(note: string): void {
+    try {
+      guard.signed(note);
+    } catch (error) {
+      onError(error);
     }
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
+import { Redis } from 'ioredis';
 import { createSystemRandom, newUuid } from '../../../src/kernel/random.ts';
 import { type Answer, createKit, type Kit, serverSuite, startRedis } from '../../../src/testing/index.ts';
 
@@ -153,27 +153,14 @@ await serverSuite('D03 with Redis', startRedis, (server) => {
   });
 });
 
-/** Names and values of everything in Redis, as its own protocol gives them. */
+/** Names and values of everything in Redis. */
 async function dump(url: string): Promise<string> {
-  const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname);
-  const ask = (command: string): Promise<string> =>
-    new Promise((resolve, reject) => {
-      socket.once('error', reject);
-      let text = '';
-      const read = (chunk: Buffer): void => {
-        text += chunk.toString();
-        if (!text.endsWith('\r\n')) return;
-        socket.off('data', read);
-        resolve(text);
-      };
-      socket.on('data', read);
-      socket.write(`${command}\r\n`);
-    });
-  const names = await ask('KEYS *');
-  let all = names;
-  for (const name of names.split('\r\n').filter((line) => !/^[*$]/.test(line) && line !== ''))
-    all += await ask(`GET ${name}`);
-  socket.destroy();
-  return all;
+  const redis = new Redis(url);
+  try {
+    const names = await redis.keys('*');
+    const values = await Promise.all(names.map((name) => redis.get(name)));
+    return [...names, ...values].join('\n');
+  } finally {
+    redis.disconnect();
+  }
 }
