@@ -6,6 +6,7 @@ export const limitConfig = z.strictObject({
   enabled: z.boolean().default(true).describe('Off is for benchmarks alone, and refused in production.'),
   addressPerMinute: perMinute(60_000, 'Requests a minute from one address block, of whatever kind.'),
   principalPerMinute: perMinute(60_000, 'Requests a minute of one person or API key.'),
+  tenantPerMinute: perMinute(600_000, 'Requests a minute of everybody in one tenant together.'),
   signInPerAddress: perMinute(60, 'Sign-ins a minute from one address block.'),
   signInPerAccount: perMinute(30, 'Sign-ins a minute for one username, whether it exists or not.'),
   badCredentialsPerAddress: perMinute(120, 'Requests with a bad token or key a minute from one address block.'),

@@ -1,4 +1,6 @@
 /** Floor 5. Rate limits. */
 export { limitConfig } from './config.ts';
 export { limitFault } from './errors.ts';
-export { createLimits, type Limits } from './limits.ts';
+export { rateLimitHeaders } from './headers.ts';
+export { type Claim, createLimits, type LimitRule, type Limits, type Tightest } from './limits.ts';
+export { parseLimits } from './parse.ts';

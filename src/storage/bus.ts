@@ -15,6 +15,11 @@ export interface Bus {
   subscribe(topic: string, listener: (message: Json) => void): () => void;
   /** False while messages of other processes may be missed. */
   healthy(): boolean;
+  /**
+   * Where threads share the bus: hears, before it returns, all that any of them has published before the call. To be
+   * called before a request is decided on; it costs nothing where nothing is new.
+   */
+  settle?(): void;
   /** How many times a connection was lost and found again: grows when messages may have been missed. */
   gaps(): number;
   close(): Promise<void>;

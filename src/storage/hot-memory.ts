@@ -1,6 +1,26 @@
-import { hash } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
-import { assertTtl, type HotState, paceOf, type Taken } from './hot-state.ts';
+import { createCells, keyOf } from './hot-cells.ts';
+import {
+  assertLimit,
+  assertTakes,
+  assertTtl,
+  type HotState,
+  type Limit,
+  type Taken,
+  type TakenAll,
+  takenAllOf,
+} from './hot-state.ts';
+import {
+  type CellPlace,
+  endOfCell,
+  HEADER_INTS,
+  isCrowded,
+  MAX_RUNS,
+  moveCell,
+  settle,
+  takeSettled,
+  undoNewest,
+} from './hot-window.ts';
 
 export interface MemoryHotStateOptions {
   readonly clock: Clock;
@@ -8,27 +28,52 @@ export interface MemoryHotStateOptions {
   readonly maxCells?: number | undefined;
 }
 
+/** A cell begins with room for so many runs, which fits into 64 bytes, and grows when its takes are spread wider. */
+const FEW_RUNS = 10;
+
 /**
  * Hot state of one process. When it is full the expired go first, then whatever was touched longest ago: a cell that
  * is under attack is touched all the time and stays.
  */
 export function createMemoryHotState({ clock, maxCells = 100_000 }: MemoryHotStateOptions): HotState {
-  const arrivals = createCells<number>(maxCells); // the theoretical arrival time of each cell, in microseconds
+  const counts = createCells<CellPlace>(maxCells);
   const values = createCells<string>(maxCells);
 
+  const take = (cell: string, limit: Limit): Taken => {
+    assertLimit(limit);
+    const now = clock.now();
+    const name = keyOf(cell);
+    let place = counts.get(name, now) ?? newPlace(FEW_RUNS);
+    const slot = settle(place, limit.windowMs, now);
+    if (isCrowded(place)) place = grown(place);
+    const taken = takeSettled(place, limit, slot, now);
+    counts.set(name, place, now + taken.resetMs, now);
+    return taken;
+  };
+
+  const giveBack = (cell: string, limit: Limit): void => {
+    assertLimit(limit);
+    const now = clock.now();
+    const name = keyOf(cell);
+    const place = counts.get(name, now);
+    if (place === undefined) return;
+    settle(place, limit.windowMs, now);
+    undoNewest(place);
+    counts.set(name, place, endOfCell(place), now);
+  };
+
   return {
-    take: (cell, limit): Taken => {
-      const { stepUs, burstUs } = paceOf(limit);
-      const now = clock.now();
-      const nowUs = now * 1_000;
-      const key = keyOf(cell);
-      const heldUs = Math.min(arrivals.get(key, now) ?? 0, nowUs + burstUs); // also after the clock was set back
-      const nextUs = Math.max(heldUs, nowUs) + stepUs;
-      const waitUs = nextUs - nowUs - burstUs;
-      arrivals.set(key, waitUs > 0 ? heldUs : nextUs, (waitUs > 0 ? heldUs : nextUs) / 1_000, now);
-      if (waitUs > 0) return { allowed: false, remaining: 0, retryAfterMs: Math.ceil(waitUs / 1_000) };
-      return { allowed: true, remaining: Math.floor((nowUs + burstUs - nextUs) / stepUs), retryAfterMs: 0 };
+    take,
+    takeAll: (takes): TakenAll => {
+      assertTakes(takes);
+      const all = takenAllOf(takes.map(({ cell, limit }) => take(cell, limit)));
+      if (!all.allowed) {
+        for (const [index, { cell, limit }] of takes.entries()) if (all.taken[index]?.allowed) giveBack(cell, limit);
+      }
+      return all;
     },
+    giveBack,
+    reset: (cell) => counts.delete(keyOf(cell)),
     claim: async (key, ttlMs) => {
       assertTtl(ttlMs);
       const now = clock.now();
@@ -49,42 +94,11 @@ export function createMemoryHotState({ clock, maxCells = 100_000 }: MemoryHotSta
   };
 }
 
-const MAX_NAME = 64;
+const newPlace = (runs: number): CellPlace => ({ ints: new Int32Array(HEADER_INTS + runs), base: 0, runs });
 
-/** Callers name cells after what clients send, so a long name must not cost memory. */
-const keyOf = (name: string): string => (name.length > MAX_NAME ? hash('sha256', name, 'base64url') : name);
-
-interface Cells<Value> {
-  get(name: string, now: number): Value | undefined;
-  /** Also counts as a touch. */
-  set(name: string, value: Value, until: number, now: number): void;
-  delete(name: string): void;
-}
-
-function createCells<Value>(maxCells: number): Cells<Value> {
-  const cells = new Map<string, { readonly value: Value; readonly until: number }>(); // in the order of the touches
-  const batch = Math.ceil(maxCells / 64); // a Map walks over all that was deleted before its first entry
-  let rounds = 0;
-
-  const makeRoom = (now: number): void => {
-    // A sweep costs as much as there are cells, so a flood of new names pays for one only every so often.
-    if (rounds++ % 8 === 0) for (const [name, { until }] of cells) if (until <= now) cells.delete(name);
-    let surplus = cells.size - maxCells + batch;
-    for (const oldest of cells.keys()) {
-      if (surplus-- <= 0) return;
-      cells.delete(oldest);
-    }
-  };
-
-  return {
-    get: (name, now) => {
-      const cell = cells.get(name);
-      return cell === undefined || cell.until <= now ? undefined : cell.value;
-    },
-    set: (name, value, until, now) => {
-      if (!cells.delete(name) && cells.size >= maxCells) makeRoom(now);
-      cells.set(name, { value, until });
-    },
-    delete: (name) => void cells.delete(name),
-  };
+function grown(place: CellPlace): CellPlace {
+  if (place.runs === MAX_RUNS) return place;
+  const wider = newPlace(MAX_RUNS);
+  moveCell(place, wider);
+  return wider;
 }

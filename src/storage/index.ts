@@ -1,12 +1,20 @@
 /** Floor 2. The storage contract on SQLite and PostgreSQL, hot state, the bus, migrations and leases. */
 
 export { type Bus, createMemoryBus } from './bus.ts';
+export { type BusGround, busGround, createThreadBus } from './bus-threads.ts';
 export { storageFault } from './errors.ts';
+export { createFreshCache } from './fresh-cache.ts';
+export { createFlooredHotState } from './hot-floored.ts';
 export { createMemoryHotState } from './hot-memory.ts';
-export type { HotState, Limit, Taken } from './hot-state.ts';
+export { createSharedHotState } from './hot-shared.ts';
+export type { HotState, HotValues, Limit, Take, Taken, TakenAll } from './hot-state.ts';
+export { sharedHotBuffer } from './hot-table.ts';
 export { openPostgresStorage, openRedisBus, openRedisHotState } from './open.ts';
 export { lockDatabase, lockFolder, type OwnerLock } from './owner-lock.ts';
+export { createLink, type Link } from './remote-link.ts';
+export { remoteValues, valueAnswers } from './remote-values.ts';
 export type { Migration } from './schema.ts';
 export { createSqliteStorage } from './sqlite.ts';
 export { insertion, statement } from './statement.ts';
 export type { Storage } from './storage.ts';
+export { createTurn, turnMemory, watchTurn } from './turn-threads.ts';

@@ -1,6 +1,7 @@
 import type { Scope, Tx } from '../kernel/tx.ts';
 import { storageFault } from './errors.ts';
 import { type Connection, sqliteFault } from './sqlite-connection.ts';
+import type { Turn } from './turn-threads.ts';
 
 /** The one writer: what arrives in the same turn of the event loop shares one commit and one disk sync. */
 export interface Writer {
@@ -32,6 +33,8 @@ export interface WriterDeps {
   readonly connection: Connection;
   /** Makes the last commit durable. */
   readonly sync: () => Promise<void>;
+  /** Where other threads of this process write to the same file: a group runs only in its turn. */
+  readonly turn?: Turn | undefined;
   /** Hears of effects that threw: what they belong to is kept all the same. */
   readonly onError: (error: unknown) => void;
 }
@@ -40,7 +43,7 @@ export interface WriterDeps {
  * Runs one group at a time: savepoints, one commit, one sync, then the answers. What arrives while a group is synced
  * becomes the next one, so the busier the writer, the larger its groups.
  */
-export function createWriter({ connection, sync, onError }: WriterDeps): Writer {
+export function createWriter({ connection, sync, turn, onError }: WriterDeps): Writer {
   const queue: Job[] = [];
   let working = false;
   let closed = false;
@@ -48,7 +51,8 @@ export function createWriter({ connection, sync, onError }: WriterDeps): Writer 
   let idle: (() => void) | undefined;
 
   const probe = (): void => {
-    if (closed || broken !== undefined) throw storageFault('STORAGE_UNAVAILABLE', {}, broken);
+    if (closed || broken !== undefined || turn?.condemned() === true)
+      throw storageFault('STORAGE_UNAVAILABLE', {}, broken);
   };
 
   const write = <T>(scope: Scope, work: (tx: Tx) => Promise<T>): Promise<T> =>
@@ -62,21 +66,34 @@ export function createWriter({ connection, sync, onError }: WriterDeps): Writer 
   function schedule(): void {
     if (working) return;
     working = true;
-    setImmediate(() => void turn());
+    setImmediate(() => void workOff());
   }
 
-  async function turn(): Promise<void> {
-    await answer(await runGroup(connection, queue));
+  async function workOff(): Promise<void> {
+    await answer(await nextGroup());
     working = false;
     if (queue.length > 0) schedule();
     else idle?.();
   }
 
+  /** The turn is given back before the sync: what the others commit meanwhile lies behind it in the same log. */
+  async function nextGroup(): Promise<readonly Done[]> {
+    if (turn === undefined) return runGroup(connection, queue);
+    await turn.take();
+    try {
+      return await runGroup(connection, queue);
+    } finally {
+      turn.give();
+    }
+  }
+
   async function answer(group: readonly Done[]): Promise<void> {
     try {
       if (group.length > 0) await sync();
+      if (turn?.condemned() === true) throw new Error('a sync failed in another thread'); // ours may stand on what it lost
     } catch (error) {
       broken = error;
+      turn?.condemn();
       for (const { reject } of [...group.map(({ job }) => job), ...queue.splice(0)]) {
         reject(storageFault('STORAGE_UNAVAILABLE', {}, error));
       }

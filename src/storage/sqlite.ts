@@ -10,6 +10,7 @@ import { createSqliteLeases } from './sqlite-leases.ts';
 import { migrateSqlite } from './sqlite-migrate.ts';
 import { createWriter, type Writer } from './sqlite-writer.ts';
 import type { Storage } from './storage.ts';
+import type { Turn } from './turn-threads.ts';
 
 export interface SqliteOptions {
   /** A path, or `:memory:` for a database that lives as long as the storage. */
@@ -17,6 +18,10 @@ export interface SqliteOptions {
   readonly clock: Clock;
   /** Hears of what nobody awaits: effects that threw. */
   readonly onError?: ((error: unknown) => void) | undefined;
+  /** Given where several threads of this process have a storage each on the one file. */
+  readonly turn?: Turn | undefined;
+  /** True in the threads that open a file which another one has open already. */
+  readonly joins?: boolean | undefined;
 }
 
 const MAX_READERS = 4;
@@ -28,15 +33,16 @@ const MAX_WAITING_READS = 10_000;
  * Commits run at `synchronous=normal` and are synced by us, off the event loop, before anybody is answered: the same
  * promise as `full` without stopping every other request for the disk. @see docs/decisions/0002-own-disk-sync.md
  */
-export function createSqliteStorage({ file, clock, onError = () => undefined }: SqliteOptions): Storage {
+export function createSqliteStorage(options: SqliteOptions): Storage {
+  const { file, clock, onError = () => undefined, turn, joins = false } = options;
   const inMemory = file === ':memory:';
   if (!inMemory) createPrivateFile(file); // SQLite's own default would be readable by others
   const main = openConnection(file, false);
-  if (!inMemory) main.exec('pragma journal_mode = wal');
+  if (!inMemory && !joins) main.exec('pragma journal_mode = wal');
   main.exec('pragma synchronous = normal; pragma secure_delete = on; pragma wal_autocheckpoint = 2000');
 
-  const disk = inMemory ? undefined : openWal(main, file);
-  const writer = createWriter({ connection: main, sync: disk?.sync ?? (async () => undefined), onError });
+  const disk = inMemory ? undefined : openWal(main, file, joins);
+  const writer = createWriter({ connection: main, sync: disk?.sync ?? (async () => undefined), turn, onError });
   const readers = inMemory ? undefined : createReaders(file);
 
   const storage: Storage = {
@@ -76,9 +82,11 @@ function readInMemory<T>(writer: Writer, main: Connection, scope: Scope, work: (
   });
 }
 
-function openWal(main: Connection, file: string): { sync(): Promise<void>; close(): void } {
-  main.exec('begin immediate; commit; pragma user_version'); // makes SQLite create the file
-  main.exec(`pragma application_id = ${0x74776e6b}`); // "twnk"
+function openWal(main: Connection, file: string, joins: boolean): { sync(): Promise<void>; close(): void } {
+  if (!joins) {
+    main.exec('begin immediate; commit; pragma user_version'); // makes SQLite create the file
+    main.exec(`pragma application_id = ${0x74776e6b}`); // "twnk"
+  }
   const handle = openSync(`${file}-wal`, 'r+');
   const folder = openSync(dirname(file), 'r');
   fsyncSync(folder); // a log whose name is lost with the power is lost itself

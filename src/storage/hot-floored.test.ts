@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { systemClock } from '../kernel/clock.ts';
+import { serverSuite, startRedis } from '../testing/index.ts';
+import { createFlooredHotState } from './hot-floored.ts';
+import { createMemoryHotState } from './hot-memory.ts';
+import { createRedisHotState } from './hot-redis.ts';
+import { hotStateContract } from './hot-state.contract.ts';
+import type { HotState } from './hot-state.ts';
+import { expectFault } from './storage-kit.contract.ts';
+
+const limit = { count: 10, windowMs: 600_000 };
+
+await serverSuite('Redis with a floor', startRedis, (server) => {
+  const { url } = server;
+  let prefixes = 0;
+
+  async function open(prefix: string, heard: unknown[] = []): Promise<HotState> {
+    const shared = await createRedisHotState({ url, prefix });
+    const floor = createMemoryHotState({ clock: systemClock });
+    return createFlooredHotState({ shared, floor, onError: (error) => heard.push(error), probeMs: 50 });
+  }
+
+  hotStateContract('Redis with a floor', async () => {
+    const hot = await open(`floor${++prefixes}:`);
+    return { hot, advance: (ms) => pause(ms), close: hot.close };
+  });
+
+  const on = (what: string, work: (hot: HotState, second: HotState, heard: unknown[]) => Promise<void>): void => {
+    test(what, async () => {
+      const prefix = `floor${++prefixes}:`;
+      const heard: unknown[] = [];
+      const [hot, second] = await Promise.all([open(prefix, heard), open(prefix)]);
+      try {
+        await work(hot, second, heard);
+      } finally {
+        await hot.close();
+        await second.close();
+      }
+    });
+  };
+
+  const allowedOf = async (hot: HotState, cell: string, times: number): Promise<number> => {
+    let allowed = 0;
+    for (let time = 0; time < times; time++) if ((await hot.take(cell, limit)).allowed) allowed++;
+    return allowed;
+  };
+
+  /** Waits until takes are counted in Redis again. */
+  async function back(hot: HotState): Promise<void> {
+    for (let waited = 0; waited < 200; waited++) {
+      if (hot.take('is it back?', { count: 1_000, windowMs: 60_000 }) instanceof Promise) return;
+      await pause(20);
+    }
+    assert.fail('not within four seconds');
+  }
+
+  // Attack: whoever overloads Redis is free of all limits.
+  on('limits go on in each process when Redis is gone, with what it had allowed there', async (hot, second, heard) => {
+    assert.equal(await allowedOf(hot, 'cell', 4), 4);
+    assert.equal(await allowedOf(second, 'cell', 3), 3);
+    await server.kill('SIGKILL');
+    const began = performance.now();
+    assert.equal(await allowedOf(hot, 'cell', 20), 6, 'it knows of its own four');
+    assert.ok(performance.now() - began < 300);
+    assert.equal(await allowedOf(second, 'cell', 20), 7);
+    assert.equal(hot.take('cell', limit) instanceof Promise, false, 'nothing is asked of Redis any more');
+    assert.equal(heard.length, 1);
+    await server.restart();
+    await Promise.all([back(hot), back(second)]);
+    assert.equal((await allowedOf(hot, 'other', 10)) + (await allowedOf(second, 'other', 10)), 10);
+  });
+
+  on('a Redis that hangs costs the first takes a sixth of a second, and the others nothing', async (hot, _, heard) => {
+    await hot.take('cell', limit);
+    await server.kill('SIGSTOP');
+    const began = performance.now();
+    const taken = await Promise.all(Array.from({ length: 100 }, () => hot.take('cell', limit)));
+    const took = performance.now() - began;
+    assert.ok(took >= 100 && took < 350, String(took));
+    assert.equal(taken.filter(({ allowed }) => allowed).length, 9);
+    assert.equal(hot.take('cell', limit) instanceof Promise, false);
+    assert.equal(heard.length, 1);
+    await server.kill('SIGCONT');
+    await back(hot);
+  });
+
+  on('all of what counts goes on without Redis', async (hot) => {
+    await server.kill('SIGKILL');
+    const takes = [
+      { cell: 'one', limit },
+      { cell: 'two', limit: { count: 3, windowMs: 600_000 } },
+    ];
+    assert.equal((await hot.takeAll(takes)).allowed, true);
+    assert.equal((await hot.takeAll(takes)).tightest, 1);
+    await hot.giveBack('one', limit);
+    assert.equal((await hot.take('one', limit)).remaining, 8);
+    await hot.reset('one');
+    assert.equal((await hot.take('one', limit)).remaining, 9);
+    await server.restart();
+    await back(hot);
+  });
+
+  // Attack: a code that was used up is used again while nobody remembers.
+  on('marks and values have no floor, and the probe tells of Redis', async (hot) => {
+    assert.equal(await hot.claim('code', 60_000), true);
+    await server.kill('SIGKILL');
+    await hot.take('cell', limit);
+    const answers = [hot.claim('code', 60_000), hot.put('k', 'v', 60_000), hot.get('k'), hot.forget('k'), hot.probe()];
+    for (const answer of answers) await expectFault('STORAGE_UNAVAILABLE', answer);
+    await server.restart();
+    await back(hot);
+    await hot.probe();
+  });
+
+  on('each loss of Redis is told once', async (hot, _, heard) => {
+    for (const losses of [1, 2]) {
+      await server.kill('SIGSTOP');
+      await Promise.all(Array.from({ length: 5 }, () => hot.take('cell', limit)));
+      await server.kill('SIGCONT');
+      await back(hot);
+      assert.equal(heard.length, losses);
+    }
+  });
+
+  on('a limit that makes no sense is the fault of the caller, not of Redis', async (hot, _, heard) => {
+    await assert.rejects(async () => hot.take('cell', { count: 0, windowMs: 1 }), TypeError);
+    assert.equal(hot.take('cell', limit) instanceof Promise, true);
+    assert.equal(heard.length, 0);
+  });
+});
