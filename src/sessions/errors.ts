@@ -11,4 +11,5 @@ export const sessionFault = defineFaults({
     'unavailable',
     'This server has lost touch with revocations and refuses tokens until it has them.',
   ],
+  SESSION_SECRET_WEAK: ['internal', 'The secret that tokens are signed with is not usable.'],
 });

@@ -133,7 +133,7 @@ function noteGrant(story: Story, party: Party, token: string, grant: Grant, earl
     return;
   }
   const at = kit.clock.now();
-  story.rotations.set(token, { by: party, at, successor: grant.refreshToken, repeats: 0 });
+  story.rotations.set(token, { by: party, at, successor: grant.refreshToken ?? '', repeats: 0 });
   story.lastRotationAt = at;
   if (party === 'owner' && story.device !== undefined) story.proved = true;
 }

@@ -85,6 +85,7 @@ export function createRevocations(deps: RevocationDeps): Revocations {
       });
     },
     revokes: ({ sessionId, personId, tenantId, issuedAt }) => {
+      bus.settle?.(); // what another thread has revoked counts here from the moment in which its caller was answered
       if (dead.size === 0) return false;
       return (
         dead.has(`session ${sessionId}`) ||

@@ -4,22 +4,42 @@ import { seconds } from '../kernel/clock.ts';
 import type { Tx } from '../kernel/tx.ts';
 import type { SessionConfig } from './config.ts';
 import { digestOf, openSuccessor } from './refresh-token.ts';
-import type { SessionRow } from './session.ts';
+import type { RefreshRow, SessionRow } from './session.ts';
 import { sessionStore } from './store.ts';
 
 /** What became of a presented refresh token. Everything but the first two leaves no token to go on with. */
 export type Rotation =
-  | { readonly kind: 'rotated' | 'repeated'; readonly session: SessionRow; readonly refreshToken: string }
-  | { readonly kind: 'replayed' | 'foreign-device' | 'expired' | 'revoked'; readonly session: SessionRow }
+  | Rotated
+  | { readonly kind: Refusal; readonly session: SessionRow }
   | { readonly kind: 'unknown' };
+
+interface Rotated {
+  readonly kind: 'rotated' | 'repeated';
+  readonly session: SessionRow;
+  readonly username: string;
+  readonly refreshToken: string;
+}
+
+/** `barred`: the person may no longer sign in. The family is to end then, as it is when `replayed`. */
+type Refusal = 'replayed' | 'barred' | 'foreign-device' | 'foreign-profile' | 'expired' | 'revoked';
 
 export interface Presented {
   readonly token: string;
   /** The device secret that came with it. */
   readonly device: string | undefined;
+  /** Where it was presented. */
+  readonly profile: string;
   /** The token that follows if this one is good, and the same sealed for its holder. */
   readonly successor: string;
   readonly sealedSuccessor: string;
+}
+
+/** What is stored of it: the rows, read in the same transaction. */
+export interface Held {
+  readonly row: RefreshRow;
+  readonly session: SessionRow;
+  /** `undefined` when the person may no longer sign in. */
+  readonly username: string | undefined;
 }
 
 /** A client that never showed a device secret may repeat one refresh, for ten seconds. */
@@ -33,15 +53,19 @@ const DEVICE_REPEATS = 100;
  *
  * @see RFC 9700 §4.14.2, docs/decisions/0005-refresh-rotation.md
  */
-export async function rotate(tx: Tx, presented: Presented, config: SessionConfig, now: EpochMs): Promise<Rotation> {
+export async function rotate(
+  tx: Tx,
+  presented: Presented,
+  { row, session, username }: Held,
+  config: SessionConfig,
+  now: EpochMs,
+): Promise<Rotation> {
   const digest = digestOf(presented.token);
-  const row = await sessionStore.refresh(tx, digest);
-  const session = row && (await sessionStore.get(tx, row.sessionId));
-  if (row === undefined || session === undefined) return { kind: 'unknown' };
+  if (session.profile !== presented.profile) return { kind: 'foreign-profile', session };
   if (session.ended) return { kind: 'revoked', session };
-  if (now >= session.expiresAt || now >= row.expiresAt || now - session.lastUsedAt >= config.idleMs) {
-    return { kind: 'expired', session };
-  }
+  if (username === undefined) return { kind: 'barred', session };
+  const idle = now - session.lastUsedAt >= (session.idleMs ?? config.idleMs);
+  if (now >= session.expiresAt || now >= row.expiresAt || idle) return { kind: 'expired', session };
 
   const sameDevice = presented.device !== undefined && equalBytes(digestOf(presented.device), session.deviceDigest);
   if (row.usedAt === undefined) {
@@ -51,7 +75,7 @@ export async function rotate(tx: Tx, presented: Presented, config: SessionConfig
       await sessionStore.addRefresh(tx, digestOf(presented.successor), session.id, session.expiresAt);
       await sessionStore.touch(tx, session.id, now);
       if (sameDevice && !session.deviceProved) await sessionStore.proveDevice(tx, session.id);
-      return { kind: 'rotated', session, refreshToken: presented.successor };
+      return { kind: 'rotated', session, username, refreshToken: presented.successor };
     }
   }
 
@@ -59,7 +83,8 @@ export async function rotate(tx: Tx, presented: Presented, config: SessionConfig
   const successor = used?.successor && openSuccessor(presented.token, used.successor);
   if (used?.usedAt === undefined || successor === undefined || successor === '') return { kind: 'replayed', session };
   const mayRepeat = await allowsRepeat(tx, digest, used.usedAt, successor, { session, sameDevice, config, now });
-  return mayRepeat ? { kind: 'repeated', session, refreshToken: successor } : { kind: 'replayed', session };
+  if (!mayRepeat) return { kind: 'replayed', session };
+  return { kind: 'repeated', session, username, refreshToken: successor };
 }
 
 interface Circumstances {

@@ -14,6 +14,7 @@ import {
 import { sessionId } from '../kernel/brand.ts';
 import { days, minutes, rfc3339 } from '../kernel/clock.ts';
 import { anonymous, type PersonPrincipal, type Principal } from '../kernel/principal.ts';
+import type { Assertions } from './assertions.ts';
 import { sessionFault } from './errors.ts';
 import type { Grant } from './session.ts';
 import type { Sessions } from './sessions.ts';
@@ -44,6 +45,7 @@ export function replyOf(grant: Grant, context: Context): Reply {
 
 const session = z.strictObject({
   id: z.string(),
+  profile: z.string().describe('Through which API it was begun.'),
   current: z.boolean(),
   started_at: z.string(),
   last_used_at: z.string().describe('When it was last refreshed.'),
@@ -51,6 +53,9 @@ const session = z.strictObject({
   user_agent: z.string().nullable(),
   address: z.string().nullable(),
 });
+
+const jwksReply = z.strictObject({ keys: z.array(z.record(z.string(), z.string())) });
+const JWKS_CACHING = { headers: { 'cache-control': 'public, max-age=300' } };
 
 export function sessionRoutes(sessions: Sessions, tokens: Tokens): readonly Route[] {
   return [
@@ -94,6 +99,7 @@ export function sessionRoutes(sessions: Sessions, tokens: Tokens): readonly Rout
         const person = personOf(caller);
         const items = (await sessions.list(person.personId)).map((live) => ({
           id: live.id,
+          profile: live.profile,
           current: live.id === person.sessionId,
           started_at: rfc3339(live.startedAt),
           last_used_at: rfc3339(live.lastUsedAt),
@@ -128,12 +134,23 @@ export function sessionRoutes(sessions: Sessions, tokens: Tokens): readonly Rout
       path: '/.well-known/jwks.json',
       summary: 'The public keys that access tokens are signed with.',
       access: { kind: 'public', because: 'public keys are for everybody who verifies a token' },
-      replies: { 200: z.strictObject({ keys: z.array(z.record(z.string(), z.string())) }) },
+      replies: { 200: jwksReply },
       faults: [],
-      handle: async () => ok(tokens.jwks, { headers: { 'cache-control': 'public, max-age=300' } }),
+      handle: async () => ok(tokens.jwks, JWKS_CACHING),
     }),
   ];
 }
+
+export const assertionJwksRoute = (assertions: Assertions): Route =>
+  defineRoute({
+    method: 'GET',
+    path: '/.well-known/assertion-jwks.json',
+    summary: 'The public keys by which a back end knows that an assertion comes from the gateway.',
+    access: { kind: 'public', because: 'public keys are for everybody who verifies an assertion' },
+    replies: { 200: jwksReply },
+    faults: [],
+    handle: async () => ok(assertions.jwks, JWKS_CACHING),
+  });
 
 /** The routes above let in persons only; this tells the compiler, and stops a route that forgot to. */
 function personOf(caller: Principal): PersonPrincipal {

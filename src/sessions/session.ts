@@ -12,8 +12,15 @@ export interface SessionRow {
   readonly device: string | undefined;
   readonly deviceDigest: Uint8Array;
   readonly deviceProved: boolean;
+  /** Under whose rules it was begun; its refresh tokens are good there alone. */
+  readonly profile: string;
+  /** It ends when it isn't refreshed for this long; as configured unless told. */
+  readonly idleMs: number | undefined;
   readonly ended: boolean;
 }
+
+/** The profile of the native API. */
+export const NATIVE_PROFILE = 'twinkeep';
 
 /** A refresh token as it is stored: its digest is the key, the token itself is nowhere. */
 export interface RefreshRow {
@@ -33,8 +40,9 @@ export interface Device {
 export interface Grant {
   readonly accessToken: string;
   readonly expiresInS: number;
-  readonly refreshToken: string;
+  /** Absent where the profile has none: its sessions end with their access token. */
+  readonly refreshToken: string | undefined;
   readonly sessionId: SessionId;
-  /** The device secret, handed out once, at the start. */
+  /** The device secret, handed out once, at the start, where there is a refresh token to bind to it. */
   readonly deviceSecret: string | undefined;
 }

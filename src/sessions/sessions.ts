@@ -9,7 +9,6 @@ import {
   type TenantId,
 } from '../kernel/brand.ts';
 import { type Clock, days } from '../kernel/clock.ts';
-import { isFault } from '../kernel/errors.ts';
 import type { Actor, PersonPrincipal } from '../kernel/principal.ts';
 import type { Random } from '../kernel/random.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
@@ -17,17 +16,20 @@ import type { Storage } from '../storage/index.ts';
 import type { SubjectKeys } from '../vault/index.ts';
 import type { SessionConfig } from './config.ts';
 import { sessionFault } from './errors.ts';
+import { type LiveSession, liveOf, sealDevice } from './live-session.ts';
 import { digestOf, isRefreshToken, newDeviceSecret, newRefreshToken, sealSuccessor } from './refresh-token.ts';
 import type { Revocations } from './revocations.ts';
-import { type Rotation, rotate } from './rotation.ts';
+import { type Held, type Rotation, rotate } from './rotation.ts';
 import type { Device, Grant, SessionRow } from './session.ts';
 import { sessionStore } from './store.ts';
+import { type SettledTerms, settle, type Terms } from './terms.ts';
 import type { Tokens } from './tokens.ts';
 
 export interface SessionDeps {
   readonly storage: Storage;
   readonly audit: AuditSink;
   readonly subjects: SubjectKeys;
+  /** The native issuer. */
   readonly tokens: Tokens;
   readonly revocations: Revocations;
   readonly clock: Clock;
@@ -47,24 +49,18 @@ export interface Subject {
   readonly tenantId: TenantId;
 }
 
-export interface LiveSession {
-  readonly id: SessionId;
-  readonly startedAt: EpochMs;
-  readonly lastUsedAt: EpochMs;
-  readonly expiresAt: EpochMs;
-  readonly device: Device | undefined;
-}
-
 export interface Sessions {
-  start(actor: Actor, subject: Subject, device: Device): Promise<Grant>;
+  /** @param terms those of the native API unless told */
+  start(actor: Actor, subject: Subject, device: Device, terms?: Terms): Promise<Grant>;
   /**
    * Trades a refresh token for the next one. Each token works once; the same device asking again within the grace (its
    * answer was lost) gets the same successor. Any other repeat means that two parties hold the token, so the family ends.
    *
+   * @param terms those of the profile that asks: a token of another one is as unknown here as none
    * @throws SESSION_EXPIRED, SESSION_REVOKED, SESSION_UNKNOWN, SESSION_DEVICE
    * @see RFC 9700 §4.14.2
    */
-  refresh(actor: Actor, presented: string, device: string | undefined): Promise<Grant>;
+  refresh(actor: Actor, presented: string, device: string | undefined, terms?: Terms): Promise<Grant>;
   list(person: PersonId): Promise<readonly LiveSession[]>;
   /** Ends one session of that person. @throws SESSION_NOT_FOUND also for one of somebody else */
   end(actor: Actor, person: PersonId, id: SessionId, reason: string): Promise<void>;
@@ -74,16 +70,16 @@ export interface Sessions {
   prune(): Promise<void>;
 }
 
-const DEVICE_COLUMN = 'session.device';
-
 export function createSessions(deps: SessionDeps): Sessions {
   const { storage, audit, subjects, tokens, revocations, clock, random, config } = deps;
 
-  async function start(actor: Actor, subject: Subject, device: Device): Promise<Grant> {
+  async function start(actor: Actor, subject: Subject, device: Device, wanted?: Terms): Promise<Grant> {
+    const terms = settle(wanted, tokens, config);
     const now = clock.now();
     const id = sessionId(random.bytes(16).toString('hex'));
     const deviceSecret = newDeviceSecret(random);
-    const refreshToken = newRefreshToken(random);
+    const refreshToken = terms.refresh ? newRefreshToken(random) : undefined;
+    const expiresAt = epochMs(now + terms.absoluteMs);
     const { confirm, ...holder } = subject;
     const principal: PersonPrincipal = { kind: 'person', ...holder, sessionId: id, authenticatedAt: now };
     await storage.write(platform, async (tx) => {
@@ -95,60 +91,64 @@ export function createSessions(deps: SessionDeps): Sessions {
         tenant_id: subject.tenantId,
         authenticated_at: now,
         last_used_at: now,
-        expires_at: now + config.absoluteMs,
-        device: await subjects.seal(tx, subject.personId, DEVICE_COLUMN, JSON.stringify(device)),
+        expires_at: expiresAt,
+        device: await sealDevice(tx, subjects, subject.personId, device),
         device_digest: digestOf(deviceSecret),
         device_proved: false,
         ended_at: null,
+        profile: terms.profile,
+        idle_ms: terms.idleMs ?? null,
       });
-      await sessionStore.addRefresh(tx, digestOf(refreshToken), id, now + config.absoluteMs);
-      const entry = { ...actor, principal, tenantId: subject.tenantId };
-      await audit.record(tx, { ...entry, action: 'session.started', outcome: 'done', object: { type: 'session', id } });
+      if (refreshToken !== undefined) await sessionStore.addRefresh(tx, digestOf(refreshToken), id, expiresAt);
+      const entry = { ...actor, principal, tenantId: subject.tenantId, object: { type: 'session', id } };
+      const facts = { profile: terms.profile };
+      await audit.record(tx, { ...entry, action: 'session.started', outcome: 'done', facts });
     });
-    return grantOf(principal, epochMs(now + config.absoluteMs), refreshToken, deviceSecret);
+    const secret = terms.refresh ? deviceSecret : undefined; // it binds refresh tokens, and here is none
+    return grantOf(terms, principal, expiresAt, { refreshToken, deviceSecret: secret });
   }
 
-  async function refresh(actor: Actor, presented: string, device: string | undefined): Promise<Grant> {
-    if (!isRefreshToken(presented)) throw sessionFault('SESSION_UNKNOWN');
+  async function refresh(actor: Actor, presented: string, device: string | undefined, wanted?: Terms): Promise<Grant> {
+    const terms = settle(wanted, tokens, config);
+    if (!terms.refresh || !isRefreshToken(presented)) throw sessionFault('SESSION_UNKNOWN');
     const successor = newRefreshToken(random);
-    const offer = { token: presented, device, successor, sealedSuccessor: sealSuccessor(presented, successor, random) };
-    const { rotation, username } = await storage.write(platform, async (tx) => {
+    const sealedSuccessor = sealSuccessor(presented, successor, random);
+    const offer = { token: presented, device, profile: terms.profile, successor, sealedSuccessor };
+    const rotation = await storage.write(platform, async (tx) => {
       const now = clock.now();
-      const owner = await ownerOf(tx, presented);
-      const name = owner && (await deps.usernameOf(tx, owner.personId));
-      const barred = owner !== undefined && name === undefined && !owner.ended; // disabled or gone: nothing rotates
-      const outcome: Rotation = barred ? { kind: 'revoked', session: owner } : await rotate(tx, offer, config, now);
-      if (barred) await endOne(tx, owner, now, 'its person may not sign in');
+      const held = await heldOf(tx, presented);
+      const outcome: Rotation = held === undefined ? { kind: 'unknown' } : await rotate(tx, offer, held, config, now);
+      if (outcome.kind === 'barred') await endOne(tx, outcome.session, now, 'its person may not sign in');
       if (outcome.kind === 'replayed') await endOne(tx, outcome.session, now, 'replay');
       await recordRotation(tx, actor, outcome);
-      return { rotation: outcome, username: name };
+      return outcome;
     });
-    return grantOrThrow(rotation, username);
+    return grantOrThrow(terms, rotation);
   }
 
-  async function ownerOf(tx: Tx, presented: string): Promise<SessionRow | undefined> {
+  async function heldOf(tx: Tx, presented: string): Promise<Held | undefined> {
     const row = await sessionStore.refresh(tx, digestOf(presented));
-    return row && sessionStore.get(tx, row.sessionId);
+    const session = row && (await sessionStore.get(tx, row.sessionId));
+    return session && { row, session, username: await deps.usernameOf(tx, session.personId) };
   }
 
-  function grantOrThrow(rotation: Rotation, username: string | undefined): Promise<Grant> {
+  function grantOrThrow(terms: SettledTerms, rotation: Rotation): Promise<Grant> {
     switch (rotation.kind) {
       case 'rotated':
-      case 'repeated':
-        if (username === undefined) throw sessionFault('SESSION_REVOKED');
-        return grantOf(
-          principalOf(rotation.session, username),
-          rotation.session.expiresAt,
-          rotation.refreshToken,
-          undefined,
-        );
+      case 'repeated': {
+        const { session, username, refreshToken } = rotation;
+        const given = { refreshToken, deviceSecret: undefined };
+        return grantOf(terms, principalOf(session, username), session.expiresAt, given);
+      }
       case 'replayed': // the family was ended in that same write: whoever races us finds every token dead
+      case 'barred':
       case 'revoked':
         throw sessionFault('SESSION_REVOKED');
       case 'foreign-device':
         throw sessionFault('SESSION_DEVICE');
       case 'expired':
         throw sessionFault('SESSION_EXPIRED');
+      case 'foreign-profile': // good elsewhere, which is nothing that one has to be told here
       case 'unknown':
         throw sessionFault('SESSION_UNKNOWN');
     }
@@ -177,14 +177,15 @@ export function createSessions(deps: SessionDeps): Sessions {
   }
 
   async function grantOf(
+    terms: SettledTerms,
     principal: PersonPrincipal,
     endsAt: EpochMs,
-    refreshToken: string,
-    deviceSecret: string | undefined,
+    given: Pick<Grant, 'refreshToken' | 'deviceSecret'>,
   ): Promise<Grant> {
-    const accessToken = await tokens.sign(principal, endsAt);
-    const expiresInS = Math.floor(Math.min(config.accessMs, endsAt - clock.now()) / 1_000);
-    return { accessToken, expiresInS, refreshToken, sessionId: principal.sessionId, deviceSecret };
+    const now = clock.now();
+    const notAfter = epochMs(Math.min(now + terms.accessMs, endsAt));
+    const accessToken = await terms.tokens.sign(principal, notAfter);
+    return { accessToken, expiresInS: Math.floor((notAfter - now) / 1_000), sessionId: principal.sessionId, ...given };
   }
 
   return {
@@ -194,7 +195,7 @@ export function createSessions(deps: SessionDeps): Sessions {
     list: (person) =>
       storage.read(platform, async (tx) => {
         const now = clock.now();
-        const rows = await sessionStore.live(tx, person, now, now - config.idleMs);
+        const rows = await sessionStore.live(tx, person, now, config.idleMs);
         return Promise.all(rows.map((row) => liveOf(tx, subjects, row, config)));
       }),
     end: async (actor, person, id, reason) => {
@@ -229,30 +230,4 @@ export function createSessions(deps: SessionDeps): Sessions {
 function principalOf(session: SessionRow, username: string): PersonPrincipal {
   const { personId, realmId, tenantId, authenticatedAt } = session;
   return { kind: 'person', personId, sessionId: session.id, realmId, tenantId, username, authenticatedAt };
-}
-
-async function liveOf(tx: Tx, subjects: SubjectKeys, row: SessionRow, config: SessionConfig): Promise<LiveSession> {
-  const plain = row.device && (await deviceText(tx, subjects, row.personId, row.device));
-  return {
-    id: row.id,
-    startedAt: row.authenticatedAt,
-    lastUsedAt: row.lastUsedAt,
-    expiresAt: epochMs(Math.min(row.expiresAt, row.lastUsedAt + config.idleMs)),
-    device: plain === undefined ? undefined : (JSON.parse(plain) as Device), // sealed by ourselves, above
-  };
-}
-
-/** Undefined where the person's key was destroyed, or another made since: a session may outlive what was known of it. */
-async function deviceText(
-  tx: Tx,
-  subjects: SubjectKeys,
-  person: PersonId,
-  sealed: string,
-): Promise<string | undefined> {
-  try {
-    return await subjects.open(tx, person, DEVICE_COLUMN, sealed);
-  } catch (error) {
-    if (isFault(error, 'VAULT_SUBJECT_ERASED') || isFault(error, 'VAULT_UNREADABLE')) return undefined;
-    throw error;
-  }
 }

@@ -10,7 +10,7 @@ import {
 } from '../kernel/brand.ts';
 import type { RowOf, Tx } from '../kernel/tx.ts';
 import { insertion, statement } from '../storage/index.ts';
-import type { RefreshRow, SessionRow } from './session.ts';
+import { NATIVE_PROFILE, type RefreshRow, type SessionRow } from './session.ts';
 
 const session = {
   id: 'text',
@@ -24,6 +24,8 @@ const session = {
   device_digest: 'bytes',
   device_proved: 'bool',
   ended_at: 'int?',
+  profile: 'text?',
+  idle_ms: 'int?',
 } as const;
 
 const sessionColumns = Object.keys(session).join(', ');
@@ -40,9 +42,10 @@ const selectSession = statement({
 const selectLive = statement({
   reach: 'platform',
   sql: `select ${sessionColumns} from session
-    where person_id = :person and ended_at is null and expires_at > :now and last_used_at > :idle_since
+    where person_id = :person and ended_at is null and expires_at > :now
+      and last_used_at + coalesce(idle_ms, :idle_ms) > :now
     order by last_used_at desc, id limit 200`,
-  params: { person: 'text', now: 'int', idle_since: 'int' },
+  params: { person: 'text', now: 'int', idle_ms: 'int' },
   returns: session,
 });
 
@@ -150,8 +153,8 @@ export type TokenKeyRow = RowOf<typeof key>;
 export const sessionStore = {
   add: (tx: Tx, row: RowOf<typeof session>) => tx.insert(insertSession, [row]),
   get: async (tx: Tx, id: SessionId) => sessionOf(await tx.one(selectSession, { id })),
-  live: async (tx: Tx, person: PersonId, now: EpochMs, idleSince: number): Promise<readonly SessionRow[]> =>
-    (await tx.all(selectLive, { person, now, idle_since: idleSince })).flatMap((row) => sessionOf(row) ?? []),
+  live: async (tx: Tx, person: PersonId, now: EpochMs, idle_ms: number): Promise<readonly SessionRow[]> =>
+    (await tx.all(selectLive, { person, now, idle_ms })).flatMap((row) => sessionOf(row) ?? []),
   touch: (tx: Tx, id: SessionId, now: EpochMs) => tx.run(touchSession, { id, now }),
   proveDevice: (tx: Tx, id: SessionId) => tx.run(proveDevice, { id, proved: true }),
   end: async (tx: Tx, id: SessionId, now: EpochMs, reason: string): Promise<boolean> =>
@@ -193,6 +196,8 @@ function sessionOf(row: RowOf<typeof session> | undefined): SessionRow | undefin
       device: row.device ?? undefined,
       deviceDigest: row.device_digest,
       deviceProved: row.device_proved,
+      profile: row.profile ?? NATIVE_PROFILE,
+      idleMs: row.idle_ms ?? undefined,
       ended: row.ended_at !== null,
     }
   );

@@ -56,4 +56,11 @@ export const sessionMigrations: readonly Migration[] = [
       },
     ],
   },
+  {
+    name: '202611211200_sessions_profile',
+    changes: [
+      { kind: 'column', table: 'session', name: 'profile', type: 'text?' }, // null: begun before, natively
+      { kind: 'column', table: 'session', name: 'idle_ms', type: 'int?' }, // null: as configured
+    ],
+  },
 ];
