@@ -1,9 +1,9 @@
 import type { AuditSink } from '../kernel/audit.ts';
 import type { PersonId, TenantId } from '../kernel/brand.ts';
-import { type Clock, seconds } from '../kernel/clock.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Actor, KnownPrincipal, Principal } from '../kernel/principal.ts';
 import { inTenant, type Tx } from '../kernel/tx.ts';
-import type { Bus, Storage } from '../storage/index.ts';
+import { type Bus, createFreshCache, type Storage } from '../storage/index.ts';
 import { accessFault } from './errors.ts';
 import { anyImplies, BUILT_IN_ROLES, mayGive } from './permissions.ts';
 import { accessStore, type Role } from './store.ts';
@@ -23,6 +23,8 @@ export interface Access {
   may(principal: Principal, tenantId: TenantId, permission: string): boolean | Promise<boolean>;
   /** What a principal holds in a tenant. */
   permissionsOf(principal: KnownPrincipal, tenantId: TenantId): readonly string[] | Promise<readonly string[]>;
+  /** The names of the roles of a person; what a key may do, and `operator` for that one. Read anew at each call. */
+  rolesOf(principal: KnownPrincipal, tenantId: TenantId): Promise<readonly string[]>;
   /** Gives a new tenant its roles. */
   seedRoles(tx: Tx): Promise<void>;
   roles(tenantId: TenantId): Promise<readonly Role[]>;
@@ -40,30 +42,21 @@ export interface Access {
    * @throws ACCESS_ESCALATION
    */
   assertCovers(tx: Tx, actor: Actor, tenantId: TenantId, person: PersonId): Promise<void>;
-  /** @throws ACCESS_PERMISSION_UNKNOWN, ACCESS_ESCALATION where the principal may not give one of them */
-  assertHolds(principal: Principal, tenantId: TenantId, permissions: readonly string[]): Promise<void>;
+  /**
+   * Asked in the write that gives somebody these permissions.
+   *
+   * @throws ACCESS_PERMISSION_UNKNOWN, ACCESS_ESCALATION where the actor may not give one of them
+   */
+  assertHolds(tx: Tx, actor: Actor, tenantId: TenantId, permissions: readonly string[]): Promise<void>;
 }
 
 /** Everything; for the operator, whom the file system has let in. */
 const ALL = ['read', 'write', 'delete', 'analyze', 'admin', 'platform'] as const;
-const TOPIC = 'access.changed';
 const MAX_CACHED = 50_000;
 
-interface Cached {
-  readonly permissions: readonly string[];
-  readonly readAt: number;
-}
-
 export function createAccess({ storage, audit, bus, clock, catalogue }: AccessDeps): Access {
-  const cache = new Map<string, Cached>();
-  // The bus drops what changed. A lost message must not outlive the second in which every change takes effect.
-  const maxAgeMs = storage.dialect === 'sqlite' ? Number.POSITIVE_INFINITY : seconds(1);
-  let drops = 0;
-  const drop = (key: string): void => {
-    drops++;
-    cache.delete(key);
-  };
-  bus.subscribe(TOPIC, (key) => drop(String(key)));
+  const topic = 'access.changed';
+  const cache = createFreshCache<readonly string[]>({ storage, bus, topic, clock, maxEntries: MAX_CACHED });
 
   function permissionsOf(
     principal: KnownPrincipal,
@@ -72,24 +65,12 @@ export function createAccess({ storage, audit, bus, clock, catalogue }: AccessDe
     if (principal.kind === 'operator') return ALL;
     if (principal.kind === 'api-key') return principal.tenantId === tenantId ? principal.scopes : [];
     const key = `${tenantId}/${principal.personId}`;
-    const cached = cache.get(key);
-    if (cached !== undefined && clock.now() - cached.readAt <= maxAgeMs) return cached.permissions;
-    return load(key, tenantId, principal.personId);
+    return cache.get(key) ?? cache.load(key, () => load(tenantId, principal.personId));
   }
 
-  async function load(key: string, tenantId: TenantId, person: PersonId): Promise<readonly string[]> {
-    const readAt = clock.now();
-    const before = drops;
+  async function load(tenantId: TenantId, person: PersonId): Promise<readonly string[]> {
     const roles = await storage.read(inTenant(tenantId), (tx) => accessStore.rolesOf(tx, person));
-    const permissions = [...new Set(roles.flatMap((role) => role.permissions))];
-    if (cache.size >= MAX_CACHED) cache.clear();
-    if (drops === before) cache.set(key, { permissions, readAt }); // else what we read may be what was just dropped
-    return permissions;
-  }
-
-  async function assertHolds(principal: Principal, tenantId: TenantId, permissions: readonly string[]): Promise<void> {
-    const held = principal.kind === 'anonymous' ? [] : await permissionsOf(principal, tenantId);
-    assertWithin(held, permissions);
+    return [...new Set(roles.flatMap((role) => role.permissions))];
   }
 
   function assertWithin(held: readonly string[], permissions: readonly string[]): void {
@@ -99,9 +80,25 @@ export function createAccess({ storage, audit, bus, clock, catalogue }: AccessDe
     }
   }
 
+  async function rolesOf(principal: KnownPrincipal, tenantId: TenantId): Promise<readonly string[]> {
+    switch (principal.kind) {
+      case 'operator':
+        return ['operator'];
+      case 'api-key':
+        return principal.tenantId === tenantId ? principal.scopes : [];
+      case 'person': {
+        const { personId } = principal;
+        const roles = await storage.read(inTenant(tenantId), (tx) => accessStore.rolesOf(tx, personId));
+        return roles.map(({ name }) => name);
+      }
+    }
+  }
+
   return {
+    rolesOf,
     permissionsOf,
-    assertHolds,
+    assertHolds: async (tx, actor, tenantId, permissions) =>
+      assertWithin(await heldIn(tx, actor.principal, tenantId), permissions),
     assertCovers: async (tx, actor, tenantId, person) => {
       const carried = (await accessStore.rolesOf(tx, person)).flatMap((role) => role.permissions);
       assertWithin(await heldIn(tx, actor.principal, tenantId), carried);
@@ -143,10 +140,7 @@ export function createAccess({ storage, audit, bus, clock, catalogue }: AccessDe
         object,
         facts: { roles },
       });
-      tx.afterCommit(() => {
-        drop(`${tenantId}/${person}`);
-        void bus.publish(TOPIC, `${tenantId}/${person}`).catch(() => undefined); // others ask the database within a second
-      });
+      cache.drop(tx, `${tenantId}/${person}`);
     },
   };
 

@@ -1,13 +1,15 @@
-import { equalBytes } from '../crypto/index.ts';
+import { type Bcrypt, createBcrypt, createHashQueue, equalBytes } from '../crypto/index.ts';
 import type { AuditSink } from '../kernel/audit.ts';
 import { type ApiKeyId, apiKeyId, type EpochMs, epochMs, type TenantId } from '../kernel/brand.ts';
-import { type Clock, seconds } from '../kernel/clock.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { type Actor, type ApiKeyPrincipal, nameOf } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
 import { inTenant, lookup } from '../kernel/tx.ts';
-import type { Bus, Storage } from '../storage/index.ts';
+import { type Bus, createFreshCache, type Storage } from '../storage/index.ts';
 import { apiKeyFault } from './errors.ts';
 import { newKey, readKey } from './key.ts';
+import { type AssertMayGive, createLegacyImport, type LegacyImport } from './legacy-import.ts';
+import { createLegacyVerifier, type LegacyGuard } from './legacy-verify.ts';
 import { type ApiKey, apiKeyStore } from './store.ts';
 
 export interface ApiKeyDeps {
@@ -16,24 +18,35 @@ export interface ApiKeyDeps {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly random: Random;
+  /** Checks legacy keys; best one that shares the queue of the other slow hashes. */
+  readonly bcrypt?: Bcrypt | undefined;
 }
 
 export interface ApiKeys {
   /**
-   * Makes a key. Whether the creator may give these scopes is for the caller to ask.
+   * Makes a key, where the creator may give these scopes.
    *
    * @returns the key itself, this once
    */
-  create(actor: Actor, tenantId: TenantId, wish: KeyWish): Promise<{ readonly key: ApiKey; readonly text: string }>;
+  create(actor: Actor, tenantId: TenantId, wish: KeyWish, assertMayGive: AssertMayGive): Promise<MadeKey>;
+  /**
+   * Takes over keys of another system by their bcrypt hashes, found by the first 8 characters of each key.
+   *
+   * @param file the text of the file, or what it holds
+   * @throws APIKEY_IMPORT_REFUSED with each flaw and its place, and what `assertMayGive` throws; then none is taken over
+   */
+  readonly importLegacy: LegacyImport;
   list(tenantId: TenantId): Promise<readonly ApiKey[]>;
   /** Ends a key from the next request on. @throws APIKEY_UNKNOWN */
   revoke(actor: Actor, tenantId: TenantId, id: ApiKeyId): Promise<void>;
   /**
    * Who a key stands for. One answer, in equal work, for a key that is unknown, altered, ended or run out.
    *
-   * @throws APIKEY_INVALID
+   * @param guard counts the slow hashes of legacy keys
+   * @throws APIKEY_INVALID; for what is not of our form, where there are legacy keys, also CRYPTO_BUSY and what the
+   *   guard throws
    */
-  verify(text: string): ApiKeyPrincipal | Promise<ApiKeyPrincipal>;
+  verify(text: string, guard?: LegacyGuard): ApiKeyPrincipal | Promise<ApiKeyPrincipal>;
   /** Stores when keys were last used, gathered since the last call. */
   flushUse(): Promise<void>;
 }
@@ -44,60 +57,58 @@ export interface KeyWish {
   readonly lifeMs: number | undefined;
 }
 
+export interface MadeKey {
+  readonly key: ApiKey;
+  readonly text: string;
+}
+
 interface Known {
   readonly principal: ApiKeyPrincipal;
   readonly digest: Uint8Array;
   readonly expiresAt: EpochMs | undefined;
-  readonly readAt: EpochMs;
 }
 
-const TOPIC = 'apikeys.revoked';
 const MAX_CACHED = 20_000;
 
-export function createApiKeys({ storage, audit, bus, clock, random }: ApiKeyDeps): ApiKeys {
-  const cache = new Map<string, Known>();
+export function createApiKeys(deps: ApiKeyDeps): ApiKeys {
+  const { storage, audit, bus, clock, random, bcrypt = createBcrypt({ queue: createHashQueue() }) } = deps;
+  const topic = 'apikeys.revoked';
+  const cache = createFreshCache<Known>({ storage, bus, topic, clock, maxEntries: MAX_CACHED });
+  const legacy = createLegacyVerifier({ storage, bus, clock, random, bcrypt });
   const used = new Map<ApiKeyId, { tenantId: TenantId; at: EpochMs }>();
-  const maxAgeMs = storage.dialect === 'sqlite' ? Number.POSITIVE_INFINITY : seconds(1); // a lost message costs that
-  let drops = 0;
-  const drop = (prefix: string): void => {
-    drops++;
-    cache.delete(prefix);
-  };
-  bus.subscribe(TOPIC, (prefix) => drop(String(prefix)));
 
-  function admit(known: Known, digest: Uint8Array, now: EpochMs): ApiKeyPrincipal {
-    const live = known.expiresAt === undefined || now < known.expiresAt;
-    if (!equalBytes(known.digest, digest) || !live) throw apiKeyFault('APIKEY_INVALID');
-    used.set(known.principal.apiKeyId, { tenantId: known.principal.tenantId, at: now });
-    return known.principal;
+  function admit(known: Known | undefined, digest: Uint8Array): ApiKeyPrincipal {
+    if (known === undefined || !equalBytes(known.digest, digest)) throw apiKeyFault('APIKEY_INVALID');
+    if (known.expiresAt !== undefined && clock.now() >= known.expiresAt) throw apiKeyFault('APIKEY_INVALID');
+    return noteUse(known.principal);
   }
 
-  async function load(prefix: string, digest: Uint8Array): Promise<ApiKeyPrincipal> {
-    const now = clock.now();
-    const before = drops;
+  function noteUse(principal: ApiKeyPrincipal): ApiKeyPrincipal {
+    used.set(principal.apiKeyId, { tenantId: principal.tenantId, at: clock.now() });
+    return principal;
+  }
+
+  async function load(prefix: string): Promise<Known | undefined> {
     const owner = await storage.read(lookup, (tx) => apiKeyStore.owner(tx, prefix));
-    if (owner === undefined) throw apiKeyFault('APIKEY_INVALID');
-    const key = await storage.read(inTenant(owner.tenantId), (tx) => apiKeyStore.get(tx, owner.id));
-    if (key === undefined) throw apiKeyFault('APIKEY_INVALID');
-    const principal: ApiKeyPrincipal = {
-      kind: 'api-key',
-      apiKeyId: key.id,
-      tenantId: owner.tenantId,
-      scopes: key.scopes,
+    if (owner === undefined) return undefined;
+    const { tenantId, id, digest } = owner;
+    const key = await storage.read(inTenant(tenantId), (tx) => apiKeyStore.get(tx, id));
+    if (key === undefined) return undefined;
+    return {
+      principal: { kind: 'api-key', apiKeyId: id, tenantId, scopes: key.scopes },
+      digest,
+      expiresAt: key.expiresAt,
     };
-    const known = { principal, digest: owner.digest, expiresAt: key.expiresAt, readAt: now };
-    if (cache.size >= MAX_CACHED) cache.clear();
-    if (drops === before) cache.set(prefix, known); // else it may have been revoked while we read
-    return admit(known, digest, now);
   }
 
   return {
-    create: async (actor, tenantId, wish) => {
+    create: async (actor, tenantId, wish, assertMayGive) => {
       const now = clock.now();
       const { text, prefix, digest } = newKey(random);
       const key: ApiKey = {
         id: apiKeyId(newUuid(clock, random)),
         prefix,
+        legacy: false,
         name: wish.name,
         scopes: [...new Set(wish.scopes)],
         createdBy: nameOf(actor.principal),
@@ -106,6 +117,7 @@ export function createApiKeys({ storage, audit, bus, clock, random }: ApiKeyDeps
         lastUsedAt: undefined,
       };
       await storage.write(inTenant(tenantId), async (tx) => {
+        await assertMayGive(tx, actor, tenantId, key.scopes);
         await apiKeyStore.add(tx, tenantId, digest, key);
         const facts = { prefix, scopes: key.scopes, expires_at: key.expiresAt ?? null };
         const object = { type: 'api-key', id: key.id };
@@ -113,27 +125,29 @@ export function createApiKeys({ storage, audit, bus, clock, random }: ApiKeyDeps
       });
       return { key, text };
     },
+    importLegacy: createLegacyImport({ storage, audit, clock, random, onChange: legacy.drop }),
     list: (tenantId) => storage.read(inTenant(tenantId), apiKeyStore.all),
     revoke: async (actor, tenantId, id) => {
       await storage.write(inTenant(tenantId), async (tx) => {
         const key = await apiKeyStore.get(tx, id);
         if (key === undefined) throw apiKeyFault('APIKEY_UNKNOWN');
-        await apiKeyStore.revoke(tx, key, clock.now());
+        await apiKeyStore.revoke(tx, tenantId, key, clock.now());
         const object = { type: 'api-key', id };
         await audit.record(tx, { ...actor, tenantId, action: 'api_key.revoked', outcome: 'done', object });
-        tx.afterCommit(() => {
-          drop(key.prefix);
-          void bus.publish(TOPIC, key.prefix).catch(() => undefined); // others ask the database within a second anyway
-        });
+        if (key.legacy) legacy.drop(tx, id);
+        else cache.drop(tx, key.prefix);
       });
     },
-    verify: (text) => {
+    verify: (text, guard) => {
       const presented = readKey(text);
-      if (presented === undefined) throw apiKeyFault('APIKEY_INVALID');
-      const now = clock.now();
-      const known = cache.get(presented.prefix);
-      if (known !== undefined && now - known.readAt <= maxAgeMs) return admit(known, presented.digest, now);
-      return load(presented.prefix, presented.digest);
+      if (presented === undefined) {
+        const verified = legacy.verify(text, guard);
+        return verified instanceof Promise ? verified.then(noteUse) : noteUse(verified);
+      }
+      const { prefix, digest } = presented;
+      const known = cache.get(prefix);
+      if (known !== undefined) return admit(known, digest);
+      return cache.load(prefix, () => load(prefix)).then((loaded) => admit(loaded, digest));
     },
     flushUse: async () => {
       const uses = [...used];

@@ -37,3 +37,6 @@ export function readKey(text: string): PresentedKey | undefined {
   if (checksum6(`tk_${prefix}_${secret}`) !== checksum) return undefined;
   return { prefix, digest: sha256(text) };
 }
+
+/** Whether a text has the form of our keys, mistyped or not: then it is no key of another system. */
+export const isOurForm = (text: string): boolean => FORM.test(text);

@@ -1,25 +1,40 @@
 import { z } from 'zod';
 import { actorOf, created, defineRoute, idText, nothing, ok, type Route, storableText } from '../http/index.ts';
-import { apiKeyId, type TenantId } from '../kernel/brand.ts';
+import { apiKeyId } from '../kernel/brand.ts';
 import { days, hours, minutes, rfc3339 } from '../kernel/clock.ts';
-import type { Principal } from '../kernel/principal.ts';
 import type { ApiKeys } from './api-keys.ts';
+import type { AssertMayGive } from './legacy-import.ts';
 import type { ApiKey } from './store.ts';
-
-/** Asked of the access room by the app: nobody gives a key rights that they lack. */
-export type AssertHolds = (principal: Principal, tenantId: TenantId, permissions: readonly string[]) => Promise<void>;
 
 const MAX_LIFE_S = days(3_650) / 1_000;
 
+const scopes = z.array(z.string().min(1).max(64)).min(1).max(50);
+
 const wish = z.strictObject({
   name: storableText(1, 100),
-  scopes: z.array(z.string().min(1).max(64)).min(1).max(50),
+  scopes,
   expires_in: z.int().min(1).max(MAX_LIFE_S).optional().describe('Seconds; without it the key does not expire.'),
+});
+
+const legacyKeys = z.strictObject({
+  keys: z
+    .record(z.string(), z.unknown())
+    .describe('From the first 8 characters of each key to its bcrypt hash, or to a list of hashes.'),
+  scopes,
+  replace: z.boolean().optional().describe('End the keys taken over earlier that are not among these.'),
+});
+
+const counts = z.strictObject({
+  added: z.int(),
+  kept: z.int(),
+  ended: z.int(),
+  revoked: z.int().describe('Ended here before, and left so.'),
 });
 
 const key = z.strictObject({
   id: z.string(),
   prefix: z.string().describe('The public part of the key, to find it in logs.'),
+  legacy: z.boolean().describe('Taken over from another system by its hash.'),
   name: z.string(),
   scopes: z.array(z.string()),
   created_by: z.string(),
@@ -28,7 +43,7 @@ const key = z.strictObject({
   last_used_at: z.string().nullable().describe('Up to 10 seconds late.'),
 });
 
-export function apiKeyRoutes(keys: ApiKeys, assertHolds: AssertHolds): readonly Route[] {
+export function apiKeyRoutes(keys: ApiKeys, assertMayGive: AssertMayGive): readonly Route[] {
   const tags = { kind: 'permission', permission: 'admin:api_keys' } as const;
   return [
     defineRoute({
@@ -42,11 +57,28 @@ export function apiKeyRoutes(keys: ApiKeys, assertHolds: AssertHolds): readonly 
       replies: { 201: key.extend({ key: z.string() }) },
       faults: ['ACCESS_ESCALATION', 'ACCESS_PERMISSION_UNKNOWN'],
       handle: async ({ body, caller, tenantId, context }) => {
-        await assertHolds(caller, tenantId, body.scopes);
         const { name, scopes, expires_in } = body;
         const lifeMs = expires_in === undefined ? undefined : expires_in * 1_000;
-        const made = await keys.create(actorOf(context, caller, tenantId), tenantId, { name, scopes, lifeMs });
+        const actor = actorOf(context, caller, tenantId);
+        const made = await keys.create(actor, tenantId, { name, scopes, lifeMs }, assertMayGive);
         return created({ ...view(made.key), key: made.text });
+      },
+    }),
+    defineRoute({
+      method: 'POST',
+      path: '/v1/api-keys/import',
+      summary: 'Take over API keys of another system by their bcrypt hashes.',
+      access: { ...tags, provedWithinMs: hours(12) },
+      limits: [{ per: 'principal', count: 10, windowMs: minutes(1) }],
+      records: 'change',
+      body: legacyKeys,
+      replies: { 200: counts },
+      faults: ['APIKEY_IMPORT_REFUSED', 'ACCESS_ESCALATION', 'ACCESS_PERMISSION_UNKNOWN'],
+      handle: async ({ body, caller, tenantId, context }) => {
+        const { scopes, replace } = body;
+        const actor = actorOf(context, caller, tenantId);
+        const legacyWish = { scopes, source: 'request', replace };
+        return ok(await keys.importLegacy(actor, tenantId, body.keys, legacyWish, assertMayGive));
       },
     }),
     defineRoute({
@@ -83,6 +115,7 @@ function view(shown: ApiKey) {
   return {
     id: shown.id,
     prefix: shown.prefix,
+    legacy: shown.legacy,
     name: shown.name,
     scopes: shown.scopes,
     created_by: shown.createdBy,

@@ -1,6 +1,10 @@
 import { type ApiKeyId, apiKeyId, type EpochMs, epochMs, type TenantId, tenantId } from '../kernel/brand.ts';
 import type { Json, RowOf, Tx } from '../kernel/tx.ts';
 import { insertion, statement } from '../storage/index.ts';
+import { legacyStore } from './store-legacy.ts';
+
+/** Characters of a legacy key that find its hash; those of our own keys are 12. */
+export const LEGACY_PREFIX_CHARS = 8;
 
 const insertLookup = insertion({
   reach: 'lookup',
@@ -64,6 +68,8 @@ const touchKey = statement({
 export interface ApiKey {
   readonly id: ApiKeyId;
   readonly prefix: string;
+  /** Taken over from a file of another system: only its hash is known. */
+  readonly legacy: boolean;
   readonly name: string;
   readonly scopes: readonly string[];
   readonly createdBy: string;
@@ -81,19 +87,10 @@ export interface KeyOwner {
 export const apiKeyStore = {
   add: async (tx: Tx, tenant: TenantId, digest: Uint8Array, added: ApiKey): Promise<void> => {
     await tx.insert(insertLookup, [{ prefix: added.prefix, digest, tenant_id: tenant, api_key_id: added.id }]);
-    await tx.insert(insertKey, [
-      {
-        id: added.id,
-        prefix: added.prefix,
-        name: added.name,
-        scopes: added.scopes,
-        created_by: added.createdBy,
-        created_at: added.createdAt,
-        expires_at: added.expiresAt ?? null,
-        last_used_at: null,
-      },
-    ]);
+    await tx.insert(insertKey, [rowOf(added)]);
   },
+  /** Rows of keys whose look-up rows are `legacyStore`'s. */
+  addLegacy: (tx: Tx, added: readonly ApiKey[]) => tx.insert(insertKey, added.map(rowOf)),
   /** The one question that is asked before anybody is known. */
   owner: async (tx: Tx, prefix: string): Promise<KeyOwner | undefined> => {
     const row = await tx.one(selectLookup, { prefix });
@@ -104,17 +101,35 @@ export const apiKeyStore = {
     return row && keyOf(row);
   },
   all: async (tx: Tx): Promise<readonly ApiKey[]> => (await tx.all(selectKeys, {})).map(keyOf),
-  revoke: async (tx: Tx, found: ApiKey, now: EpochMs): Promise<void> => {
+  revoke: async (tx: Tx, tenant: TenantId, found: ApiKey, now: EpochMs): Promise<void> => {
     await tx.run(revokeKey, { id: found.id, now });
-    await tx.run(deleteLookup, { prefix: found.prefix });
+    if (found.legacy) await legacyStore.end(tx, tenant, found.id, 'revoked');
+    else await tx.run(deleteLookup, { prefix: found.prefix });
+  },
+  /** Of a legacy key that its file no longer has. */
+  end: async (tx: Tx, tenant: TenantId, id: ApiKeyId, now: EpochMs): Promise<void> => {
+    await tx.run(revokeKey, { id, now });
+    await legacyStore.end(tx, tenant, id, 'vanished');
   },
   touch: (tx: Tx, id: ApiKeyId, at: EpochMs) => tx.run(touchKey, { id, at }),
 };
+
+const rowOf = (added: ApiKey): RowOf<typeof key> => ({
+  id: added.id,
+  prefix: added.prefix,
+  name: added.name,
+  scopes: added.scopes,
+  created_by: added.createdBy,
+  created_at: added.createdAt,
+  expires_at: added.expiresAt ?? null,
+  last_used_at: added.lastUsedAt ?? null,
+});
 
 function keyOf(row: RowOf<typeof key>): ApiKey {
   return {
     id: apiKeyId(row.id),
     prefix: row.prefix,
+    legacy: row.prefix.length === LEGACY_PREFIX_CHARS,
     name: row.name,
     scopes: textsOf(row.scopes),
     createdBy: row.created_by,

@@ -2,6 +2,7 @@
 export { NONCE_BYTES, open, seal } from './aead.ts';
 export { encodeBase62 } from './base62.ts';
 export { decodeBase64url, encodeBase64url } from './base64url.ts';
+export { BCRYPT_COSTS, type Bcrypt, bcryptCostOf, createBcrypt } from './bcrypt.ts';
 export { type Checkpoint, parseCheckpoint, signCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 export { checksum6, equalBytes, hmacSha256, sha256 } from './digest.ts';
 export {
@@ -27,5 +28,5 @@ export {
 } from './merkle.ts';
 export { consistencyPath, inclusionPath, type NodeAt } from './merkle-path.ts';
 export { verifyConsistency, verifyInclusion } from './merkle-verify.ts';
-export { createPasswordHasher, type PasswordHasher } from './password-hash.ts';
+export { createHashQueue, createPasswordHasher, type PasswordHasher } from './password-hash.ts';
 export { formatVerifierKey, parseVerifierKey, type VerifierKey } from './verifier-key.ts';

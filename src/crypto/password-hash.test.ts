@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { isFault } from '../kernel/errors.ts';
 import { createSystemRandom } from '../kernel/random.ts';
 import { formatArgon2id, parseArgon2id } from './argon2id.ts';
-import { createPasswordHasher } from './password-hash.ts';
+import { createHashQueue, createPasswordHasher } from './password-hash.ts';
 
 const random = createSystemRandom();
 const cheap = { memoryKib: 8, passes: 1, parallelism: 1 };
@@ -83,7 +83,7 @@ test('a hash with any bit of salt or tag flipped does not verify', async () => {
 
 // Attack: a planted hash asks for terabytes, or for nothing that can be read.
 test('a hash that cannot be read is false without work, even when no work is admitted', async () => {
-  const full = createPasswordHasher({ random, cost: cheap, concurrency: 1, queueLimit: 0 });
+  const full = createPasswordHasher({ random, cost: cheap, queue: createHashQueue({ concurrency: 1, queueLimit: 0 }) });
   const busy = full.hash('horse');
   for (const phc of [
     '',
@@ -115,7 +115,11 @@ test('a hash of another cost, salt or tag length needs to be made anew', () => {
 });
 
 test('past the queue every kind of work is refused with a time to come back', async () => {
-  const small = createPasswordHasher({ random, cost: cheap, concurrency: 1, queueLimit: 1 });
+  const small = createPasswordHasher({
+    random,
+    cost: cheap,
+    queue: createHashQueue({ concurrency: 1, queueLimit: 1 }),
+  });
   const phc = stored('horse');
   const admitted = [small.hash('horse'), small.verify(phc, 'horse')];
   for (const work of [small.hash('horse'), small.verify(phc, 'horse'), small.pretend('horse')]) {
@@ -131,7 +135,11 @@ test('past the queue every kind of work is refused with a time to come back', as
 
 // Attack: names are told apart by how long a refusal takes.
 test('pretending takes the place and the time of a verification', async () => {
-  const real = createPasswordHasher({ random, concurrency: 1, cost: { memoryKib: 19_456, passes: 4, parallelism: 1 } });
+  const real = createPasswordHasher({
+    random,
+    queue: createHashQueue({ concurrency: 1 }),
+    cost: { memoryKib: 19_456, passes: 4, parallelism: 1 },
+  });
   const phc = await real.hash('horse');
   // Processor time, of all threads: by the clock on the wall a busy machine tells them apart by chance.
   const least = async (work: () => Promise<boolean>): Promise<number> => {
@@ -167,5 +175,5 @@ test('a cost out of bounds is refused at the start', () => {
   ]) {
     assert.throws(() => createPasswordHasher({ random, cost }), RangeError);
   }
-  assert.throws(() => createPasswordHasher({ random, concurrency: 0 }), RangeError);
+  assert.throws(() => createHashQueue({ concurrency: 0 }), RangeError);
 });

@@ -9,16 +9,21 @@ import {
   parseArgon2id,
 } from './argon2id.ts';
 import { equalBytes } from './digest.ts';
-import { createWorkQueue } from './work-queue.ts';
+import { createWorkQueue, type WorkQueue } from './work-queue.ts';
 
 export interface PasswordHasherDeps {
   readonly random: Random;
+  /** Where hashes wait their turn, shared with those of other kinds. Default: one of their own. */
+  readonly queue?: WorkQueue | undefined;
+  /** Cost of new hashes. Default 19 MiB, 2 passes, 1 lane. */
+  readonly cost?: Argon2Cost | undefined;
+}
+
+export interface HashQueueOptions {
   /** Hashes at a time, on threads of the pool. Default: the cores but one, at least 1. */
   readonly concurrency?: number | undefined;
   /** How many may wait for a thread. Default 64. */
   readonly queueLimit?: number | undefined;
-  /** Cost of new hashes. Default 19 MiB, 2 passes, 1 lane. */
-  readonly cost?: Argon2Cost | undefined;
 }
 
 /**
@@ -49,16 +54,23 @@ const QUEUE_LIMIT = 64;
 const COST: Argon2Cost = { memoryKib: 19_456, passes: 2, parallelism: 1 };
 
 /**
+ * Where slow hashes of a process wait for a thread, argon2id and bcrypt alike.
+ *
+ * @throws RangeError for bounds out of range
+ */
+export function createHashQueue({ concurrency, queueLimit = QUEUE_LIMIT }: HashQueueOptions = {}): WorkQueue {
+  return createWorkQueue({ concurrency: concurrency ?? Math.max(1, availableParallelism() - 1), queueLimit });
+}
+
+/**
  * Hashes passwords off the event loop, a few at a time: each takes 19 MiB and a thread that disk syncs wait for too.
  *
- * @throws RangeError for a cost or bounds out of range
+ * @throws RangeError for a cost out of bounds
  * @see RFC 9106 §3 and §4
  */
 export function createPasswordHasher(deps: PasswordHasherDeps): PasswordHasher {
-  const { random, cost = COST, queueLimit = QUEUE_LIMIT } = deps;
-  const { concurrency = Math.max(1, availableParallelism() - 1) } = deps;
+  const { random, cost = COST, queue = createHashQueue() } = deps;
   if (!isAffordable(cost)) throw new RangeError('argon2id cost out of bounds');
-  const queue = createWorkQueue({ concurrency, queueLimit });
   const nobody = { cost, salt: random.bytes(SALT_BYTES), tag: random.bytes(TAG_BYTES) };
 
   return {

@@ -3,7 +3,7 @@ import type { EpochMs, TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { platform } from '../kernel/tx.ts';
-import type { Storage } from '../storage/index.ts';
+import type { Bus, Storage } from '../storage/index.ts';
 import type { DataKey } from './field.ts';
 import type { MasterKey } from './master-key.ts';
 import { aadOf } from './place.ts';
@@ -20,6 +20,8 @@ export interface DataKeyDeps {
   readonly master: MasterKey;
   readonly clock: Clock;
   readonly random: Random;
+  /** By which other processes hear at once of a key that was destroyed; without one they find out within a second. */
+  readonly bus?: Bus | undefined;
 }
 
 const MAX_RINGS = 10_000;

@@ -4,6 +4,7 @@ import type { EpochMs, PersonId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import type { Tx } from '../kernel/tx.ts';
+import { type Bus, createFreshCache, type Storage } from '../storage/index.ts';
 import { vaultFault } from './errors.ts';
 import type { MasterKey } from './master-key.ts';
 import { aadOf } from './place.ts';
@@ -34,6 +35,9 @@ export type Subject = PersonId | Month;
 type Month = `month-${string}`;
 
 export interface SubjectKeyDeps {
+  readonly storage: Pick<Storage, 'dialect'>;
+  /** Tells the other processes of a destroyed key; without one they may open under it for another second. */
+  readonly bus?: Bus | undefined;
   readonly master: MasterKey;
   readonly clock: Clock;
   readonly random: Random;
@@ -42,31 +46,29 @@ export interface SubjectKeyDeps {
 const PREFIX = 'tks1.';
 const MAX_CACHED = 10_000;
 
-export function createSubjectKeys({ master, clock, random }: SubjectKeyDeps): SubjectKeys {
-  const opened = new Map<string, KeyObject>();
+export function createSubjectKeys({ storage, bus, master, clock, random }: SubjectKeyDeps): SubjectKeys {
+  const topic = 'vault.subject-keys';
+  const opened = createFreshCache<KeyObject>({ storage, bus, topic, clock, maxEntries: MAX_CACHED });
 
   async function keyOf(tx: Tx, purpose: KeyPurpose, name: string): Promise<KeyObject | undefined> {
     const cached = opened.get(`${purpose} ${name}`);
     if (cached !== undefined) return cached;
+    const keep = opened.reading(`${purpose} ${name}`);
     const wrapped = await vaultStore.namedKey(tx, purpose, name);
     if (wrapped === undefined) return undefined;
-    return remember(tx, purpose, name, createSecretKey(master.unwrap(wrapped, aadOf(`${purpose}-key`, name))));
+    const key = createSecretKey(master.unwrap(wrapped, aadOf(`${purpose}-key`, name)));
+    tx.afterCommit(() => keep(key)); // it may have been made in this very write, which may fail
+    return key;
   }
 
   async function keyFor(tx: Tx, purpose: KeyPurpose, name: string, now: EpochMs): Promise<KeyObject> {
     const known = await keyOf(tx, purpose, name);
     if (known !== undefined) return known;
+    const keep = opened.reading(`${purpose} ${name}`);
     const bytes = random.bytes(32);
     await vaultStore.addNamedKey(tx, purpose, name, master.wrap(bytes, aadOf(`${purpose}-key`, name)), now);
-    return remember(tx, purpose, name, createSecretKey(bytes));
-  }
-
-  /** Only after the commit: a key of a write that failed exists nowhere else. */
-  function remember(tx: Tx, purpose: KeyPurpose, name: string, key: KeyObject): KeyObject {
-    tx.afterCommit(() => {
-      if (opened.size >= MAX_CACHED) opened.clear();
-      opened.set(`${purpose} ${name}`, key);
-    });
+    const key = createSecretKey(bytes);
+    tx.afterCommit(() => keep(key)); // a key of a write that failed exists nowhere else
     return key;
   }
 
@@ -90,9 +92,7 @@ export function createSubjectKeys({ master, clock, random }: SubjectKeyDeps): Su
     },
     destroy: async (tx, subject) => {
       const destroyed = (await vaultStore.dropNamedKey(tx, 'subject', subject)) > 0;
-      const forget = (): void => void opened.delete(`subject ${subject}`);
-      forget();
-      tx.afterCommit(forget); // a write of the same group that opened the key before has remembered it meanwhile
+      opened.drop(tx, `subject ${subject}`);
       return destroyed;
     },
     pseudonym: async (tx, text) => {

@@ -31,4 +31,24 @@ export const apiKeyMigrations: readonly Migration[] = [
       },
     ],
   },
+  {
+    name: '202611211210_apikeys_legacy',
+    changes: [
+      {
+        kind: 'table',
+        name: 'api_key_legacy',
+        rows: 'lookup',
+        columns: {
+          prefix: 'text',
+          hash: 'text',
+          work: 'int',
+          tenant: 'text',
+          api_key_id: 'text',
+          ended: 'text?',
+        },
+        key: ['prefix', 'hash'],
+      },
+      { kind: 'index', name: 'api_key_legacy_of_tenant', table: 'api_key_legacy', columns: ['tenant', 'api_key_id'] },
+    ],
+  },
 ];
