@@ -1,0 +1,200 @@
+import { z } from 'zod';
+import { hours, minutes, seconds } from '../kernel/clock.ts';
+import { checkGateway } from './config-check.ts';
+
+const MEBIBYTE = 1_048_576;
+const GIBIBYTE = 1_073_741_824;
+
+const ms = (min: number, max: number, byDefault: number) => z.int().min(min).max(max).default(byDefault);
+const bytes = (min: number, max: number, byDefault: number) => z.int().min(min).max(max).default(byDefault);
+
+/** Back ends and permissions are named in words that need no quoting anywhere. */
+const backEndName = z.string().regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 of a-z, 0-9 and -');
+const permission = z
+  .string()
+  .regex(/^[a-z][a-z0-9_.-]{0,31}:[a-z][a-z0-9_.-]{0,63}$/, 'must look like read:meter_data');
+const headerName = z.string().regex(/^[a-z][a-z0-9-]{1,63}$/, 'must be a header name in lower case');
+const file = z.string().min(1).max(4_096);
+
+/** An origin and nothing else: credentials in a URL end in logs, and a path would differ from what the policy saw. */
+const origin = z.string().refine(isOrigin, 'must be http(s)://host[:port], without user, path or query');
+
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, origin: own } = new URL(text);
+  return (protocol === 'http:' || protocol === 'https:') && (text === own || text === `${own}/`);
+}
+
+/** How a back end is asked whether it lives. */
+const health = z.strictObject({
+  path: z
+    .string()
+    .regex(/^\/[\x21-\x7e]{0,255}$/, 'must be a path')
+    .default('/health')
+    .describe('The path that is asked; any 2xx is good.'),
+  everyMs: ms(50, minutes(10), seconds(5)).describe('Time between two probes of one URL.'),
+  timeoutMs: ms(10, minutes(1), seconds(2)).describe('A probe without an answer for this long has failed.'),
+  failures: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(3)
+    .describe('So many failed probes or connections in a row take a URL out.'),
+  successes: z.int().min(1).max(100).default(2).describe('So many good probes in a row take it in again.'),
+});
+
+/** Files of keys and certificates, read when the gateway is made. */
+const tls = z.strictObject({
+  caFile: file.optional().describe('Certificates (PEM) that vouch for the back end, instead of those of the system.'),
+  certFile: file.optional().describe('Our certificate (PEM), where the back end asks for one.'),
+  keyFile: file.optional().describe('The private key (PEM) of our certificate.'),
+  serverName: z
+    .string()
+    .min(1)
+    .max(253)
+    .optional()
+    .describe('The name that the certificate must bear, where the URL has an address.'),
+});
+
+const backEnd = z.strictObject({
+  url: origin.optional().describe('Where the back end listens.'),
+  urls: z
+    .array(origin)
+    .min(1)
+    .max(32)
+    .optional()
+    .describe('Several of the same kind, asked in turn as long as they live.'),
+  connections: z.int().min(1).max(4_096).default(128).describe('Connections to each URL, for requests that end soon.'),
+  queue: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(1_024)
+    .describe('Requests that may wait for a connection; more are answered 503.'),
+  streams: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(1_024)
+    .describe('Event streams to each URL at the same time, beside the connections.'),
+  connectTimeoutMs: ms(10, minutes(1), seconds(3)).describe(
+    'A connection that is not made within this time has failed.',
+  ),
+  responseTimeoutMs: ms(50, hours(1), seconds(30)).describe('The head of an answer must be there within this time.'),
+  idleTimeoutMs: ms(50, hours(1), seconds(30)).describe(
+    'A body on which nothing moves for this long is cut, in either direction.',
+  ),
+  streamIdleTimeoutMs: ms(seconds(1), hours(24), hours(1)).describe(
+    'The same for routes with `streams`, where silence is normal.',
+  ),
+  maxRequestBytes: bytes(0, 64 * GIBIBYTE, 10 * MEBIBYTE).describe('A request body may be this large.'),
+  maxResponseBytes: bytes(1, 1_024 * GIBIBYTE, 64 * GIBIBYTE).describe(
+    'An answer that grows beyond this is cut; event streams are not.',
+  ),
+  maxHeadBytes: bytes(1_024, MEBIBYTE, 16_384).describe('The head of an answer may be this large.'),
+  health: health.optional().describe('Asks each URL whether it lives; without it only failed connections count.'),
+  tls: tls.optional().describe('For back ends behind https.'),
+});
+
+/** Reading methods, writing methods, and deletion where it is a right of its own. */
+const permissionMap = z.strictObject({
+  read: permission.describe('For GET.'),
+  write: permission.describe('For POST, PUT and PATCH.'),
+  delete: permission.optional().describe('For DELETE; as for writing unless told.'),
+});
+
+const access = z.union([
+  z.literal(['signed-in', 'public']),
+  z.strictObject({
+    permission: z.union([permission, permissionMap]),
+    provedWithinMs: z.int().min(seconds(1)).max(hours(24)).optional(),
+  }),
+]);
+
+const routeLimit = z.strictObject({
+  per: z.enum(['address', 'principal']),
+  count: z.int().min(1).max(1_000_000),
+  windowMs: z.int().min(seconds(1)).max(hours(24)),
+});
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+const route = z.strictObject({
+  path: z
+    .string()
+    .max(512)
+    .regex(
+      /^\/(?:(?:[A-Za-z0-9._~@$!,=+-]+|:[A-Za-z][A-Za-z0-9_]*)(?:\/(?=.)|\/?$))*\*?$/,
+      'must be like /exact, /x/:id or /api/*',
+    )
+    .describe('`/exact`, `/x/:id` or `/api/*`, as the router reads it; handed on as it was received.'),
+  methods: z
+    .array(z.enum(METHODS))
+    .min(1)
+    .default([...METHODS])
+    .describe('HEAD goes with GET.'),
+  to: backEndName.describe('The back end.'),
+  host: z
+    .string()
+    .regex(/^[A-Za-z0-9.:[\]-]{1,255}$/, 'must be a host')
+    .optional()
+    .describe('The Host header that the back end gets; its own address unless told.'),
+  access: access.default('signed-in').describe('Who may: `signed-in`, `public`, or those with a permission.'),
+  because: z.string().min(8).max(512).optional().describe('Why a public route may be public.'),
+  sockets: z.boolean().default(false).describe('WebSockets may be opened here.'),
+  streams: z.boolean().default(false).describe('Answers are event streams, which may stay silent and have no end.'),
+  origins: z
+    .array(z.string().min(1).max(255))
+    .max(64)
+    .optional()
+    .describe('Origins whose pages may open sockets; only our own unless told.'),
+  inspect: z
+    .enum(['head', 'head+body'])
+    .default('head')
+    .describe('How far detection looks. A body that it looks at is held in memory.'),
+  maxBodyBytes: z
+    .int()
+    .min(0)
+    .max(64 * GIBIBYTE)
+    .optional()
+    .describe('A request body may be this large; as the back end says unless told.'),
+  responseTimeoutMs: z.int().min(50).max(hours(1)).optional().describe('As the back end says unless told.'),
+  limits: z.array(routeLimit).max(8).default([]).describe('Limits of this route alone.'),
+  credential: z
+    .enum(['strip', 'pass'])
+    .default('strip')
+    .describe("Whether the back end sees the caller's own token, key and our cookies."),
+});
+
+/** What an operator may choose about back ends and the routes to them. */
+export const gatewayConfig = z
+  .strictObject({
+    backEnds: z.record(backEndName, backEnd).default({}).describe('Where requests are handed on to, by name.'),
+    routes: z.array(route).max(1_000).default([]).describe('What is handed on, to which back end, and who may.'),
+    assertionHeader: headerName.default('twinkeep-assertion').describe('The header that tells the back end who calls.'),
+    sockets: z
+      .strictObject({
+        maxOpen: z.int().min(1).max(1_000_000).default(10_000).describe('Sockets that may be open at the same time.'),
+        maxPerPrincipal: z
+          .int()
+          .min(1)
+          .max(100_000)
+          .default(50)
+          .describe('The same for one person, key or unknown address.'),
+        idleTimeoutMs: ms(seconds(1), hours(24), minutes(2)).describe(
+          'A socket on which nothing moves for this long is cut.',
+        ),
+      })
+      .prefault({}),
+    closeGraceMs: ms(0, minutes(10), seconds(10)).describe(
+      'Requests that run get this long to end when the gateway closes.',
+    ),
+  })
+  .superRefine((config, context) => {
+    for (const { path, reason } of checkGateway(config))
+      context.addIssue({ code: 'custom', path: [...path], message: reason });
+  });
+
+export type GatewayConfig = z.output<typeof gatewayConfig>;
+export type BackEndConfig = GatewayConfig['backEnds'][string];
+export type RouteConfig = GatewayConfig['routes'][number];

@@ -1,0 +1,222 @@
+import type { Audit } from '../audit/index.ts';
+import { statusOf } from '../http/index.ts';
+import type { TenantId } from '../kernel/brand.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { KnownPrincipal } from '../kernel/principal.ts';
+import { type BackEnd, openBackEnd, type Target } from './back-end.ts';
+import type { GatewayConfig } from './config.ts';
+import { gatewayFault } from './errors.ts';
+import { type Ending, type Job, runExchange } from './exchange.ts';
+import type { BackEndEvent, BackEndStatus } from './health.ts';
+import { type Plan, planOf, rowsOf } from './plan.ts';
+import { createRecorder } from './record.ts';
+import type { RelayInput, RelayRoute } from './relay-route.ts';
+import { framingOf } from './request-body.ts';
+import { createRequestHeads } from './request-head.ts';
+import { createSockets, LEFT } from './sockets.ts';
+import { assertPlainTarget } from './target.ts';
+import { createWatch } from './watch.ts';
+
+export type { BackEndEvent } from './health.ts';
+
+/** Who calls, signed for one back end. */
+export interface Assertions {
+  of(caller: KnownPrincipal, tenantId: TenantId, audience: string): string | Promise<string>;
+}
+
+/** Where exchanges are counted; outlives a gateway, for a changed configuration makes a new one. */
+export interface ExchangeMeter {
+  /** @param status 499 where the client left before an answer; 0 where an answer was cut */
+  exchange(backEnd: string, status: number, ms: number): void;
+}
+
+export interface GatewayDeps {
+  readonly config: GatewayConfig;
+  readonly audit: Pick<Audit, 'write' | 'noteRead'>;
+  readonly assertions: Assertions;
+  readonly meter: ExchangeMeter;
+  readonly clock: Clock;
+  readonly onEvent: (event: BackEndEvent) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Hands admitted requests and sockets on to back ends. */
+export interface Gateway {
+  readonly routes: readonly RelayRoute[];
+  /** How every URL of every back end does. */
+  backEnds(): readonly BackEndStatus[];
+  openSockets(): number;
+  /** Requests and sockets that run. */
+  running(): number;
+  /**
+   * Takes part in nothing new, lets what runs end for the configured grace, and cuts the rest. What the line had
+   * admitted before still comes through until nothing has run for a moment, so that a reload drops no request.
+   */
+  close(): Promise<void>;
+}
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+const REPEATABLE = new Set([...SAFE, 'PUT', 'DELETE']); // RFC 9110 §9.2.2
+const SETTLE_MS = 250;
+const SETTLE_STEP_MS = 25;
+
+/** @throws Error where a file of TLS can't be read */
+export function createGateway(deps: GatewayDeps): Gateway {
+  const { config, assertions, meter, clock, onEvent, onError } = deps;
+  const recorder = createRecorder(deps);
+  const watch = createWatch(onError);
+  const heads = createRequestHeads(config.assertionHeader);
+  const backEnds = new Map<string, BackEnd>();
+  for (const [name, own] of Object.entries(config.backEnds)) {
+    backEnds.set(name, openBackEnd({ name, config: own, clock, onEvent }));
+  }
+  const sockets = createSockets({ config, watch, recorder, clock, prepare });
+  let running = 0;
+  let closed = false;
+  let closing: Promise<void> | undefined;
+
+  function backEndOf(name: string): BackEnd {
+    const backEnd = backEnds.get(name);
+    if (backEnd === undefined) throw gatewayFault('GATEWAY_DOWN', { back_end: name });
+    return backEnd;
+  }
+
+  /** A URL that lives and the whole of what it will be sent: found before anything is recorded. */
+  async function prepare(plan: Plan, input: RelayInput): Promise<{ readonly job: Job; readonly target: Target }> {
+    const { request, response, context, caller, tenantId, answerHeaders, confirm, body, upgrade } = input;
+    const framing = body instanceof Uint8Array ? body : framingOf(request, plan.maxRequestBytes);
+    const target = backEndOf(plan.to).pick(plan.streams);
+    const given = caller.kind === 'anonymous' ? undefined : assertions.of(caller, tenantId, plan.to);
+    const assertion = given instanceof Promise ? await given : given;
+    const head = heads.of(request, context, plan, assertion);
+    const { assertionHeader } = config;
+    const shared = { plan, request, response, answerHeaders, assertionHeader, confirm };
+    return { target, job: { ...shared, head, body: framing, upgrade: upgrade !== undefined } };
+  }
+
+  async function forward(plan: Plan, input: RelayInput): Promise<number> {
+    const method = input.request.method ?? '';
+    const { job, target } = await prepare(plan, input);
+    const safe = SAFE.has(method);
+    if (!safe) await recorder.intend('gateway.forwarded', input, plan);
+    const startedAt = clock.now();
+    lengthen(plan, input);
+    let ending = await runExchange(job, target, watch);
+    const next = ending.kind === 'failed' ? another(job, target, ending) : undefined;
+    if (next !== undefined) ending = await runExchange(job, next, watch);
+    meter.exchange(plan.to, meteredStatus(ending), clock.now() - startedAt);
+    if (!safe) conclude(plan, input, ending);
+    if (ending.kind === 'failed') throw ending.fault;
+    if (ending.kind === 'left') return LEFT;
+    if (safe && ending.kind === 'answered' && ending.status < 400) recorder.noteRead(input, plan);
+    return ending.kind === 'upgraded' ? 101 : ending.status;
+  }
+
+  /** Where to try once more: only what a back end may get twice, and only where it can't have got it once. */
+  function another(
+    { request, body, plan }: Job,
+    tried: Target,
+    ending: Ending & { readonly kind: 'failed' },
+  ): Target | undefined {
+    const method = request.method ?? '';
+    const empty = body instanceof Uint8Array ? body.length === 0 : body.kind === 'none';
+    if (!empty || ending.fault.code !== 'GATEWAY_UNREACHABLE') return undefined;
+    const backEnd = backEndOf(plan.to);
+    try {
+      if (!ending.sent && REPEATABLE.has(method) && backEnd.hasOther(tried)) return backEnd.pick(plan.streams, tried);
+      if (ending.stale && SAFE.has(method)) return backEnd.pick(plan.streams);
+    } catch {
+      // nobody else has room: the first failure is the answer
+    }
+    return undefined;
+  }
+
+  function conclude(plan: Plan, input: RelayInput, ending: Ending): void {
+    const good = ending.kind === 'answered' && ending.status < 400;
+    recorder.conclude('gateway.forwarded', input, plan, good ? 'done' : 'failed', endFacts(ending));
+  }
+
+  async function relay(plan: Plan, input: RelayInput): Promise<number> {
+    if (closed) throw gatewayFault('GATEWAY_CLOSING', { retry_after_s: 1 });
+    const target = input.request.url ?? '';
+    assertPlainTarget(target);
+    plan.assertOwn(target);
+    running++;
+    try {
+      if (input.upgrade === undefined) return await forward(plan, input);
+      if (!plan.sockets) throw gatewayFault('GATEWAY_NO_SOCKETS');
+      return await sockets.relay(plan, input, input.upgrade);
+    } finally {
+      running--;
+    }
+  }
+
+  async function shut(): Promise<void> {
+    for (const backEnd of backEnds.values()) backEnd.stop();
+    let quietMs = 0;
+    for (let waited = 0; waited < config.closeGraceMs && quietMs < SETTLE_MS; waited += SETTLE_STEP_MS) {
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_STEP_MS));
+      quietMs = running === 0 ? quietMs + SETTLE_STEP_MS : 0;
+    }
+    closed = true;
+    watch.cutAll(gatewayFault('GATEWAY_CLOSING'));
+    watch.stop();
+    await Promise.all([...backEnds.values()].map((backEnd) => backEnd.destroy()));
+    await recorder.settle();
+  }
+
+  return {
+    routes: config.routes.flatMap((route) => {
+      const plan = planOf(route, config);
+      const answer = { sockets: route.sockets, handle: neverAsked, relay: (input: RelayInput) => relay(plan, input) };
+      return rowsOf(route, plan).map((row) => ({ ...row, ...answer, sockets: route.sockets && row.method === 'GET' }));
+    }),
+    backEnds: () => [...backEnds.values()].flatMap((backEnd) => backEnd.status()),
+    openSockets: sockets.open,
+    running: () => running,
+    close: () => {
+      closing ??= shut();
+      return closing;
+    },
+  };
+}
+
+const neverAsked = (): Promise<never> => Promise.reject(new TypeError('a route of the gateway answers by relay'));
+
+/** The listener cuts a connection on which nothing moves for a minute; a route may allow a back end longer. */
+const LISTENER_PATIENCE_MS = 45_000;
+
+function lengthen(plan: Plan, { request }: RelayInput): void {
+  const longest = Math.max(plan.responseTimeoutMs, plan.idleTimeoutMs);
+  if (longest > LISTENER_PATIENCE_MS) request.socket.setTimeout(longest + LISTENER_PATIENCE_MS);
+}
+
+function meteredStatus(ending: Ending): number {
+  switch (ending.kind) {
+    case 'answered':
+      return ending.status;
+    case 'cut':
+      return 0;
+    case 'failed':
+      return statusOf(ending.fault.kind);
+    case 'left':
+      return LEFT;
+    case 'upgraded':
+      return 101;
+  }
+}
+
+function endFacts(ending: Ending): Readonly<Record<string, string | number>> {
+  switch (ending.kind) {
+    case 'answered':
+      return { status: ending.status };
+    case 'cut':
+      return { status: ending.status, reason: ending.reason };
+    case 'left':
+      return { reason: 'the client left' };
+    case 'failed':
+      return { reason: ending.fault.code };
+    case 'upgraded':
+      return { status: 101 };
+  }
+}

@@ -1,0 +1,91 @@
+import type { Route } from '../http/index.ts';
+import type { BackEndConfig, GatewayConfig, RouteConfig } from './config.ts';
+import { createTwinCheck, type Pattern } from './target.ts';
+
+/** A route with everything settled that its back end leaves open. */
+export interface Plan {
+  /** The back end. */
+  readonly to: string;
+  readonly path: string;
+  readonly host: string | undefined;
+  readonly credential: 'strip' | 'pass';
+  readonly sockets: boolean;
+  readonly streams: boolean;
+  readonly origins: readonly string[] | undefined;
+  readonly responseTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly maxRequestBytes: number;
+  readonly maxResponseBytes: number;
+  /** @throws GATEWAY_TARGET where another route is meant in another spelling */
+  readonly assertOwn: (target: string) => void;
+}
+
+/** @throws TypeError for a back end that is not there, which the configuration's own check prevents */
+export function planOf(route: RouteConfig, { backEnds, routes }: GatewayConfig): Plan {
+  const backEnd = backEnds[route.to];
+  if (backEnd === undefined) throw new TypeError(`there is no back end called ${route.to}`);
+  return {
+    to: route.to,
+    path: route.path,
+    host: route.host,
+    credential: route.credential,
+    sockets: route.sockets,
+    streams: route.streams,
+    origins: route.origins,
+    responseTimeoutMs: route.responseTimeoutMs ?? backEnd.responseTimeoutMs,
+    idleTimeoutMs: route.streams ? backEnd.streamIdleTimeoutMs : backEnd.idleTimeoutMs,
+    maxRequestBytes: maxRequestBytes(route, backEnd),
+    maxResponseBytes: route.streams ? Number.POSITIVE_INFINITY : backEnd.maxResponseBytes,
+    assertOwn: createTwinCheck(patternOf(route), routes.map(patternOf)),
+  };
+}
+
+const maxRequestBytes = (route: RouteConfig, backEnd: BackEndConfig): number =>
+  Math.min(route.maxBodyBytes ?? backEnd.maxRequestBytes, backEnd.maxRequestBytes);
+
+const patternOf = ({ path, ...policy }: RouteConfig): Pattern => ({ path, policy: JSON.stringify(policy) });
+
+/** A row of the ledger, but for what answers it. */
+export type Row = Omit<Route, 'handle'>;
+
+/** The rows that one route of the configuration stands for: one for each method. */
+export function rowsOf(route: RouteConfig, plan: Plan): readonly Row[] {
+  return route.methods.map((method) => ({
+    method,
+    path: route.path,
+    summary: `Handed on to ${route.to}.`,
+    access: accessOf(route, method),
+    limits: route.limits,
+    inspect: route.inspect,
+    records: 'none', // by the gateway itself: before what changes something, and after all
+    maxBodyBytes: plan.maxRequestBytes,
+    replies: {},
+    faults: [...FAULTS, ...(route.sockets && method === 'GET' ? SOCKET_FAULTS : [])],
+  }));
+}
+
+const FAULTS = [
+  ...['GATEWAY_TARGET', 'GATEWAY_FRAMING', 'GATEWAY_UNREACHABLE', 'GATEWAY_ANSWER', 'GATEWAY_TIMEOUT', 'GATEWAY_DOWN'],
+  ...['GATEWAY_BUSY', 'GATEWAY_CLOSING', 'GATEWAY_UNRECORDED', 'HTTP_BODY_TOO_LARGE', 'HTTP_BODY_TOO_SLOW'],
+];
+const SOCKET_FAULTS = ['GATEWAY_HANDSHAKE', 'GATEWAY_ORIGIN', 'GATEWAY_SOCKETS'];
+
+function accessOf({ access, because }: RouteConfig, method: Row['method']): Row['access'] {
+  if (access === 'signed-in') return { kind: 'signed-in' };
+  if (access === 'public') return { kind: 'public', because: because ?? '' };
+  const { permission, provedWithinMs } = access;
+  const needed = typeof permission === 'string' ? permission : permissionFor(method, permission);
+  return { kind: 'permission', permission: needed, ...(provedWithinMs === undefined ? {} : { provedWithinMs }) };
+}
+
+function permissionFor(
+  method: Row['method'],
+  {
+    read,
+    write,
+    delete: remove,
+  }: { readonly read: string; readonly write: string; readonly delete?: string | undefined },
+): string {
+  if (method === 'GET') return read;
+  return method === 'DELETE' ? (remove ?? write) : write;
+}

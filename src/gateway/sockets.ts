@@ -1,0 +1,165 @@
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../kernel/clock.ts';
+import { isFault } from '../kernel/errors.ts';
+import { nameOf } from '../kernel/principal.ts';
+import { answerHead } from './answer-head.ts';
+import type { Target } from './back-end.ts';
+import type { GatewayConfig } from './config.ts';
+import { gatewayFault } from './errors.ts';
+import { type Ending, type Job, runExchange } from './exchange.ts';
+import { checkAgreement, type Handshake, readHandshake } from './handshake.ts';
+import type { Plan } from './plan.ts';
+import type { Recorder } from './record.ts';
+import type { RelayInput, UpgradeRequest } from './relay-route.ts';
+import { runTunnel, type TunnelEnd } from './tunnel.ts';
+import type { Watch } from './watch.ts';
+
+/** Opens and carries WebSockets. */
+export interface Sockets {
+  /**
+   * @returns 101 once the socket closed, or the status with which the back end refused it
+   * @throws GATEWAY_* as long as nothing was answered
+   */
+  relay(plan: Plan, input: RelayInput, upgrade: UpgradeRequest): Promise<number>;
+  open(): number;
+}
+
+export interface SocketDeps {
+  readonly config: GatewayConfig;
+  readonly watch: Watch;
+  readonly recorder: Recorder;
+  readonly clock: Clock;
+  /** Picks a URL and makes the head, with the assertion in it. */
+  readonly prepare: (plan: Plan, input: RelayInput) => Promise<{ readonly job: Job; readonly target: Target }>;
+}
+
+export function createSockets({ config, watch, recorder, clock, prepare }: SocketDeps): Sockets {
+  const { maxOpen, maxPerPrincipal, idleTimeoutMs } = config.sockets;
+  const holders = new Map<string, number>();
+  let open = 0;
+
+  /** @returns gives the place back @throws GATEWAY_SOCKETS */
+  function takePlace({ caller, context }: RelayInput): () => void {
+    const holder = caller.kind === 'anonymous' ? context.addressBlock : nameOf(caller);
+    const held = holders.get(holder) ?? 0;
+    if (open >= maxOpen || held >= maxPerPrincipal) throw gatewayFault('GATEWAY_SOCKETS', { retry_after_s: 5 });
+    open++;
+    holders.set(holder, held + 1);
+    return () => {
+      open--;
+      const left = (holders.get(holder) ?? 1) - 1;
+      if (left > 0) holders.set(holder, left);
+      else holders.delete(holder);
+    };
+  }
+
+  async function connect(
+    plan: Plan,
+    input: RelayInput,
+    upgrade: UpgradeRequest,
+    handshake: Handshake,
+  ): Promise<number> {
+    const { job, target } = await prepare(plan, input);
+    const { offered } = handshake.protocols;
+    if (offered.length > 0) job.head.push('sec-websocket-protocol', offered.join(', '));
+    await recorder.intend('gateway.connected', input, plan);
+    const openedAt = clock.now();
+    let facts: Readonly<Record<string, number | string>> = { reason: 'failed' };
+    let done = false;
+    try {
+      const ending = await runExchange(job, target, watch);
+      const carried =
+        ending.kind === 'upgraded' ? await carry(input, upgrade, handshake, ending, job, target) : undefined;
+      facts = carried === undefined ? { reason: ending.kind } : factsOf(carried);
+      done = carried !== undefined;
+      if (carried !== undefined) return 101;
+      return statusOf(ending);
+    } catch (error) {
+      facts = { reason: isFault(error) ? error.code : 'failed' };
+      throw error;
+    } finally {
+      recorder.conclude('gateway.connected', input, plan, done ? 'done' : 'failed', {
+        ...facts,
+        ms: clock.now() - openedAt,
+      });
+    }
+  }
+
+  function carry(
+    { response, answerHeaders, confirm }: RelayInput,
+    { socket: client, head }: UpgradeRequest,
+    handshake: Handshake,
+    { socket: server, rawHeaders }: Ending & { readonly kind: 'upgraded' },
+    { assertionHeader }: Job,
+    { upstream }: Target,
+  ): Promise<TunnelEnd> {
+    let lines: string;
+    try {
+      const plain = checkAgreement(rawHeaders, handshake);
+      const options = { answerHeaders, assertionHeader, origin: upstream.url, status: 101 };
+      lines = switching(answerHead(rawHeaders, options), plain);
+    } catch (error) {
+      server.destroy();
+      throw error;
+    }
+    if (response.socket !== null) response.detachSocket(response.socket); // from here on it is no HTTP
+    client.write(lines, 'latin1');
+    if (head.length > 0) server.write(head);
+    return runTunnel({ client, server, idleMs: idleTimeoutMs, confirm }, watch);
+  }
+
+  return {
+    open: () => open,
+    relay: async (plan, input, upgrade) => {
+      const handshake = readHandshake(input.request, input.context, plan.origins);
+      const giveBack = takePlace(input);
+      const finished = endAfterAnswer(input, upgrade.socket);
+      try {
+        const status = await connect(plan, input, upgrade, handshake);
+        if (status === 101) finished();
+        return status;
+      } finally {
+        giveBack();
+      }
+    },
+  };
+}
+
+/** Whatever is answered instead of 101 is the last thing on its connection. */
+function endAfterAnswer({ response }: RelayInput, socket: Duplex): () => void {
+  socket.on('error', () => undefined); // Node leaves a socket that asked for an upgrade to itself
+  response.shouldKeepAlive = false;
+  const end = (): void => void socket.end();
+  response.once('finish', end);
+  return () => void response.off('finish', end);
+}
+
+function switching(head: readonly string[], plainProtocol: string | undefined): string {
+  let lines = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n';
+  for (let at = 0; at < head.length; at += 2) {
+    if (head[at] !== 'content-length') lines += `${head[at]}: ${head[at + 1]}\r\n`;
+  }
+  if (plainProtocol !== undefined) lines += `sec-websocket-protocol: ${plainProtocol}\r\n`;
+  return `${lines}\r\n`;
+}
+
+function factsOf({ reason, up, down }: TunnelEnd): Readonly<Record<string, number | string>> {
+  return { reason: typeof reason === 'string' ? reason : reason.code, bytes_up: up, bytes_down: down };
+}
+
+function statusOf(ending: Ending): number {
+  switch (ending.kind) {
+    case 'failed':
+      throw ending.fault;
+    case 'answered':
+    case 'cut':
+      return ending.status;
+    case 'upgraded':
+      return 101;
+    case 'left':
+      return LEFT;
+  }
+}
+
+/** No status was sent; the number that others log for it too. */
+export const LEFT = 499;
