@@ -1,0 +1,25 @@
+import { describe } from 'node:test';
+import { systemClock } from '../kernel/clock.ts';
+import { openPostgresStorage } from '../storage/index.ts';
+import { serverSuite, startPostgres } from '../testing/index.ts';
+import { alertContract } from './alerts.contract.ts';
+import { inMemory, type MakeStorage } from './delivery-kit.contract.ts';
+import { outboxContract } from './outbox.contract.ts';
+import { webhookContract } from './webhooks.contract.ts';
+
+function deliveryContract(name: string, make: MakeStorage): void {
+  describe(`delivery on ${name}`, () => {
+    outboxContract(make);
+    webhookContract(make);
+    alertContract(make);
+  });
+}
+
+deliveryContract('SQLite', inMemory);
+
+await serverSuite('PostgreSQL', startPostgres, (server) => {
+  deliveryContract('PostgreSQL', async () => {
+    const storage = await openPostgresStorage({ url: await server.createDatabase(), clock: systemClock });
+    return { storage, close: () => storage.close() };
+  });
+});

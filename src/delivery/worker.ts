@@ -1,0 +1,90 @@
+import type { Clock } from '../kernel/clock.ts';
+import { seconds } from '../kernel/clock.ts';
+import type { Claimed } from './claims.ts';
+import type { Courier } from './courier.ts';
+import type { Outcome } from './outcome.ts';
+import type { Settle } from './settle.ts';
+
+export interface WorkerDeps {
+  readonly take: (busy: ReadonlyMap<string, number>, free: number) => Promise<readonly Claimed[]>;
+  readonly fanOut: (event: Claimed) => Promise<Outcome | undefined>;
+  readonly courier: Courier;
+  readonly settle: Settle;
+  readonly clock: Clock;
+  readonly concurrency: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Sends what is due, as long as something is. */
+export interface Worker {
+  /** Resolves when nothing is due and nothing is being sent. Called while it runs, it looks again. */
+  run(): Promise<void>;
+  /** Begins nothing more; what is being sent has a moment to end, then it is cut off and waits for the next start. */
+  stop(): Promise<void>;
+}
+
+const STOP_MS = seconds(3);
+
+export function createWorker({ take, fanOut, courier, settle, clock, concurrency, onError }: WorkerDeps): Worker {
+  const running = new Set<Promise<void>>();
+  const busy = new Map<string, number>();
+  const cut = new AbortController();
+  let pumping: Promise<void> | undefined;
+  let stopped = false;
+  let woken = false;
+  let wake = (): void => undefined;
+
+  async function deliver(message: Claimed): Promise<void> {
+    const begunAt = clock.now();
+    const outcome = await (message.kind === 'event' ? fanOut(message) : courier(message, cut.signal));
+    if (outcome !== undefined) await settle(message, outcome, begunAt);
+  }
+
+  function start(message: Claimed): void {
+    const { lane } = message;
+    busy.set(lane, (busy.get(lane) ?? 0) + 1);
+    const done = deliver(message)
+      .catch(onError) // the database is away: the claim runs out, and it is sent again with the same id
+      .finally(() => {
+        const left = (busy.get(lane) ?? 1) - 1;
+        if (left === 0) busy.delete(lane);
+        else busy.set(lane, left);
+        running.delete(done);
+      });
+    running.add(done);
+  }
+
+  async function pump(): Promise<void> {
+    try {
+      while (!stopped) {
+        woken = false;
+        const free = concurrency - running.size;
+        const taken = await take(busy, free);
+        for (const message of taken) start(message);
+        if (taken.length > 0 && running.size < concurrency) continue; // there may be more
+        if (running.size === 0 && !woken) return;
+        if (!woken) await Promise.race([...running, new Promise<void>((resolve) => (wake = resolve))]);
+      }
+    } finally {
+      pumping = undefined;
+    }
+  }
+
+  return {
+    run: () => {
+      woken = true;
+      wake();
+      if (stopped) return Promise.resolve();
+      pumping ??= pump();
+      return pumping;
+    },
+    stop: async () => {
+      stopped = true;
+      wake();
+      const timer = setTimeout(() => cut.abort(), STOP_MS);
+      while (running.size > 0) await Promise.all(running);
+      clearTimeout(timer);
+      await pumping?.catch(onError);
+    },
+  };
+}
