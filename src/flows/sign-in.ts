@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { Audit } from '../audit/index.ts';
+import type { Failures } from '../detection/index.ts';
 import { actorOf, type Context, defineRoute, headerText, idText, type Route, storableText } from '../http/index.ts';
 import { type Identity, identityFault, type Person, usernameKey } from '../identity/index.ts';
 import { type TenantId, tenantId } from '../kernel/brand.ts';
 import { anonymous } from '../kernel/principal.ts';
 import type { Tx } from '../kernel/tx.ts';
 import type { Limits } from '../limits/index.ts';
-import { type Grant, grantReply, replyOf, type Sessions } from '../sessions/index.ts';
+import { type Grant, grantReply, replyOf, type Sessions, type Terms } from '../sessions/index.ts';
 import { MAIN_REALM, type Tenants, tenantFault } from '../tenants/index.ts';
 
 export interface SignInDeps {
@@ -15,6 +16,7 @@ export interface SignInDeps {
   readonly tenants: Tenants;
   readonly limits: Limits;
   readonly audit: Audit;
+  readonly failures: Failures;
 }
 
 export interface Credentials {
@@ -29,10 +31,15 @@ export interface Credentials {
  *
  * Unknown name, wrong password and disabled person get the same answer after the same work; only the audit log knows.
  *
- * @throws IDENTITY_CREDENTIALS, LIMIT_EXCEEDED, CRYPTO_BUSY, TENANT_FOREIGN
+ * @throws IDENTITY_CREDENTIALS, LIMIT_EXCEEDED, CRYPTO_BUSY, TENANT_FOREIGN, and what may refuse a sign-in's session
  */
-export function createSignIn({ identity, sessions, tenants, limits, audit }: SignInDeps) {
-  function refuse(context: Context, username: string, person: Person | undefined): never {
+export function createSignIn({ identity, sessions, tenants, limits, audit, failures }: SignInDeps) {
+  async function refuse(
+    context: Context,
+    username: string,
+    person: Person | undefined,
+    profile: string,
+  ): Promise<never> {
     audit.noteRefusal(context.addressBlock, {
       ...actorOf(context, anonymous),
       action: 'signin.refused',
@@ -41,6 +48,8 @@ export function createSignIn({ identity, sessions, tenants, limits, audit }: Sig
         ? { unknownName: username } // kept as a monthly pseudonym: it may be a password typed into the wrong field
         : { object: { type: 'person', id: person.id }, facts: { disabled: person.disabledAt !== undefined } }),
     });
+    const { address, addressBlock, requestId } = context;
+    await failures.failed({ what: 'password', profile, address, addressBlock, requestId });
     throw identityFault('IDENTITY_CREDENTIALS');
   }
 
@@ -51,11 +60,16 @@ export function createSignIn({ identity, sessions, tenants, limits, audit }: Sig
     return chosen;
   }
 
-  return async function signIn(context: Context, { username, password, tenant }: Credentials): Promise<Grant> {
+  return async function signIn(
+    context: Context,
+    { username, password, tenant }: Credentials,
+    terms?: Terms,
+  ): Promise<Grant> {
     await limits.take('sign-in-address', context.addressBlock);
     await limits.take('sign-in-account', usernameKey(username));
     const outcome = await identity.authenticate(MAIN_REALM, username, password);
-    if (outcome.kind === 'refused') return refuse(context, username, outcome.person);
+    if (outcome.kind === 'refused') return refuse(context, username, outcome.person, terms?.profile ?? 'twinkeep');
+    failures.succeeded(context.addressBlock);
 
     const { person } = outcome;
     const tenantOf = await chooseTenant(person, tenant);
@@ -68,7 +82,7 @@ export function createSignIn({ identity, sessions, tenants, limits, audit }: Sig
       tenantId: tenantOf,
     };
     const device = { userAgent: headerText(context.headers['user-agent'] ?? '', 256), address: context.address };
-    return sessions.start(actorOf(context, anonymous), subject, device);
+    return sessions.start(actorOf(context, anonymous), subject, device, terms);
   };
 }
 

@@ -57,3 +57,18 @@ test('an IPv4 client counts alone, and an IPv6 one with its /64', () => {
   ];
   for (const [address, block] of blocks) assert.equal(addressBlock(address), block);
 });
+
+// Attack: one client counts as many, by writing its IPv4 address in the many ways of IPv6.
+test('an IPv4 address in any spelling of IPv6 is that IPv4 address', () => {
+  const reader = createAddressReader([]);
+  for (const text of [
+    '::ffff:203.0.113.9',
+    '::ffff:cb00:7109',
+    '::FFFF:CB00:7109',
+    '0:0:0:0:0:ffff:cb00:7109',
+    '0000:0000::ffff:cb00:7109',
+  ])
+    assert.equal(reader.read(text, undefined), '203.0.113.9', text);
+  for (const text of ['2001:db8::ffff:cb00:7109', '::1', '::ffff:0:cb00:7109', '::fffe:cb00:7109'])
+    assert.equal(reader.read(text, undefined), text);
+});

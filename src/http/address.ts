@@ -37,9 +37,19 @@ export function createAddressReader(trustedProxies: readonly string[]): AddressR
   };
 }
 
-/** `::ffff:10.0.0.1` and `10.0.0.1` are one client. */
+/** `::ffff:10.0.0.1`, `::ffff:a00:1` in any spelling, and `10.0.0.1` are one client. */
 function plain(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+  if (!address.includes(':') || !isIPv6(address)) return address;
+  if (address.startsWith('::ffff:') && address.includes('.')) return address.slice(7);
+  const [high, low] = mappedGroups(address);
+  if (high === undefined || low === undefined) return address;
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+}
+
+/** The last two groups of an IPv4 address written as IPv6, which stand behind `0:0:0:0:0:ffff`. @see RFC 4291 §2.5.5.2 */
+function mappedGroups(address: string): readonly number[] {
+  const hex = /^(?:0{1,4}:){0,5}(?::{0,2})(?:0{1,4}:){0,5}ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(address);
+  return hex === null ? [] : hex.slice(1).map((group) => Number.parseInt(group, 16));
 }
 
 /** One IPv6 customer holds a whole /64, so counting single addresses there would limit nobody. */

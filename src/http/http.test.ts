@@ -12,9 +12,10 @@ import {
   parseJson,
   readCookie,
   storableText,
-  toProblem,
+  tellable,
   wholeNumber,
 } from './index.ts';
+import { problemOf } from './problem.ts';
 
 const ID = requestId('01990000-0000-7000-8000-000000000000');
 const options = { path: '/v1/token', maxAgeS: 60, secure: true };
@@ -46,7 +47,7 @@ test('of two cookies with one name neither counts', () => {
 
 test('facts of a fault stand beside the standard members and never over them', () => {
   const facts = { type: 'x', title: 'x', status: 200, code: 'x', instance: 'x', max_bytes: 5 };
-  assert.deepEqual(toProblem(httpFault('HTTP_BODY_TOO_LARGE', facts), ID), {
+  assert.deepEqual(problemOf(tellable(httpFault('HTTP_BODY_TOO_LARGE', facts)), ID), {
     type: 'urn:twinkeep:error:HTTP_BODY_TOO_LARGE',
     title: 'The body is too large.',
     status: 413,
@@ -60,7 +61,7 @@ test('facts of a fault stand beside the standard members and never over them', (
 test('what is no fault of the caller says nothing of itself', () => {
   const inner = new TwinkeepError('STORAGE_BROKEN', 'internal', 'select * from person', { sql: 'select' });
   for (const error of [new Error('secret'), inner, 'secret', undefined, null, { code: 'X', kind: 'invalid' }]) {
-    const problem = toProblem(error, ID);
+    const problem = problemOf(tellable(error), ID);
     assert.deepEqual([problem.status, problem.code], [500, 'INTERNAL']);
     assert.ok(!/secret|select/.test(JSON.stringify(problem)));
   }

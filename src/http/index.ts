@@ -3,10 +3,19 @@ export { type AddressReader, addressBlock, createAddressReader } from './address
 export { mediaType, parseJson, readBody } from './body.ts';
 export { actorOf, type Context } from './context.ts';
 export { cookieOf, readCookie } from './cookies.ts';
+export { type Cors, createCors, isOrigin } from './cors.ts';
 export { httpFault } from './errors.ts';
+export { type Face, nativeFace } from './face.ts';
 export { SECURITY_HEADERS } from './headers.ts';
 export { flawsOf, parseWith } from './parse.ts';
-export { statusOf, toProblem } from './problem.ts';
+export { statusOf, tellable } from './problem.ts';
 export { created, nothing, ok, type Reply } from './reply.ts';
-export { defineRoute, type Input, type Route } from './route.ts';
+export {
+  defineRoute,
+  type Input,
+  type RelayInput,
+  type Route,
+  type RouteLimit,
+  type Upgrade,
+} from './route.ts';
 export { headerText, idText, storableText, wholeNumber } from './text.ts';

@@ -33,9 +33,13 @@ export type Problem = Facts & {
 
 const UNFORESEEN = new TwinkeepError('INTERNAL', 'internal', 'Something went wrong on our side.');
 
+/** What may be told of an error: a fault as it is, and of what nobody foresaw nothing at all. */
+export function tellable(error: unknown): TwinkeepError {
+  return error instanceof TwinkeepError && error.kind !== 'internal' ? error : UNFORESEEN;
+}
+
 /** RFC 9457 problem. Facts come first so that none of them can overwrite a standard member. */
-export function toProblem(error: unknown, requestId: RequestId): Problem {
-  const fault = error instanceof TwinkeepError && error.kind !== 'internal' ? error : UNFORESEEN;
+export function problemOf(fault: TwinkeepError, requestId: RequestId): Problem {
   return {
     ...fault.facts,
     type: `urn:twinkeep:error:${fault.code}`,

@@ -1,4 +1,5 @@
-import type { Readable } from 'node:stream';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex, Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { TenantId } from '../kernel/brand.ts';
 import type { KnownPrincipal, Principal } from '../kernel/principal.ts';
@@ -61,10 +62,32 @@ export interface Input<P = unknown, Q = unknown, B = unknown> {
   readonly confirm?: () => Promise<void>;
 }
 
+/** A connection that asks to become a socket: a WebSocket handshake that has not been answered yet. */
+export interface Upgrade {
+  readonly socket: Duplex;
+  /** What the client sent behind its head already. */
+  readonly head: Buffer;
+}
+
+/** What a relaying route gets beside its input: the raw exchange, which it answers by itself. */
+export interface RelayInput extends Input {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Names and values in turn, for every answer that does not set them itself. */
+  readonly answerHeaders: readonly string[];
+  readonly upgrade?: Upgrade | undefined;
+}
+
 interface RouteBase {
   readonly method: Method;
   /** Fastify's pattern: `/v1/sessions/:id`. */
   readonly path: string;
+  /** The only host that the route answers at; every host unless told. Lower case, without port. */
+  readonly host?: string;
+  /** Whose tokens open it, and how its refusals look; `twinkeep` unless told. */
+  readonly profile?: string;
+  /** Whether a WebSocket handshake is taken here. */
+  readonly sockets?: boolean;
   readonly summary: string;
   readonly access: Access;
   readonly limits?: readonly RouteLimit[];
@@ -86,6 +109,12 @@ export interface Route extends RouteBase {
   readonly query?: Schema;
   readonly body?: Schema;
   handle(input: Input): Promise<Reply>;
+  /**
+   * Answers by itself, as a back end did; `handle` is not asked then.
+   *
+   * @returns the status, when the exchange is over
+   */
+  relay?(input: RelayInput): Promise<number>;
 }
 
 type Typed<P, Q, B> = RouteBase & {

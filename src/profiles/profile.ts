@@ -1,0 +1,52 @@
+import type { Context, Cors, Face, Route } from '../http/index.ts';
+import type { Principal } from '../kernel/principal.ts';
+import type { Json } from '../kernel/tx.ts';
+import type { LimitRule } from '../limits/index.ts';
+import type { Tokens } from '../sessions/index.ts';
+
+/** One limit of a profile; all that concern a request are counted together, and the tightest wins. */
+export interface PolicyRule extends LimitRule {
+  /** Whose count it is. A `principal` is a person or a key; a `caller` the principal, or the address of nobody known. */
+  readonly per: 'address' | 'principal' | 'caller' | 'api-key' | 'tenant';
+  /** Counted before anybody is known: a ceiling that no credential lifts. */
+  readonly early?: boolean;
+  /** A verified API key is not counted here: its own rule stands instead (E10). */
+  readonly replacedByKey?: boolean;
+}
+
+/** What a profile is told of what happens in it, for logs of its own form. */
+export interface Observer {
+  /** Every request, answered. */
+  access(event: { readonly context: Context; readonly caller: Principal; readonly status: number }): void;
+  /** A sign-in, or a credential that was refused. */
+  authentication(event: {
+    readonly context: Context;
+    readonly action: string;
+    readonly user: string | undefined;
+    readonly success: boolean;
+    readonly facts?: Readonly<Record<string, Json>>;
+  }): void;
+  violation(type: string, details: Readonly<Record<string, Json>>): void;
+  configurationChange(event: {
+    readonly user: string;
+    readonly component: string;
+    readonly oldValue: string;
+    readonly newValue: string;
+  }): void;
+}
+
+/** A profile that is served: how it speaks, whose tokens it takes, what it counts, and its routes. */
+export interface ServedProfile {
+  readonly name: string;
+  /** The host it is mounted at, and the prefix of its paths; everywhere without them. */
+  readonly host: string | undefined;
+  readonly prefix: string;
+  readonly face: Face;
+  readonly cors: Cors;
+  readonly tokens: Tokens;
+  readonly rules: readonly PolicyRule[];
+  readonly routes: readonly Route[];
+  readonly observer?: Observer | undefined;
+  /** Writes out what it has gathered. */
+  close?(): Promise<void>;
+}

@@ -1,0 +1,78 @@
+import { parseLimits } from '../limits/index.ts';
+import { type LegacyName, presets } from './presets.ts';
+
+/** One name under which a setting of a profile may stand in the environment. */
+export interface ProfileVariable {
+  readonly name: string;
+  /** The setting of the profile. */
+  readonly key: string;
+  readonly secret?: boolean;
+  /** @returns what the schema then checks: text that cannot be read stays text */
+  readonly read: (text: string) => unknown;
+}
+
+const text = (value: string): unknown => value;
+const scaled =
+  (ms: number) =>
+  (value: string): unknown =>
+    /^\d{1,9}$/.test(value) ? Number(value) * ms : value;
+const onOff = (value: string): unknown => SWITCH.get(value.toLowerCase()) ?? value;
+const SWITCH = new Map([
+  ...['true', '1', 'on', 'yes'].map((word) => [word, true] as const),
+  ...['false', '0', 'off', 'no'].map((word) => [word, false] as const),
+]);
+
+const list = (value: string): unknown =>
+  value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
+function json(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
+/** Both spellings of a list are taken under either name: the systems differ, and so do their deployments. */
+const origins = (value: string): unknown => (value.trimStart().startsWith('[') ? json(value) : list(value));
+
+const perMinute = (value: string): unknown =>
+  /^\d{1,7}$/.test(value) ? [{ count: Number(value), windowMs: 60_000 }] : value;
+
+function limits(value: string): unknown {
+  try {
+    return parseLimits(value);
+  } catch {
+    return value;
+  }
+}
+
+/**
+ * The names that the five systems have for the same settings (X16). Each may also stand with the profile before it,
+ * `EMS_JWT_SECRET_KEY`, which wins (X32); a secret also as `…_FILE`.
+ */
+export const PROFILE_VARIABLES: readonly ProfileVariable[] = [
+  { name: 'JWT_SECRET_KEY', key: 'secret', read: text, secret: true },
+  { name: 'JWT_ALGORITHM', key: 'algorithm', read: text },
+  { name: 'JWT_ACCESS_TOKEN_EXPIRES', key: 'accessMs', read: scaled(1_000) },
+  { name: 'JWT_ACCESS_TOKEN_EXPIRE_MINUTES', key: 'accessMs', read: scaled(60_000) },
+  { name: 'JWT_REFRESH_TOKEN_EXPIRES', key: 'refreshMs', read: scaled(1_000) },
+  { name: 'JWT_REFRESH_TOKEN_EXPIRE_DAYS', key: 'refreshMs', read: scaled(86_400_000) },
+  { name: 'CORS_ALLOWED_ORIGINS', key: 'corsOrigins', read: origins },
+  { name: 'CORS_ORIGINS', key: 'corsOrigins', read: origins },
+  { name: 'RATELIMIT_DEFAULT', key: 'limits', read: limits },
+  { name: 'RATE_LIMIT_REQUESTS_PER_MINUTE', key: 'limits', read: perMinute },
+  { name: 'RATELIMIT_ENABLED', key: 'limitsEnabled', read: onOff },
+  { name: 'API_KEYS_FILE', key: 'apiKeysFile', read: text },
+];
+
+/** Where the five systems say which Redis there is; it is the whole server's, not one profile's. */
+export const REDIS_VARIABLES = ['RATELIMIT_STORAGE_URI', 'RATELIMIT_STORAGE_URL', 'REDIS_URL'] as const;
+
+/** `digital-twin-v1` as the beginning of a variable: `DIGITAL_TWIN_V1_`. */
+export const prefixOf = (profile: LegacyName): string => `${profile.toUpperCase().replaceAll('-', '_')}_`;
+
+export const isLegacy = (name: string): name is LegacyName => name in presets;
