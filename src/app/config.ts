@@ -1,16 +1,22 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import { createAddressReader } from '../http/index.ts';
+import { type AlertConfig, deliveryConfig, readAlertConfig } from '../delivery/index.ts';
+import { detectionConfig } from '../detection/index.ts';
+import { gatewayConfig } from '../gateway/index.ts';
+import { createAddressReader, isOrigin } from '../http/index.ts';
 import { newPassword, username } from '../identity/index.ts';
 import type { Flaw } from '../kernel/errors.ts';
 import { createSecret, type Secret } from '../kernel/secret.ts';
 import { limitConfig } from '../limits/index.ts';
-import { profileNames } from '../profiles/index.ts';
+import { profileConfig, profileNames } from '../profiles/index.ts';
 import { readingConfig } from '../readings/index.ts';
 import { sessionConfig } from '../sessions/index.ts';
+import { readConfigFile } from './config-file.ts';
+import { type Environment, nameOf, readEnvironment } from './environment.ts';
 import { appFault } from './errors.ts';
+import { merge } from './merge.ts';
+import { unsafe } from './unsafe.ts';
 
 const databaseUrl = z
   .string()
@@ -28,7 +34,16 @@ export const configSchema = z.strictObject({
     .array(z.enum(profileNames))
     .min(1)
     .default(['twinkeep'])
-    .describe('The profiles that are served, of those that this version has.'),
+    .describe('The profiles that are served beside the native one; the first speaks where no other is mounted.'),
+  workers: z.int().min(1).max(64).default(1).describe('Threads that serve the port; one of its own then writes.'),
+  backEnd: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('One back end for every path that is not ours, for people who are signed in; more is said in `gateway`.'),
+  corsOrigins: z
+    .array(z.string().refine((text) => text === '*' || isOrigin(text), 'must be an origin, or *'))
+    .default([])
+    .describe('Origins whose pages may call the native API; `*` is refused in production.'),
   databaseUrl: databaseUrl
     .optional()
     .describe('`sqlite:` and a file, or `postgres://…`; without it a file in the data folder.'),
@@ -69,6 +84,10 @@ export const configSchema = z.strictObject({
   limits: limitConfig.prefault({}),
   sessions: sessionConfig.prefault({}),
   readings: readingConfig.prefault({}),
+  gateway: gatewayConfig.prefault({}),
+  detection: detectionConfig.prefault({}),
+  delivery: deliveryConfig.prefault({}),
+  profile: profileConfig.prefault({}).describe('Settings of the profiles, by their names.'),
 });
 
 export type Config = z.output<typeof configSchema>;
@@ -77,57 +96,15 @@ export type ConfigInput = z.input<typeof configSchema>;
 /** For `twinkeep.config.ts`: lets the editor check what stands in it. */
 export const defineConfig = (config: ConfigInput): ConfigInput => config;
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-interface Variable {
-  readonly name: string;
-  readonly path: readonly string[];
-  readonly read: (text: string) => unknown;
-  readonly secret?: boolean;
-}
-
-const text = (value: string): unknown => value;
-const list = (value: string): unknown =>
-  value
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-const integer = (value: string): unknown => (/^\d{1,9}$/.test(value) ? Number(value) : value);
-const onOff = (value: string): unknown => (value === 'on' ? true : value === 'off' ? false : value);
-
-/** The variables of the environment. Those that are secret may also come as `NAME_FILE`. */
-export const VARIABLES: readonly Variable[] = [
-  { name: 'TWINKEEP_HOST', path: ['host'], read: text },
-  { name: 'TWINKEEP_PORT', path: ['port'], read: integer },
-  { name: 'TWINKEEP_DATA', path: ['data'], read: text },
-  { name: 'TWINKEEP_PROFILE', path: ['profiles'], read: list },
-  { name: 'TWINKEEP_DATABASE_URL', path: ['databaseUrl'], read: text, secret: true },
-  { name: 'TWINKEEP_REDIS_URL', path: ['redisUrl'], read: text, secret: true },
-  { name: 'TWINKEEP_MASTER_KEY', path: ['masterKey'], read: text, secret: true },
-  { name: 'TWINKEEP_ADMIN_USERNAME', path: ['adminUsername'], read: text },
-  { name: 'TWINKEEP_ADMIN_PASSWORD', path: ['adminPassword'], read: text, secret: true },
-  { name: 'TWINKEEP_ISSUER', path: ['issuer'], read: text },
-  { name: 'TWINKEEP_TRUSTED_PROXIES', path: ['trustedProxies'], read: list },
-  { name: 'TWINKEEP_LIMITS', path: ['limits', 'enabled'], read: onOff },
-  { name: 'TWINKEEP_LOG_LEVEL', path: ['logLevel'], read: text },
-];
-
-/** Named here so that it is not taken for a typing error: it says where the configuration file is. */
-export const CONFIG_VARIABLE = 'TWINKEEP_CONFIG';
-
-/** What Kubernetes sets in every pod for a Service called `twinkeep` or `twinkeep-redis`: not meant for us. */
-const KUBERNETES = /^TWINKEEP_([A-Z0-9_]+_)?(SERVICE_(HOST|PORT.*)|PORT_\d+_(TCP|UDP).*)$/;
-const KUBERNETES_PORT = /^(tcp|udp):\/\//;
-
 /**
  * The configuration of this process: file, then environment, which wins.
  *
  * @throws CONFIG_INVALID naming every setting that is wrong, and how to mend it
  */
 export async function loadConfig(env: Environment, overrides: ConfigInput = {}): Promise<Config> {
-  const file = await readConfigFile(env);
   const flaws: Flaw[] = [];
-  const fromEnv = readEnvironment(env, flaws);
+  const file = await readConfigFile(env, flaws);
+  const fromEnv = readEnvironment(env, file['profiles'], flaws);
   const parsed = configSchema.safeParse(merge(merge(file, fromEnv), overrides));
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
@@ -141,105 +118,6 @@ export async function loadConfig(env: Environment, overrides: ConfigInput = {}):
   return parsed.data;
 }
 
-function unsafe(config: Config): readonly Flaw[] {
-  const flaws: Flaw[] = [];
-  if (config.production && !config.limits.enabled) {
-    flaws.push({ at: 'TWINKEEP_LIMITS', reason: 'must not be off in production; remove it, or NODE_ENV=production' });
-  }
-  return flaws;
-}
-
-/** A setting as its user knows it: by the variable where there is one. */
-function nameOf(path: readonly string[]): string {
-  const variable = VARIABLES.find((known) => known.path.join('.') === path.join('.'));
-  return variable?.name ?? path.join('.');
-}
-
-function readEnvironment(env: Environment, flaws: Flaw[]): Record<string, unknown> {
-  const values: Record<string, unknown> = env['NODE_ENV'] === 'production' ? { production: true } : {};
-  const known = new Set<string>([CONFIG_VARIABLE]);
-  for (const { name, path, read, secret } of VARIABLES) {
-    known.add(name);
-    if (secret) known.add(`${name}_FILE`);
-    const value = settingOf(env, name, secret === true, flaws);
-    if (value === undefined || (name === 'TWINKEEP_PORT' && KUBERNETES_PORT.test(value))) continue;
-    const [first = '', second] = path;
-    if (second === undefined) values[first] = read(value);
-    else values[first] = { ...Object(values[first]), [second]: read(value) };
-  }
-  for (const name of Object.keys(env)) {
-    if (name.startsWith('TWINKEEP_') && !known.has(name) && !isKubernetes(name, env[name] ?? '')) {
-      flaws.push({ at: name, reason: `is not a setting; did you mean ${closest(name, known)}?` });
-    }
-  }
-  return values;
-}
-
-function settingOf(env: Environment, name: string, secret: boolean, flaws: Flaw[]): string | undefined {
-  const direct = env[name];
-  const file = secret ? env[`${name}_FILE`] : undefined;
-  if (direct !== undefined && file !== undefined) {
-    flaws.push({ at: name, reason: `is set twice, as ${name} and ${name}_FILE; keep one` });
-  }
-  if (file === undefined) return direct;
-  try {
-    return readFileSync(file, 'utf8').trimEnd();
-  } catch {
-    flaws.push({ at: `${name}_FILE`, reason: 'names a file that cannot be read' });
-    return undefined;
-  }
-}
-
-const isKubernetes = (name: string, value: string): boolean =>
-  KUBERNETES.test(name) || (name.endsWith('_PORT') && KUBERNETES_PORT.test(value));
-
-const FILES = ['twinkeep.config.ts', 'twinkeep.config.js', 'twinkeep.config.json'];
-
-async function readConfigFile(env: Environment): Promise<Record<string, unknown>> {
-  const named = env[CONFIG_VARIABLE];
-  const found = named ?? FILES.find((file) => existsSync(file));
-  if (found === undefined) return {};
-  const path = resolve(found);
-  try {
-    if (path.endsWith('.json')) return Object(JSON.parse(readFileSync(path, 'utf8')));
-    const module: { default?: unknown } = await import(pathToFileURL(path).href);
-    return Object(module.default);
-  } catch (error) {
-    throw appFault(
-      'CONFIG_INVALID',
-      { errors: [{ at: found, reason: 'cannot be read as a configuration file' }] },
-      error,
-    );
-  }
-}
-
-function merge(base: object, over: object): Record<string, unknown> {
-  const merged: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const below = merged[key];
-    merged[key] = isPlain(value) && isPlain(below) ? merge(below, value) : value;
-  }
-  return merged;
-}
-
-const isPlain = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-
-function closest(name: string, known: ReadonlySet<string>): string {
-  const distance = (a: string, b: string): number => {
-    let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-    for (const [i, letter] of [...a].entries()) {
-      const next = [i + 1];
-      for (const [j, other] of [...b].entries()) {
-        next.push(Math.min((row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)));
-      }
-      row = next;
-    }
-    return row.at(-1) ?? 0;
-  };
-  return [...known].sort((a, b) => distance(name, a) - distance(name, b))[0] ?? '';
-}
-
 function isCidr(entry: string): boolean {
   try {
     createAddressReader([entry]);
@@ -247,6 +125,24 @@ function isCidr(entry: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Who is told of what happens, as the `alert_config.json` of the configuration says, secrets from the environment (B20).
+ *
+ * @throws CONFIG_INVALID where the file can't be read, DELIVERY_ALERTS_INVALID naming every place in it that is wrong
+ */
+export function loadAlerts({ delivery }: Config, env: Environment): AlertConfig | undefined {
+  const { alertConfig: path } = delivery;
+  if (path === undefined) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const errors = [{ at: 'TWINKEEP_ALERT_CONFIG', reason: `names ${path}, which cannot be read` }];
+    throw appFault('CONFIG_INVALID', { errors }, error);
+  }
+  return readAlertConfig(text, env);
 }
 
 /** The address of the database; by default a file in the data folder. */

@@ -1,23 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { createServer } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import { createServer, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type HTTPMethods } from 'fastify';
-import { defineRoute, httpFault, type Route, SECURITY_HEADERS } from '../http/index.ts';
-import type { RequestLine } from './request-line.ts';
+import { SECURITY_HEADERS } from '../http/index.ts';
+import { createRouter, type Router, type Surface } from './router.ts';
 
 export interface HttpApp {
   readonly server: Server;
   /** Hands a request in that came by another way than the server's own port. */
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  /** From the next request on another surface is served; what runs is finished on the one it began on. */
+  replace(surface: Surface): Promise<void>;
   /** Takes no more connections, lets running requests finish for a while, and cuts those that do not. */
   close(): Promise<void>;
 }
 
 const FINISH_MS = 10_000;
 const IDLE_MS = 60_000; // a socket on which nothing moves for this long is closed
-
-const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /** Limits of the protocol itself, before a request exists. */
 const SERVER_LIMITS = {
@@ -27,77 +26,48 @@ const SERVER_LIMITS = {
   keepAliveTimeout: 65_000, // longer than a balancer's own, so that it never writes into a closing connection
   connectionsCheckingInterval: 5_000,
   insecureHTTPParser: false,
-  requireHostHeader: false, // `hasOneHost` asks for it: Node's own refusal is no problem document
+  requireHostHeader: false, // the router asks for it: Node's own refusal is no problem document
+  shouldUpgradeCallback: isHandshake,
 };
 
-/** Schemas are the line's business: with these Fastify does not load two compilers that would never be asked. */
-const NO_COMPILERS = { buildValidator: noCompiler, buildSerializer: noCompiler };
-
-function noCompiler(): () => never {
-  return () => {
-    throw new TypeError('a route of ours has no schema for Fastify');
+/** A listening server in front of a router that can be exchanged. */
+export async function createHttpApp(surface: Surface): Promise<HttpApp> {
+  const server = createServer(SERVER_LIMITS);
+  server.setTimeout(IDLE_MS);
+  let router: Router = await createRouter(surface);
+  const handle: HttpApp['handle'] = (request, response) => router.route(request, response);
+  server.on('request', handle);
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    router.refuse(request, response, 'the expectation cannot be met'),
+  );
+  server.on('clientError', refuseUnreadable);
+  server.on('error', () => undefined); // a port that is taken is told by `listen`
+  server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    socket.on('error', () => socket.destroy()); // the server listens to it no more
+    router.route(request, responseOn(request, socket), { socket, head });
+  });
+  return {
+    server,
+    handle,
+    replace: async (next) => {
+      router = await createRouter(next);
+    },
+    close: () => closeServer(server),
   };
 }
 
-/** Fastify as the router of the request line: every row of the ledger, and what is not in it, goes the same way. */
-export async function createHttpApp(routes: readonly Route[], line: RequestLine): Promise<HttpApp> {
-  const server = createServer(SERVER_LIMITS);
-  server.setTimeout(IDLE_MS);
-  const fastify = Fastify({
-    serverFactory: (handler) => {
-      server.on('request', (request, response) => {
-        if (!METHODS.includes(request.method ?? ''))
-          void line(notFound, request, response, {}); // Fastify knows more of them than our ledger
-        else if (hasOneHost(request)) handler(request, response);
-        else void line(refusing('it needs one Host header'), request, response, {});
-      });
-      server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-        void line(refusing('the expectation cannot be met'), request, response, {});
-      });
-      return server;
-    },
-    schemaController: { compilersFactory: NO_COMPILERS },
-    clientErrorHandler: refuseUnreadable,
-    exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 128 },
-    frameworkErrors: (_error, request, reply) => {
-      reply.hijack();
-      void line(refusing('the address is not valid'), request.raw, reply.raw, {});
-    },
-  });
-  server.on('error', () => undefined); // a port that is taken is told by `listen`
+/** An answer for a connection that the server has let go: refusals of a handshake are written like all others. */
+function responseOn(request: IncomingMessage, socket: Socket): ServerResponse {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.once('finish', () => socket.end());
+  return response;
+}
 
-  fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('*', (_request, _payload, done) => done(null)); // bodies are read by the line
-
-  const byPath = Map.groupBy(routes, ({ path }) => path);
-  for (const [path, own] of byPath) {
-    for (const route of own)
-      register(fastify, [route.method, ...(route.method === 'GET' ? (['HEAD'] as const) : [])], route, line);
-    const known = new Set<string>(own.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])));
-    const allow = [...known].sort().join(', ');
-    register(
-      fastify,
-      METHODS.filter((method) => !known.has(method)),
-      wrongMethod(path, allow),
-      line,
-    );
-  }
-  const refuse = (request: FastifyRequest, reply: FastifyReply): void => {
-    reply.hijack();
-    void line(notFound, request.raw, reply.raw, {});
-  };
-  fastify.setNotFoundHandler(refuse);
-  fastify.setErrorHandler((_error, request, reply) => refuse(request, reply));
-  await fastify.ready();
-  return {
-    server,
-    handle: (request, response) => fastify.routing(request, response),
-    close: async () => {
-      await closeServer(server);
-      await fastify.close();
-    },
-  };
+/** Only a handshake that may become a WebSocket is one; `Upgrade: h2c` and the like are answered as plain requests. */
+function isHandshake({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
 }
 
 function closeServer(server: Server): Promise<void> {
@@ -110,61 +80,6 @@ function closeServer(server: Server): Promise<void> {
     });
     server.closeIdleConnections();
   });
-}
-
-function register(fastify: FastifyInstance, methods: readonly HTTPMethods[], route: Route, line: RequestLine): void {
-  const handler = (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    reply.hijack();
-    return line(route, request.raw, reply.raw, request.params);
-  };
-  fastify.route({
-    method: [...methods],
-    url: route.path,
-    handler,
-    // Fastify looks at content types itself and has its own words for those it does not like; ours come from the line.
-    errorHandler: (_error, request, reply) => void handler(request, reply),
-  });
-}
-
-const open = { kind: 'public', because: 'there is nothing behind it' } as const;
-
-/** What is not in the ledger goes the same way, so that scanning is limited, counted and answered like all else. */
-const notFound: Route = defineRoute({
-  method: 'GET',
-  path: '(not found)',
-  summary: 'Nothing.',
-  access: open,
-  replies: {},
-  faults: ['HTTP_NOT_FOUND'],
-  handle: async () => {
-    throw httpFault('HTTP_NOT_FOUND');
-  },
-});
-
-const refusing = (reason: string): Route => ({
-  ...notFound,
-  path: '(malformed)',
-  handle: async () => {
-    throw httpFault('HTTP_MALFORMED', { reason });
-  },
-});
-
-const wrongMethod = (path: string, allow: string): Route => ({
-  ...notFound,
-  path,
-  handle: async () => {
-    throw httpFault('HTTP_METHOD', { allow });
-  },
-});
-
-/** Of two hosts a proxy before us may believe the other. @see RFC 9112 §3.2 */
-function hasOneHost({ rawHeaders, httpVersion }: IncomingMessage): boolean {
-  let hosts = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at];
-    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++;
-  }
-  return hosts === 1 || (hosts === 0 && httpVersion === '1.0');
 }
 
 const LAST_HEADERS = Object.entries(SECURITY_HEADERS)

@@ -1,16 +1,16 @@
 /** Floor 8. Config, the list of rooms, the request line, createTwinkeep. */
 export {
   auditHeadOf,
-  CONFIG_VARIABLE,
   type Config,
   type ConfigInput,
   configSchema,
   databaseUrlOf,
   defineConfig,
+  loadAlerts,
   loadConfig,
   ownerSocketOf,
-  VARIABLES,
 } from './config.ts';
+export { CONFIG_VARIABLE, VARIABLES } from './environment.ts';
 export { appFault } from './errors.ts';
 export { type LedgerRow, ledgerText } from './ledger.ts';
 export { type Listening, listen } from './listen.ts';

@@ -14,10 +14,10 @@ export interface LedgerRow {
 /** The whole surface as data, in the order of paths and methods. */
 export function ledgerOf(routes: readonly Route[], inspection: string): readonly LedgerRow[] {
   return [...routes]
-    .sort((a, b) => compare(a.path, b.path) || compare(a.method, b.method))
+    .sort((a, b) => compare(a.host ?? '', b.host ?? '') || compare(a.path, b.path) || compare(a.method, b.method))
     .map((route) => ({
       method: route.method,
-      path: route.path,
+      path: `${route.host ?? ''}${route.path}`,
       access: accessText(route),
       limits: limitText(route),
       inspection: route.access.kind === 'unlimited' ? 'none' : inspection,
@@ -48,7 +48,8 @@ function limitText({ access, limits }: Route): string {
   return ['general', ...own].join('; ');
 }
 
-function bodyText({ body, maxBodyBytes, streams }: Route): string {
+function bodyText({ body, maxBodyBytes, streams, relay, sockets }: Route): string {
+  if (relay !== undefined) return sockets ? 'handed on, WebSockets too' : 'handed on';
   if (body === undefined) return 'none';
   const json = `JSON up to ${Math.round((maxBodyBytes ?? 1_048_576) / 1_024)} KiB`;
   return [json, ...(streams ?? []).map((type) => `stream of ${type}`)].join(', ');

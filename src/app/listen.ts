@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Config } from './config.ts';
 import { appFault } from './errors.ts';
 import type { Twinkeep } from './twinkeep.ts';
 
@@ -23,12 +24,11 @@ const FINISH_MS = 10_000;
  *   not allowed. The Twinkeep is still the caller's to close then
  */
 export async function listen(twinkeep: Twinkeep): Promise<Listening> {
-  const { config, server, socketPath } = twinkeep;
+  const { config, server, socketPath, crew } = twinkeep;
   assertSocketPath(socketPath);
   const door = createServer(twinkeep.handleOperator);
-  await open(server, () => server.listen(config.port, config.host));
+  const port = crew === undefined ? await openPort(server, config) : await crew.open();
   await openDoor(door, socketPath);
-  const { port } = server.address() as AddressInfo; // a TCP server's address has a port
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   return {
     address: `http://${host}:${port}`,
@@ -37,6 +37,11 @@ export async function listen(twinkeep: Twinkeep): Promise<Listening> {
       await twinkeep.close();
     },
   };
+}
+
+async function openPort(server: Server, { port, host }: Config): Promise<number> {
+  await open(server, () => server.listen(port, host));
+  return (server.address() as AddressInfo).port; // a TCP server's address has a port
 }
 
 function assertSocketPath(path: string): void {

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import type { BackEndEvent } from '../gateway/index.ts';
 import type { Context } from '../http/index.ts';
 import { isFault } from '../kernel/errors.ts';
 import type { Config } from './config.ts';
@@ -10,6 +11,8 @@ export interface Log {
   info(message: string, facts?: LogFacts): void;
   warn(message: string, facts?: LogFacts): void;
   failed(error: unknown): void;
+  /** A back end of the gateway went away, or is there again. */
+  backEnd(event: BackEndEvent): void;
   failedRequest(error: unknown, context: Context): void;
 }
 
@@ -21,6 +24,8 @@ export function createLog(config: Pick<Config, 'logLevel'>): Log {
   return {
     info: (message, facts = {}) => logger.info(facts, message),
     warn: (message, facts = {}) => logger.warn(facts, message),
+    backEnd: ({ kind, name, url, reason }) =>
+      logger[kind === 'down' ? 'warn' : 'info']({ back_end: name, url, reason }, `a back end is ${kind}`),
     failed: (error) => logger.error(factsOf(error), 'something failed in the background'),
     failedRequest: (error, { requestId, method, url }) =>
       logger.error({ request: requestId, method, path: url.split('?', 1)[0], ...factsOf(error) }, 'a request failed'),

@@ -4,29 +4,49 @@ import {
   type Bus,
   createMemoryBus,
   createMemoryHotState,
+  createSharedHotState,
   createSqliteStorage,
+  createThreadBus,
+  createTurn,
   type HotState,
   openPostgresStorage,
   openRedisBus,
   openRedisHotState,
+  remoteValues,
   type Storage,
 } from '../storage/index.ts';
 import type { Config } from './config.ts';
+import type { Threads } from './worker-ground.ts';
 
 type OnError = (error: unknown) => void;
 
 /** @param url `sqlite:` and a path, or `postgres://…` */
-export async function openStorage(url: Secret, clock: Clock, onError: OnError): Promise<Storage> {
+export async function openStorage(url: Secret, clock: Clock, onError: OnError, threads?: Threads): Promise<Storage> {
   const text = url.reveal();
-  if (text.startsWith('sqlite:')) return createSqliteStorage({ file: text.slice('sqlite:'.length), clock, onError });
+  if (text.startsWith('sqlite:')) {
+    const turn = threads === undefined ? undefined : createTurn(threads.ground.turn, threads.seat);
+    const joins = threads?.owner !== undefined;
+    return createSqliteStorage({ file: text.slice('sqlite:'.length), clock, onError, turn, joins });
+  }
   return openPostgresStorage({ url: text, clock, onError });
 }
 
-export async function openHotState({ redisUrl }: Config, clock: Clock, onError: OnError): Promise<HotState> {
-  if (redisUrl === undefined) return createMemoryHotState({ clock });
-  return openRedisHotState({ url: redisUrl.reveal(), onError });
+/** Without Redis the threads of a process count in memory that they share; text lies with the one that owns the data. */
+export async function openHotState(
+  { redisUrl }: Config,
+  clock: Clock,
+  onError: OnError,
+  threads?: Threads,
+): Promise<HotState> {
+  if (redisUrl !== undefined) return openRedisHotState({ url: redisUrl.reveal(), onError });
+  if (threads === undefined) return createMemoryHotState({ clock });
+  const { ground, owner } = threads;
+  const values = owner === undefined ? createMemoryHotState({ clock }) : remoteValues(owner);
+  return createSharedHotState({ clock, buffer: ground.limits, values });
 }
 
-export async function openBus({ redisUrl }: Config, onError: OnError): Promise<Bus> {
-  return redisUrl === undefined ? createMemoryBus(onError) : openRedisBus({ url: redisUrl.reveal(), onError });
+/** With Redis the threads of a process hear of each other as those of several processes do. */
+export async function openBus({ redisUrl }: Config, onError: OnError, threads?: Threads): Promise<Bus> {
+  if (redisUrl !== undefined) return openRedisBus({ url: redisUrl.reveal(), onError });
+  return threads === undefined ? createMemoryBus(onError) : createThreadBus(threads.ground.bus, onError);
 }

@@ -2,13 +2,16 @@ import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { z } from 'zod';
-import { createAddressReader, defineRoute, ok, type Reply, type Route } from '../http/index.ts';
+import { createAddressReader, createCors, defineRoute, nativeFace, ok, type Reply, type Route } from '../http/index.ts';
 import { createSystemRandom } from '../kernel/random.ts';
 import { createMetrics } from '../metrics/index.ts';
+import { createMemoryBus } from '../storage/index.ts';
 import { createKit, type Kit } from '../testing/index.ts';
 import { createContextReader } from './context.ts';
 import { createHttpApp, type HttpApp } from './http-app.ts';
 import { createRequestLine } from './request-line.ts';
+import { createSlow } from './slow.ts';
+import { createWho } from './who.ts';
 
 /** Routes that do what a route must not. */
 const route = (path: string, handle: () => Promise<Reply>): Route =>
@@ -50,8 +53,25 @@ before(async () => {
     operators: new WeakSet(),
   });
   const onError = (error: unknown): void => void failures.push(error);
-  const line = createRequestLine({ ...twinkeep.house, contextOf, metrics: createMetrics(), clock, onError });
-  app = await createHttpApp(ROUTES, line);
+  const { house } = twinkeep;
+  const none = { host: undefined, prefix: '', rules: [], routes: [] };
+  const native = { ...none, name: 'twinkeep', face: nativeFace, cors: createCors([]), tokens: house.tokens };
+  const profileOf = () => native;
+  const slow = createSlow(house.limits, profileOf);
+  const who = createWho({ ...house, profileOf, slow });
+  const bus = createMemoryBus();
+  const line = createRequestLine({
+    ...house,
+    contextOf,
+    profileOf,
+    who,
+    slow,
+    bus,
+    metrics: createMetrics(),
+    clock,
+    onError,
+  });
+  app = await createHttpApp({ routes: ROUTES, profiles: [native], line });
   await new Promise<void>((resolve) => app.server.listen(0, '127.0.0.1', resolve));
   const { port } = app.server.address() as AddressInfo; // a TCP server's address has a port
   address = `http://127.0.0.1:${port}`;

@@ -1,31 +1,43 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Access, accessFault } from '../access/index.ts';
-import type { ApiKeys } from '../apikeys/index.ts';
 import type { Audit } from '../audit/index.ts';
-import type { Detection } from '../detection/index.ts';
-import { actorOf, type Context, httpFault, type Input, type Reply, type Route } from '../http/index.ts';
+import type { Blocks, Detection } from '../detection/index.ts';
+import {
+  actorOf,
+  type Context,
+  type Input,
+  type RelayInput,
+  type Reply,
+  type Route,
+  type Upgrade,
+} from '../http/index.ts';
 import { type TenantId, tenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
 import { anonymous, nameOf, type Principal } from '../kernel/principal.ts';
-import type { Limits } from '../limits/index.ts';
+import { rateLimitHeaders, type Tightest } from '../limits/index.ts';
 import type { Metrics } from '../metrics/index.ts';
-import type { Tokens } from '../sessions/index.ts';
-import { MAIN_TENANT, type Tenants, tenantFault } from '../tenants/index.ts';
-import { sendFault, sendReply } from './answer.ts';
+import type { ServedProfile } from '../profiles/index.ts';
+import type { Bus } from '../storage/index.ts';
+import { type Tenants, tenantFault } from '../tenants/index.ts';
+import { headersOf, sendFault, sendReply } from './answer.ts';
 import { appFault } from './errors.ts';
 import { assertSameSite } from './genuine.ts';
 import { readInput } from './input.ts';
+import type { Slow } from './slow.ts';
+import type { Who } from './who.ts';
 
 export interface LineDeps {
   readonly contextOf: (request: IncomingMessage) => Context;
+  readonly profileOf: (route: Route) => ServedProfile;
+  readonly who: Who;
+  readonly slow: Slow;
+  readonly blocks: Blocks;
   readonly detection: Detection;
-  readonly limits: Limits;
-  readonly tokens: Tokens;
-  readonly apiKeys: ApiKeys;
   readonly tenants: Tenants;
   readonly access: Access;
   readonly audit: Audit;
+  readonly bus: Bus;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly onError: (error: unknown, context: Context) => void;
@@ -36,7 +48,17 @@ export type RequestLine = (
   request: IncomingMessage,
   response: ServerResponse,
   params: unknown,
+  upgrade?: Upgrade,
 ) => Promise<void>;
+
+/** What is found out about a request on its way. */
+interface Passage {
+  readonly context: Context;
+  readonly profile: ServedProfile;
+  caller: Principal;
+  /** The limit that is nearest to its end, which the answer tells. */
+  tightest: Tightest | undefined;
+}
 
 /** Routes that are open to everybody act in no tenant: nothing is ever stored under this one. */
 const NO_TENANT = tenantId('platform');
@@ -47,64 +69,57 @@ const TENANT_HEADER = 'twinkeep-tenant';
  * the ones below never see.
  */
 export function createRequestLine(deps: LineDeps): RequestLine {
-  const { contextOf, detection, limits, tokens, apiKeys, tenants, access, audit, metrics, clock, onError } = deps;
+  const { contextOf, profileOf, who, slow, detection, blocks, tenants, access, audit, bus, metrics, clock } = deps;
 
-  return async (route, request, response, params) => {
+  return async (route, request, response, params, upgrade) => {
     const context = contextOf(request);
-    let caller: Principal = anonymous;
+    const passage: Passage = { context, profile: profileOf(route), caller: anonymous, tightest: undefined };
     let status = 500;
     try {
-      screen(context);
-      await slowByAddress(route, context);
-      caller = await who(route, context);
+      bus.settle?.(); // what other threads have revoked is known from here on
+      screen(route, context);
+      await slowByAddress(route, passage);
+      passage.caller = await who(route, context);
       genuine(route, context);
-      await slowByPrincipal(route, caller);
-      const tenant = await where(context, caller);
-      await may(route, caller, tenant);
+      const tenant = await where(context, passage.caller);
+      await slowByPrincipal(route, passage, tenant);
+      await may(route, passage.caller, tenant);
       const input = await inspectAndParse(route, request, context, params);
       const confirm = async (): Promise<void> => may(route, await who(route, context), tenant);
-      const reply = await route.handle({ ...input, context, caller, tenantId: tenant, confirm });
-      status = checkAndSend(route, response, context, reply);
-      noteRead(route, caller, tenant, reply);
+      status = await answer(route, { ...input, context, caller: passage.caller, tenantId: tenant, confirm });
     } catch (error) {
-      await noteRefusal(route, context, caller, error);
-      status = sendFault(request, response, context, error);
-      if (status >= 500) onError(error, context);
+      await noteRefusal(route, passage, error);
+      status = sendFault(request, response, answering(passage, error), error);
+      if (status >= 500) deps.onError(error, context);
     } finally {
-      count(route, request, status, context);
+      count(route, request, status, passage);
+    }
+
+    /** A room or a flow handles it, or the gateway passes it on. */
+    async function answer(matched: Route, input: Input): Promise<number> {
+      if (matched.relay !== undefined) {
+        const answerHeaders = headersOf(answering(passage));
+        return matched.relay({ ...input, request, response, answerHeaders, upgrade } satisfies RelayInput);
+      }
+      const reply = await matched.handle(input);
+      const sent = checkAndSend(matched, response, passage, reply);
+      noteRead(matched, input.caller, input.tenantId, reply);
+      return sent;
     }
   };
 
-  /** Is the address blocked, the head hostile? */
-  function screen(context: Context): void {
+  /** Is the address blocked, the head hostile? Probes are outside: a block must not look like a dead process (D13). */
+  function screen(route: Route, context: Context): void {
+    if (route.access.kind === 'unlimited') return;
+    blocks.assertNotBlocked(context);
     detection.screen(context);
   }
 
   /** A ceiling for everybody, and the route's own limit for those who are not known yet. */
-  async function slowByAddress(route: Route, context: Context): Promise<void> {
-    if (context.operator || route.access.kind === 'unlimited') return;
-    const taken = limits.take('address', context.addressBlock);
-    if (taken !== undefined) await taken;
-    for (const limit of route.limits ?? []) {
-      if (limit.per === 'address') await limits.takeOf(`${route.method} ${route.path} ${context.addressBlock}`, limit);
-    }
-  }
-
-  /** Token, API key, or the operator's socket. A credential that is bad counts against its address. */
-  async function who(route: Route, context: Context): Promise<Principal> {
-    if (context.operator) return { kind: 'operator', tenantId: MAIN_TENANT };
-    if (route.access.kind === 'public' || route.access.kind === 'unlimited') return anonymous;
-    const bearer = bearerOf(context);
-    const key = context.headers['x-api-key'];
-    if (bearer !== undefined && key !== undefined) throw httpFault('HTTP_TWO_CREDENTIALS');
-    if (bearer === undefined && key === undefined) throw accessFault('ACCESS_UNAUTHENTICATED');
-    try {
-      return await (key === undefined ? tokens.verify(bearer ?? '') : apiKeys.verify(String(key)));
-    } catch (error) {
-      if (isFault(error) && error.kind === 'unauthenticated')
-        await limits.take('bad-credentials', context.addressBlock);
-      throw error;
-    }
+  async function slowByAddress(route: Route, passage: Passage): Promise<void> {
+    if (passage.context.operator || route.access.kind === 'unlimited') return;
+    const taken = slow.byAddress(route, passage.context);
+    passage.tightest = taken instanceof Promise ? await taken : taken;
   }
 
   /** Cookies go along by themselves, so an unsafe request that has one of ours must come from our own pages. */
@@ -112,13 +127,14 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     if (route.method !== 'GET') assertSameSite(context);
   }
 
-  async function slowByPrincipal(route: Route, principal: Principal): Promise<void> {
-    if (principal.kind === 'anonymous' || principal.kind === 'operator') return;
-    const taken = limits.take('principal', nameOf(principal));
-    if (taken !== undefined) await taken;
-    for (const limit of route.limits ?? []) {
-      if (limit.per === 'principal') await limits.takeOf(`${route.method} ${route.path} ${nameOf(principal)}`, limit);
-    }
+  /** Principal, key, tenant, route and what is left of the address, all in one count. */
+  async function slowByPrincipal(route: Route, passage: Passage, tenant: TenantId): Promise<void> {
+    if (route.access.kind === 'unlimited') return;
+    const pending = slow.byPrincipal(route, passage.context, passage.caller, tenant);
+    const taken = pending instanceof Promise ? await pending : pending;
+    const { tightest } = passage;
+    if (taken !== undefined && (tightest === undefined || shareOf(taken) <= shareOf(tightest)))
+      passage.tightest = taken;
   }
 
   /** The tenant that the request is about: the principal's own, or another of them by header. */
@@ -171,17 +187,18 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     context: Context,
     params: unknown,
   ): Promise<Pick<Input, 'params' | 'query' | 'body' | 'stream'>> {
+    if (route.relay !== undefined) return { params, query: undefined, body: undefined, stream: request };
     return readInput(route, request, params, (body) => void detection.inspect(context, body));
   }
 
   /** A reply that is not what its route promises may hold what it must not: it does not go out. */
-  function checkAndSend(route: Route, response: ServerResponse, context: Context, reply: Reply): number {
+  function checkAndSend(route: Route, response: ServerResponse, passage: Passage, reply: Reply): number {
     const promised = route.replies[reply.status];
     if (promised === undefined) throw appFault('APP_REPLY_REFUSED');
-    if (typeof promised === 'string') return sendReply(response, context, reply, promised);
+    if (typeof promised === 'string') return sendReply(response, answering(passage), reply, promised);
     const checked = promised.safeParse(reply.body);
     if (!checked.success) throw appFault('APP_REPLY_REFUSED', {}, checked.error);
-    return sendReply(response, context, { ...reply, body: checked.data });
+    return sendReply(response, answering(passage), { ...reply, body: checked.data });
   }
 
   function noteRead(route: Route, principal: Principal, tenant: TenantId, reply: Reply): void {
@@ -190,32 +207,35 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     audit.noteRead({ principal, tenantId: tenant, route: `${route.method} ${route.path}`, records, object });
   }
 
-  async function noteRefusal(route: Route, context: Context, principal: Principal, error: unknown): Promise<void> {
+  async function noteRefusal(route: Route, { context, caller }: Passage, error: unknown): Promise<void> {
     if (!isFault(error) || !REFUSALS.has(error.kind)) return;
     if (route.records === 'self' && error.kind === 'unauthenticated') return; // what such a route knows better than we
     const entry = {
-      ...actorOf(context, principal, principal.kind === 'anonymous' ? undefined : principal.tenantId),
+      ...actorOf(context, caller, caller.kind === 'anonymous' ? undefined : caller.tenantId),
       action: 'access.refused',
       outcome: 'refused',
       facts: { route: `${route.method} ${route.path}`, code: error.code },
     } as const;
     // A flood of 429 must not become a flood of awaited writes, whoever sends it.
-    if (principal.kind === 'anonymous') return audit.noteRefusal(context.addressBlock, entry);
-    if (error.kind === 'limited') return audit.noteRefusal(nameOf(principal), entry);
-    await audit.write(entry).catch((failure) => onError(failure, context)); // refused it is, recorded or not
+    if (caller.kind === 'anonymous') return audit.noteRefusal(context.addressBlock, entry);
+    if (error.kind === 'limited') return audit.noteRefusal(nameOf(caller), entry);
+    await audit.write(entry).catch((failure) => deps.onError(failure, context)); // refused it is, recorded or not
   }
 
-  function count(route: Route, request: IncomingMessage, status: number, context: Context): void {
+  function count(route: Route, request: IncomingMessage, status: number, { context, profile, caller }: Passage): void {
     metrics.request(route.path, request.method ?? '', status, clock.now() - context.receivedAt);
+    profile.observer?.access({ context, caller, status });
   }
 }
 
 const REFUSALS = new Set(['unauthenticated', 'forbidden', 'limited']);
 
-/** @see RFC 6750 §2.1 */
-function bearerOf({ headers }: Context): string | undefined {
-  const value = headers.authorization;
-  if (value === undefined) return undefined;
-  if (value.length > 7 && value.slice(0, 7).toLowerCase() === 'bearer ') return value.slice(7).trim();
-  throw accessFault('ACCESS_UNAUTHENTICATED', { scheme: 'Bearer' });
+const shareOf = ({ rule, remaining }: Tightest): number => remaining / rule.count;
+
+/** Everything that stands in an answer beside what the route says. */
+function answering({ context, profile, tightest }: Passage, error?: unknown) {
+  const cors = profile.cors.headersFor(context.headers.origin);
+  const limited = isFault(error) && error.kind === 'limited' ? error.facts : tightest;
+  const told = limited === undefined ? [] : rateLimitHeaders(limited);
+  return { context, face: profile.face, extra: cors.length === 0 ? told : [...told, ...cors] };
 }

@@ -1,28 +1,61 @@
 import { type Access, accessFault, accessMigrations, catalogueOf, createAccess } from '../access/index.ts';
 import { type ApiKeys, apiKeyFault, apiKeyMigrations, apiKeyRoutes, createApiKeys } from '../apikeys/index.ts';
-import { type Audit, auditFault, auditMigrations, auditRoutes, createAudit, type HeadKeeper } from '../audit/index.ts';
-import { createPasswordHasher, cryptoFault } from '../crypto/index.ts';
-import { createDetection, type Detection } from '../detection/index.ts';
+import {
+  type Audit,
+  type AuditDeps,
+  auditFault,
+  auditMigrations,
+  auditRoutes,
+  createAudit,
+  type HeadKeeper,
+} from '../audit/index.ts';
+import { createBcrypt, createHashQueue, createPasswordHasher, cryptoFault } from '../crypto/index.ts';
+import {
+  type AlertConfig,
+  createDelivery,
+  type Delivery,
+  deliveryFault,
+  deliveryMigrations,
+  deliveryRoutes,
+} from '../delivery/index.ts';
+import {
+  type Blocks,
+  blockRoutes,
+  createBlocks,
+  createDetection,
+  createFailures,
+  type Detection,
+  detectionFault,
+  detectionMigrations,
+  type FailurePolicy,
+  type Failures,
+} from '../detection/index.ts';
 import {
   createPeople,
   createSignIn,
   createTenancy,
   type People,
   peopleRoutes,
+  type SignIn,
   signInRoute,
   tenancyRoutes,
 } from '../flows/index.ts';
-import { httpFault, type Route } from '../http/index.ts';
+import { gatewayFault } from '../gateway/index.ts';
+import { createAddressReader, httpFault, type Route } from '../http/index.ts';
 import { createIdentity, type Identity, identityFault, identityMigrations } from '../identity/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { FaultTable } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import { createLimits, type Limits, limitFault } from '../limits/index.ts';
 import type { Metrics } from '../metrics/index.ts';
-import { createReadings, readingFault, readingMigrations, readingRoutes } from '../readings/index.ts';
+import { isLegacy } from '../profiles/index.ts';
+import { createReadings, type Readings, readingFault, readingMigrations, readingRoutes } from '../readings/index.ts';
 import {
+  type Assertions,
+  assertionJwksRoute,
   createRevocations,
   createSessions,
+  openAssertions,
   openTokens,
   type Revocations,
   type Sessions,
@@ -33,10 +66,12 @@ import {
 } from '../sessions/index.ts';
 import type { Bus, HotState, Migration, Storage } from '../storage/index.ts';
 import { storageFault } from '../storage/index.ts';
-import { createTenants, type Tenants, tenantFault, tenantMigrations } from '../tenants/index.ts';
+import { createTenants, MAIN_TENANT, type Tenants, tenantFault, tenantMigrations } from '../tenants/index.ts';
 import { type MasterKey, openVault, type Vault, vaultFault, vaultMigrations } from '../vault/index.ts';
+import { type BlockNews, createBlockNews } from './block-news.ts';
 import type { Config } from './config.ts';
 import { appFault } from './errors.ts';
+import { hashersOf } from './worker-ground.ts';
 
 export interface RoomDeps {
   readonly config: Config;
@@ -50,6 +85,9 @@ export interface RoomDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
+  /** Given where another thread of this process numbers and signs the log. */
+  readonly integrator?: AuditDeps['integrator'];
+  readonly alerts?: AlertConfig | undefined;
   /** Names this process among those that share a database. */
   readonly holder: string;
   readonly onError: (error: unknown) => void;
@@ -77,8 +115,16 @@ export interface House {
   readonly apiKeys: ApiKeys;
   readonly limits: Limits;
   readonly detection: Detection;
+  readonly blocks: Blocks;
+  readonly failures: Failures;
+  readonly blockNews: BlockNews;
+  readonly delivery: Delivery;
+  readonly readings: Readings;
+  readonly assertions: Assertions;
+  readonly signIn: SignIn;
   readonly people: People;
   readonly createTenant: ReturnType<typeof createTenancy>;
+  /** Of the native API; profiles and the gateway bring their own. */
   readonly routes: readonly Route[];
   readonly jobs: readonly Job[];
 }
@@ -86,12 +132,14 @@ export interface House {
 /** Every table, in no order: each is named by its date. */
 export const migrations: readonly Migration[] = [
   ...vaultMigrations,
+  ...deliveryMigrations,
   ...auditMigrations,
   ...tenantMigrations,
   ...accessMigrations,
   ...apiKeyMigrations,
   ...identityMigrations,
   ...sessionMigrations,
+  ...detectionMigrations,
   ...readingMigrations,
 ];
 
@@ -101,6 +149,7 @@ export const faultTables: Readonly<Record<string, FaultTable>> = {
   storage: storageFault.table,
   crypto: cryptoFault.table,
   vault: vaultFault.table,
+  delivery: deliveryFault.table,
   audit: auditFault.table,
   tenants: tenantFault.table,
   identity: identityFault.table,
@@ -108,6 +157,8 @@ export const faultTables: Readonly<Record<string, FaultTable>> = {
   access: accessFault.table,
   apikeys: apiKeyFault.table,
   limits: limitFault.table,
+  detection: detectionFault.table,
+  gateway: gatewayFault.table,
   readings: readingFault.table,
   app: appFault.table,
 };
@@ -120,7 +171,10 @@ const ASKED = [
   'admin:users',
   'admin:api_keys',
   'admin:audit',
+  'admin:webhooks',
   'platform:tenants',
+  'platform:blocks',
+  'platform:config',
 ] as const;
 
 /** Opens every room, lowest floor first. The database is migrated already. */
@@ -130,16 +184,36 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   const audit = await createAudit({ ...deps, vault });
 
   const tenants = createTenants({ storage, audit, clock });
-  const identity = createIdentity({ storage, audit, hasher: createPasswordHasher({ random }), clock, random });
+  const queue = createHashQueue({ concurrency: hashersOf(config.workers) });
+  const identity = createIdentity({ storage, audit, hasher: createPasswordHasher({ random, queue }), clock, random });
   const access = createAccess({ storage, audit, bus, clock, catalogue: catalogueOf(ASKED) });
-  const apiKeys = createApiKeys({ storage, audit, bus, clock, random });
+  const apiKeys = createApiKeys({ storage, audit, bus, clock, random, bcrypt: createBcrypt({ queue }) });
   const limits = createLimits({ hot, config: config.limits });
+  const delivery = await createDelivery({
+    ...deps,
+    config: config.delivery,
+    audit,
+    fields: vault.fields,
+    home: MAIN_TENANT,
+  });
   const detection = createDetection();
+  const isTrustedProxy = createAddressReader(config.trustedProxies).trusts;
+  const blockNews = createBlockNews(delivery);
+  const blocks = createBlocks({
+    ...deps,
+    audit,
+    config: config.detection,
+    announce: blockNews.announce,
+    isTrustedProxy,
+  });
+  const failures = createFailures({ ...deps, blocks, config: config.detection, policyOf: failurePolicyOf(config) });
   const readings = createReadings({ storage, vault, audit, clock, config: config.readings });
 
   const { accessMs } = config.sessions;
-  const revocations = createRevocations({ storage, bus, clock, random, accessMs, onError });
+  const revocations = createRevocations({ storage, bus, clock, random, accessMs: longestAccessMs(config), onError });
   const tokens = await openTokens({ storage, vault, clock, random, revocations, accessMs, issuer });
+  const rolesOf = access.rolesOf;
+  const assertions = await openAssertions({ storage, vault, bus, clock, random, revocations, issuer, rolesOf });
   const sessions = createSessions({
     storage,
     audit,
@@ -154,21 +228,43 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
 
   const createTenant = createTenancy({ storage, tenants, access });
   const people = createPeople({ storage, identity, tenants, access, sessions });
-  const signIn = createSignIn({ identity, sessions, tenants, limits, audit });
+  const signIn = createSignIn({ identity, sessions, tenants, limits, audit, failures });
 
   const routes = [
     signInRoute(signIn),
     ...sessionRoutes(sessions, tokens),
+    assertionJwksRoute(assertions),
     ...peopleRoutes(people, access),
     ...tenancyRoutes({ storage, tenants, access }),
     ...apiKeyRoutes(apiKeys, access.assertHolds),
     ...readingRoutes(readings),
     ...auditRoutes(audit, storage),
+    ...blockRoutes(blocks, clock),
+    ...deliveryRoutes(delivery),
   ];
   const jobs: readonly Job[] = [
     { name: 'sessions.prune', everyMs: 600_000, run: sessions.prune },
+    { name: 'detection.prune', everyMs: 3_600_000, run: blocks.prune },
+    ...delivery.jobs,
     { name: 'apikeys.use', everyMs: 10_000, perProcess: true, run: apiKeys.flushUse },
   ];
-  const rooms = { vault, audit, tenants, identity, access, revocations, tokens, sessions, apiKeys, limits, detection };
-  return { ...rooms, people, createTenant, routes, jobs };
+  const people5 = { tenants, identity, access, revocations, tokens, assertions, sessions, apiKeys };
+  const defence = { limits, detection, blocks, blockNews, failures };
+  return { vault, audit, ...people5, ...defence, delivery, readings, signIn, people, createTenant, routes, jobs };
+}
+
+/** A revocation is remembered until no token from before it can be alive, whichever profile issued it. */
+function longestAccessMs({ sessions, profiles, profile }: Config): number {
+  return Math.max(sessions.accessMs, ...profiles.filter(isLegacy).map((name) => profile[name].accessMs));
+}
+
+/** A profile may say that its blocks stay (X17); all else is as configured for all. */
+function failurePolicyOf({ detection, profile }: Config): (name: string) => FailurePolicy {
+  const { failures, windowMs, blockMs, permanent } = detection;
+  return (name) => ({
+    failures,
+    windowMs,
+    blockMs,
+    permanent: permanent || (isLegacy(name) && profile[name].permanentBlocks),
+  });
 }

@@ -14,6 +14,8 @@ export interface SystemDeps {
   readonly inspection: string;
   /** Every code of every room. */
   readonly faults: Parameters<typeof openApiOf>[1];
+  /** Reads the configuration anew and serves it. @returns settings that need a restart. @throws CONFIG_INVALID */
+  readonly reload: () => Promise<readonly string[]>;
   /** False while the program starts or ends. */
   readonly serving: () => boolean;
 }
@@ -24,8 +26,8 @@ const ready = z.strictObject({
   checks: z.strictObject({ serving: check, database: check, hot_state: check, bus: check }),
 });
 
-/** Routes about the server itself. @param routes all others, for the pages that list them */
-export function systemRoutes(deps: SystemDeps, routes: readonly Route[]): readonly Route[] {
+/** Routes about the server itself. @param routes all that are served, these included, for the pages that list them */
+export function systemRoutes(deps: SystemDeps, routes: () => readonly Route[]): readonly Route[] {
   const { storage, hot, bus, metrics, version, inspection, faults, serving } = deps;
   const probe = (name: string) => ({ kind: 'unlimited', because: `${name} must be able to ask at any time` }) as const;
   const page = { kind: 'public', because: 'it says what the published documentation says' } as const;
@@ -37,6 +39,7 @@ export function systemRoutes(deps: SystemDeps, routes: readonly Route[]): readon
     return { good, body: { status: verdict(good), checks } };
   }
 
+  let printed: { all: readonly Route[]; document: string; html: string } | undefined;
   const own: readonly Route[] = [
     defineRoute({
       method: 'GET',
@@ -76,8 +79,7 @@ export function systemRoutes(deps: SystemDeps, routes: readonly Route[]): readon
       replies: { 200: 'application/json' },
       faults: [],
       handle: async () => {
-        document ??= JSON.stringify(openApiOf(all, faults, version));
-        return ok(document);
+        return ok(pages().document);
       },
     }),
     defineRoute({
@@ -88,15 +90,21 @@ export function systemRoutes(deps: SystemDeps, routes: readonly Route[]): readon
       replies: { 200: 'text/html; charset=utf-8' },
       faults: [],
       handle: async () => {
-        html ??= docsPage(all, inspection, version);
-        return ok(html, { headers: { 'content-security-policy': DOCS_POLICY } });
+        return ok(pages().html, { headers: { 'content-security-policy': DOCS_POLICY } });
       },
     }),
   ];
-  const all = [...own, ...routes];
-  let document: string | undefined; // made at the first request, for starting must be quick
-  let html: string | undefined;
-  return own;
+  return [...own, reloadRoute(deps)];
+
+  /** Made at the first request, for starting must be quick, and again after a reload. */
+  function pages() {
+    const all = routes();
+    if (printed?.all !== all) {
+      const document = JSON.stringify(openApiOf(all, faults, version));
+      printed = { all, document, html: docsPage(all, inspection, version) };
+    }
+    return printed;
+  }
 }
 
 type Verdict = z.output<typeof check>;
@@ -106,3 +114,17 @@ const passes = (probe: Promise<void>): Promise<Verdict> =>
     () => 'ok' as const,
     () => 'failing' as const,
   );
+
+const reloadRoute = ({ reload }: SystemDeps): Route =>
+  defineRoute({
+    method: 'POST',
+    path: '/v1/config/reload',
+    summary: 'Reads the configuration anew; a bad one is refused, and the old one stays.',
+    access: { kind: 'permission', permission: 'platform:config' },
+    records: 'change',
+    replies: {
+      200: z.strictObject({ restart_needed: z.array(z.string()).describe('Settings that a restart takes up.') }),
+    },
+    faults: ['APP_CONFIG_REFUSED'],
+    handle: async () => ok({ restart_needed: await reload() }),
+  });

@@ -2,41 +2,61 @@ import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { dirname, resolve } from 'node:path';
 import { fileHead, memoryHead } from '../audit/index.ts';
+import type { AlertConfig } from '../delivery/index.ts';
 import { type FirstAdministrator, firstStart } from '../flows/index.ts';
 import { createAddressReader, type Route } from '../http/index.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
+import { isFault } from '../kernel/errors.ts';
 import { createSystemRandom, newUuid, type Random } from '../kernel/random.ts';
 import { createMetrics, type Metrics } from '../metrics/index.ts';
 import { type Bus, type HotState, lockDatabase, lockFolder, type OwnerLock, type Storage } from '../storage/index.ts';
 import { MAIN_TENANT } from '../tenants/index.ts';
 import { auditHeadOf, type Config, databaseUrlOf, ownerSocketOf } from './config.ts';
 import { createContextReader } from './context.ts';
+import { appFault } from './errors.ts';
 import { createHttpApp, type HttpApp } from './http-app.ts';
 import { startJobs } from './jobs.ts';
 import { type LedgerRow, ledgerOf } from './ledger.ts';
+import { openLiveSurface } from './live-surface.ts';
 import { createLog } from './log.ts';
 import { openMaster } from './master.ts';
 import { openBus, openHotState, openStorage } from './open-storage.ts';
 import { createRequestLine } from './request-line.ts';
 import { faultTables, type House, migrations, openHouse } from './rooms.ts';
-import { systemRoutes } from './system-routes.ts';
+import { createSlow } from './slow.ts';
+import { doubtful } from './unsafe.ts';
 import { VERSION } from './version.ts';
+import { createWho } from './who.ts';
+import { remoteIntegrator, type Threads, threadsOf } from './worker-ground.ts';
+import { type Crew, createCrew } from './workers.ts';
 
 export interface TwinkeepOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   /** A database to use instead of the configured one; `close` closes it. */
   readonly storage?: Storage;
+  /** Who is told of what happens, beside the webhooks of tenants. */
+  readonly alerts?: AlertConfig | undefined;
+  /** Reads the configuration again, for a reload; without it the one that was given stays. */
+  readonly readConfig?: () => Promise<Config>;
   /** False where the database has no data folder of its own: tests on `:memory:`. */
   readonly ownFolder?: boolean;
+  /** Given in a thread that joins the one which owns the data folder. */
+  readonly threads?: Threads;
 }
 
 /** One running Twinkeep, without a door: `server` is yet to listen, `handle` takes requests that came elsewhere. */
 export interface Twinkeep {
   readonly config: Config;
+  /** The `iss` of the native tokens. */
+  readonly issuer: string;
   readonly house: House;
   readonly storage: Storage;
   readonly server: Server;
+  readonly metrics: Metrics;
+  /** The threads that serve the port in the place of `server`, where there are several. */
+  readonly crew: Crew | undefined;
+  /** Every row that is served now, those of the gateway and the profiles included. */
   readonly routes: readonly Route[];
   readonly ledger: readonly LedgerRow[];
   readonly firstAdministrator: FirstAdministrator | undefined;
@@ -44,6 +64,13 @@ export interface Twinkeep {
   readonly handleOperator: HttpApp['handle'];
   /** Where the owner's door belongs. */
   readonly socketPath: string;
+  /**
+   * Reads the configuration anew and serves it from the next request on; what runs is finished under the old one.
+   *
+   * @returns settings that differ and need a restart
+   * @throws APP_CONFIG_REFUSED: then the old one stays
+   */
+  reload(): Promise<readonly string[]>;
   /** Refuses new work, finishes what runs, signs the log, lets the folder go. */
   close(): Promise<void>;
 }
@@ -57,20 +84,22 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
   const { clock = systemClock, random = createSystemRandom(), ownFolder = true } = options;
   const log = createLog(config);
   const onError = log.failed;
-  if (!config.limits.enabled) log.warn('limits are off: anybody may send as much as they like');
+  const holder = newUuid(clock, random);
+  const threads = options.threads ?? (ownFolder ? threadsOf(config, holder, random) : undefined);
+  const owner = threads?.owner; // who joins finds the folder locked, the schema up to date and the first person there
+  if (!config.limits.enabled && owner === undefined) log.warn('limits are off: anybody may send as much as they like');
   const undo: (() => unknown)[] = [];
   try {
-    if (ownFolder) for (const lock of openFolder(config)) undo.push(lock.release);
-    const storage = options.storage ?? (await openStorage(databaseUrlOf(config), clock, onError));
+    if (ownFolder && owner === undefined) for (const lock of openFolder(config)) undo.push(lock.release);
+    const storage = options.storage ?? (await openStorage(databaseUrlOf(config), clock, onError, threads));
     undo.push(() => storage.close());
-    await storage.migrate(migrations);
-    const hot = await openHotState(config, clock, onError);
+    if (owner === undefined) await storage.migrate(migrations);
+    const hot = await openHotState(config, clock, onError, threads);
     undo.push(() => hot.close());
-    const bus = await openBus(config, onError);
+    const bus = await openBus(config, onError, threads);
     undo.push(() => bus.close());
     const master = await openMaster(config, storage, random, ownFolder);
-    const metrics = createMetrics();
-    const holder = newUuid(clock, random);
+    const metrics = createMetrics({ ofProcess: owner === undefined });
     const issuer = config.issuer ?? `http://${config.host}:${config.port}`;
     const head = ownFolder ? fileHead(auditHeadOf(config)) : memoryHead();
     const house = await openHouse({
@@ -84,12 +113,33 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
       clock,
       random,
       metrics,
+      integrator: remoteIntegrator(owner),
       holder,
+      alerts: options.alerts,
       onError,
     });
     const people = { ...house, random };
-    const admin = await firstStart(people, { username: config.adminUsername, password: config.adminPassword });
-    return await assemble({ config, clock, random, storage, hot, bus, metrics, house, holder, log, admin, undo });
+    const admin =
+      owner !== undefined
+        ? undefined
+        : await firstStart(people, { username: config.adminUsername, password: config.adminPassword });
+    return await assemble({
+      config,
+      clock,
+      random,
+      storage,
+      hot,
+      bus,
+      metrics,
+      house,
+      issuer,
+      holder,
+      log,
+      admin,
+      undo,
+      readConfig: options.readConfig,
+      threads,
+    });
   } catch (error) {
     for (const step of undo.reverse()) await step();
     throw error;
@@ -119,47 +169,103 @@ interface Parts {
   readonly bus: Bus;
   readonly metrics: Metrics;
   readonly house: House;
+  readonly issuer: string;
   readonly holder: string;
   readonly log: ReturnType<typeof createLog>;
   readonly admin: FirstAdministrator | undefined;
   readonly undo: (() => unknown)[];
+  readonly readConfig: TwinkeepOptions['readConfig'];
+  readonly threads: Threads | undefined;
 }
 
 async function assemble(parts: Parts): Promise<Twinkeep> {
-  const { config, clock, random, storage, hot, bus, metrics, house, holder, log, admin, undo } = parts;
+  const { config, clock, random, storage, hot, bus, metrics, house, holder, log, admin, undo, threads } = parts;
+  const owner = threads?.owner;
   const inspection = house.detection.describes;
   let serving = true;
   const faults = Object.assign({}, ...Object.values(faultTables));
-  const system = { storage, hot, bus, metrics, version: VERSION, inspection, faults, serving: () => serving };
-  const routes = [...systemRoutes(system, house.routes), ...house.routes];
+  const asked = {
+    reload: async () => (owner === undefined ? reload() : Array.from(Object(await owner.ask('reload')), String)),
+    metrics: { ...metrics, text: async () => (owner === undefined ? text() : String(await owner.ask('metrics'))) },
+  };
+  const system = { storage, hot, bus, version: VERSION, inspection, faults, serving: () => serving, ...asked };
+  const gatewayPorts = { audit: house.audit, clock, meter: metrics, onError: log.failed, onEvent: log.backEnd };
+  const surface = await openLiveSurface({
+    ...parts,
+    system,
+    gatewayPorts,
+    rolesOf: house.access.rolesOf,
+    assertHolds: house.access.assertHolds,
+    onError: log.failed,
+  });
   const operators = new WeakSet<object>();
   const addresses = createAddressReader(config.trustedProxies);
   const contextOf = createContextReader({ clock, random, addresses, operators });
-  const line = createRequestLine({ ...house, contextOf, metrics, clock, onError: log.failedRequest });
-  const { server, handle, close } = await createHttpApp(routes, line);
+  const { profileOf } = surface;
+  const slow = createSlow(house.limits, profileOf);
+  const who = createWho({ ...house, profileOf, slow });
+  const onError = log.failedRequest;
+  const line = createRequestLine({ ...house, contextOf, profileOf, who, slow, bus, metrics, clock, onError });
+  const { server, handle, replace, close } = await createHttpApp({ ...surface.current(), line });
+
+  const shared = { config, hot, audit: house.audit, metrics, log, reload };
+  const crew = threads === undefined || owner !== undefined ? undefined : createCrew({ ...shared, ...threads });
+  const text = crew?.metricsText ?? metrics.text;
+
+  async function reload(): Promise<readonly string[]> {
+    try {
+      const next = (await parts.readConfig?.()) ?? config;
+      const changed = await surface.reload(next, (opened) => replace({ ...opened, line }));
+      await crew?.adopt(next);
+      return changed;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      // The whole truth goes to the operator: only they may ask for it.
+      const { errors = [{ at: error.code, reason: error.message }] } = error.facts;
+      throw appFault('APP_CONFIG_REFUSED', { errors }, error);
+    }
+  }
 
   await house.revocations.start();
+  await house.blocks.start();
   house.audit.start();
-  const jobs = startJobs({ jobs: house.jobs, storage, holder, onError: log.failed });
+  const jobs = startJobs({
+    jobs: house.jobs.filter(({ perProcess }) => perProcess === true || owner === undefined),
+    storage,
+    holder,
+    onError: log.failed,
+  });
 
   return {
     config,
+    issuer: parts.issuer,
     house,
     storage,
     server,
-    routes,
-    ledger: ledgerOf(routes, inspection),
+    metrics,
+    crew,
+    get routes() {
+      return surface.current().routes;
+    },
+    get ledger() {
+      return ledgerOf(surface.current().routes, inspection);
+    },
     firstAdministrator: admin,
     socketPath: ownerSocketOf(config),
     handleOperator: (request, response) => {
       operators.add(request.socket);
       handle(request, response);
     },
+    reload,
     close: async () => {
       serving = false;
+      await crew?.close();
       await close();
+      await surface.close();
       await jobs.stop();
       house.revocations.stop();
+      await house.blocks.stop();
+      await house.delivery.stop();
       await house.apiKeys.flushUse().catch(log.failed);
       await house.audit.stop();
       for (const step of undo.reverse()) await step();

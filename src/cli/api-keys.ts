@@ -1,14 +1,16 @@
+import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { days, hours, minutes, seconds } from '../kernel/clock.ts';
 import type { Run } from './command.ts';
 import { throughDoor } from './door.ts';
-import { usageFault } from './errors.ts';
+import { failure, usageFault } from './errors.ts';
 import { tableOf } from './terminal.ts';
 import { namesOf } from './users.ts';
 
 const key = z.object({
   id: z.string(),
   prefix: z.string(),
+  legacy: z.boolean(),
   name: z.string(),
   scopes: z.array(z.string()),
   created_by: z.string(),
@@ -18,6 +20,9 @@ const key = z.object({
 });
 const newKey = key.extend({ key: z.string() });
 const keys = z.object({ items: z.array(key) });
+const counts = z.object({ added: z.int(), kept: z.int(), ended: z.int(), revoked: z.int() });
+
+const MAX_FILE_BYTES = 1_048_576;
 
 /** `api-keys create <name>`. */
 export const createKey: Run = async (args, terminal) => {
@@ -38,15 +43,42 @@ export const listKeys: Run = (args, terminal) =>
     const { items } = keys.parse(await door.call('GET', '/v1/api-keys'));
     const rows = items.map((one) => [
       one.name,
+      one.legacy ? 'legacy' : 'own',
       one.scopes.join(', '),
       one.prefix,
       one.expires_at ?? 'never',
       one.last_used_at ?? 'never',
       one.id,
     ]);
-    terminal.answer(items, tableOf(['name', 'scopes', 'prefix', 'expires', 'last used', 'id'], rows));
+    terminal.answer(items, tableOf(['name', 'kind', 'scopes', 'prefix', 'expires', 'last used', 'id'], rows));
     return 0;
   });
+
+/** `api-keys import <FILE>`: the hashes of another system's keys, never the keys. */
+export const importKeys: Run = (args, terminal) => {
+  const file = args.operand(0);
+  const body = { keys: readKeyFile(file), scopes: namesOf(args, 'scope'), replace: args.flag('replace') };
+  return throughDoor(args, terminal, 'makes', async (door) => {
+    const done = counts.parse(await door.call('POST', '/v1/api-keys/import', body));
+    const { added, kept, ended, revoked } = done;
+    const stays = revoked === 0 ? '' : `, ${revoked} were revoked here and stay so`;
+    terminal.answer(done, `From ${file}: ${added} added, ${kept} kept, ${ended} ended${stays}.`);
+    return 0;
+  });
+};
+
+/** @throws CLI_FAILED for what is no file of JSON; what stands in it is for the server to judge */
+function readKeyFile(file: string): unknown {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) throw failure(`There is no file ${file}.`);
+  if (!found.isFile()) throw failure(`${file} is not a file.`);
+  if (found.size > MAX_FILE_BYTES) throw failure(`${file} is larger than ${MAX_FILE_BYTES} bytes.`);
+  try {
+    return JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
+  } catch {
+    throw failure(`${file} cannot be read as JSON.`); // the parser's own words quote the file
+  }
+}
 
 /** `api-keys revoke <id>`. */
 export const revokeKey: Run = (args, terminal) =>

@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import { createServer, type RequestOptions, request } from 'node:http';
 import { connect } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
-import { type Config, databaseUrlOf, type Twinkeep } from '../app/index.ts';
+import { type Config, databaseUrlOf, ownerSocketOf, type Twinkeep } from '../app/index.ts';
 import { TwinkeepError } from '../kernel/errors.ts';
 import type { Arguments } from './command.ts';
 import { failure } from './errors.ts';
 import { announce } from './first-administrator.ts';
-import { takeFolder } from './folder.ts';
+import { isServed, takeFolder } from './folder.ts';
 import { loadSettings } from './setting.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -41,6 +41,14 @@ export async function throughDoor<Result>(
   } finally {
     await door.close();
   }
+}
+
+/** The same with a server that runs, for what makes no sense without one. @throws CLI_FAILED where none runs */
+export async function throughServer<Result>(args: Arguments, work: (door: Door) => Promise<Result>): Promise<Result> {
+  const socketPath = ownerSocketOf(await loadSettings());
+  if (!(await isServed(socketPath))) throw failure('No server runs on this data folder; start one: twinkeep serve');
+  const open = () => connect(socketPath);
+  return work({ call: (method, path, body) => call(open, args.text('tenant'), method, path, body) });
 }
 
 async function openDoor(config: Config, terminal: Terminal, makes: boolean): Promise<OpenDoor> {

@@ -1,8 +1,9 @@
 import { connect } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Config, createTwinkeep, ownerSocketOf, type Twinkeep } from '../app/index.ts';
+import { type Config, createTwinkeep, loadAlerts, ownerSocketOf, type Twinkeep } from '../app/index.ts';
 import { isFault } from '../kernel/errors.ts';
 import { failure } from './errors.ts';
+import { loadSettings } from './setting.ts';
 
 /** Who answers for a data folder: the server that runs on it, or the Twinkeep that was opened here. */
 export type Folder =
@@ -17,16 +18,22 @@ const PAUSE_MS = 100;
  * is starting or ending, or a command that is soon done: it is waited for.
  *
  * @param assertMayOpen throws where the folder must not be opened here
+ * @param readConfig for a server that is told to read its configuration anew
  * @throws STORAGE_LOCKED after 10 s, and what `createTwinkeep` throws
  */
-export async function takeFolder(config: Config, assertMayOpen: () => void): Promise<Folder> {
+export async function takeFolder(
+  config: Config,
+  assertMayOpen: () => void,
+  readConfig: () => Promise<Config> = loadSettings,
+): Promise<Folder> {
   const socketPath = ownerSocketOf(config);
   const until = Date.now() + PATIENCE_MS;
+  const alerts = loadAlerts(config, process.env);
   for (;;) {
     if (await isServed(socketPath)) return { kind: 'served', socketPath };
     assertMayOpen();
     try {
-      return { kind: 'opened', twinkeep: await createTwinkeep(config) };
+      return { kind: 'opened', twinkeep: await createTwinkeep(config, { alerts, readConfig }) };
     } catch (error) {
       if (!isFault(error, 'STORAGE_LOCKED') || Date.now() > until) throw error;
       await wait(PAUSE_MS);
@@ -34,7 +41,8 @@ export async function takeFolder(config: Config, assertMayOpen: () => void): Pro
   }
 }
 
-function isServed(path: string): Promise<boolean> {
+/** Whether a server answers at the owner's socket. @throws CLI_FAILED where the socket may not be opened */
+export function isServed(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path, () => {
       socket.destroy();

@@ -1,8 +1,17 @@
 import { flushCompileCache } from 'node:module';
-import { type Config, createLog, type Listening, listen, type Twinkeep } from '../app/index.ts';
+import {
+  type Config,
+  type ConfigInput,
+  createLog,
+  type Listening,
+  type Log,
+  listen,
+  type Twinkeep,
+} from '../app/index.ts';
+import { isFault } from '../kernel/errors.ts';
 import { storageFault } from '../storage/index.ts';
-import type { Run } from './command.ts';
-import { failure } from './errors.ts';
+import type { Arguments, Run } from './command.ts';
+import { failure, usageFault } from './errors.ts';
 import { announce } from './first-administrator.ts';
 import { takeFolder } from './folder.ts';
 import { loadSettings } from './setting.ts';
@@ -14,8 +23,9 @@ const SAME_SIGNAL_MS = 500;
 const LEAVE_MS = 2_000;
 
 /** `serve`: the way of production. It speaks in JSON log lines alone. */
-export const serve: Run = async (_args, terminal) => {
-  const config = await loadSettings();
+export const serve: Run = async (args, terminal) => {
+  const config = await loadSettings(workersOf(args));
+  widenPool(config.workers);
   const log = createLog(config);
   const opened: Opened = ({ firstAdministrator }, { address }) => {
     if (terminal.json) terminal.answer({ address }, '');
@@ -27,26 +37,55 @@ export const serve: Run = async (_args, terminal) => {
     log.info('listening', { address, pid: process.pid });
     return () => log.info('stopped');
   };
-  return runUntilSignal(config, opened, () => undefined);
+  return runUntilSignal({ config, readConfig: () => loadSettings(workersOf(args)), opened, shut: () => undefined });
 };
 
 /** `dev`: the way of a first look. */
-export const dev: Run = async (_args, terminal) => {
-  const config = await loadSettings();
+export const dev: Run = async (args, terminal) => {
+  const twin = args.flag('twin') ? await (await import('./energy-twin.ts')).findEnergyTwin() : undefined;
+  const readConfig = () => loadSettings({ ...twin?.config, workers: 1 });
+  const config = await readConfig();
   const opened: Opened = (twinkeep, { address }) => {
-    const { value, text } = welcome(twinkeep, address);
+    const child = twin?.start(address, twinkeep.issuer);
+    child?.once('exit', (code) => terminal.say(`The example twin has ended (${code}); restart to have it again.`));
+    const { value, text } = welcome(twinkeep, address, twin !== undefined);
     terminal.answer(value, text);
-    return () => terminal.say('Stopped.');
+    return () => {
+      child?.removeAllListeners('exit').kill('SIGTERM');
+      terminal.say('Stopped.');
+    };
   };
   // A port that is taken must not cost the only sight of the password.
-  return runUntilSignal(config, opened, (twinkeep) => announce(twinkeep, terminal));
+  return runUntilSignal({ config, readConfig, opened, shut: (twinkeep) => announce(twinkeep, terminal) });
 };
+
+function workersOf(args: Arguments): ConfigInput {
+  const typed = args.text('workers');
+  if (typed === undefined) return {};
+  if (!/^\d{1,3}$/.test(typed)) throw usageFault('--workers needs a number: --workers N');
+  return { workers: Number(typed) };
+}
+
+/** Each thread hashes a password at a time at least, all in one pool: two of its places stay free for disk syncs. */
+function widenPool(workers: number): void {
+  const present = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
+  process.env['UV_THREADPOOL_SIZE'] = String(Math.max(present, workers === 1 ? 0 : workers + 2)); // nothing waits in it yet
+}
 
 type Opened = (twinkeep: Twinkeep, listening: Listening) => () => void;
 
-async function runUntilSignal(config: Config, opened: Opened, shut: (twinkeep: Twinkeep) => void): Promise<number> {
+interface Serving {
+  readonly config: Config;
+  /** For a reload. */
+  readonly readConfig: () => Promise<Config>;
+  readonly opened: Opened;
+  /** Where the port could not be opened. */
+  readonly shut: (twinkeep: Twinkeep) => void;
+}
+
+async function runUntilSignal({ config, readConfig, opened, shut }: Serving): Promise<number> {
   const signal = firstSignal(); // from now on, so that a signal while it starts ends it cleanly too
-  const folder = await takeFolder(config, () => undefined);
+  const folder = await takeFolder(config, () => undefined, readConfig);
   if (folder.kind === 'served') throw storageFault('STORAGE_LOCKED', { folder: config.data });
   const { twinkeep } = folder;
   let listening: Listening;
@@ -58,12 +97,26 @@ async function runUntilSignal(config: Config, opened: Opened, shut: (twinkeep: T
     throw withPort(error, config);
   }
   const closed = opened(twinkeep, listening);
+  const log = createLog(config);
+  process.on('SIGHUP', () => void reloadNow(twinkeep, log));
   setImmediate(flushCompileCache); // a server may be killed, and the cache is written at a clean end alone
   await signal;
   await listening.close();
   closed();
   setTimeout(() => process.exit(0), LEAVE_MS).unref();
   return 0;
+}
+
+/** The way of Unix to say that the configuration has changed; what `config reload` answers stands in the log. */
+async function reloadNow(twinkeep: Twinkeep, log: Log): Promise<void> {
+  try {
+    const waiting = await twinkeep.reload();
+    log.info('the new configuration is in force', waiting.length === 0 ? {} : { restart_needed: waiting.join(', ') });
+  } catch (error) {
+    const flaws = isFault(error) ? JSON.stringify(error.facts['errors'] ?? []) : '';
+    log.warn('the new configuration is refused; the old one stays', { flaws });
+    if (!isFault(error)) log.failed(error);
+  }
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a later one does not wait for what still runs. */

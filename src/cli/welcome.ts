@@ -3,8 +3,13 @@ import { rfc3339, systemClock } from '../kernel/clock.ts';
 import type { Json } from '../kernel/tx.ts';
 
 /** What `dev` says once it listens: the address, and at the first start who may sign in and what to try. */
-export function welcome({ firstAdministrator }: Twinkeep, address: string): { value: Json; text: string } {
+export function welcome(
+  { firstAdministrator }: Twinkeep,
+  address: string,
+  hasTwin: boolean,
+): { value: Json; text: string } {
   const lines = [`Twinkeep ${VERSION} runs at ${address} (its surface: ${address}/docs). Ctrl-C ends it.`];
+  if (hasTwin) lines.push(`A twin behind its gateway, to sign in to and look at: ${address}/`);
   if (firstAdministrator === undefined) return { value: { address }, text: lines.join('\n') };
   const { username, generatedPassword } = firstAdministrator;
   const password = generatedPassword?.reveal();

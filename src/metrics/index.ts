@@ -1,2 +1,2 @@
 /** Floor 1. Counters and histograms and their Prometheus text. */
-export { createMetrics, type Metrics } from './metrics.ts';
+export { createMetrics, foldMetrics, type Metrics, type MetricsSnapshot, sumMetrics } from './metrics.ts';

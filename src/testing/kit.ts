@@ -70,6 +70,7 @@ export async function createKit({ config = {}, storage, clock = createTestClock(
     logLevel: 'silent',
     adminPassword: KIT_PASSWORD,
     ...config,
+    detection: { failures: 1_000, ...config.detection },
     limits: {
       signInPerAddress: 100_000,
       signInPerAccount: 100_000,

@@ -1,0 +1,102 @@
+import type { Context, Route, RouteLimit } from '../http/index.ts';
+import type { TenantId } from '../kernel/brand.ts';
+import { nameOf, type Principal } from '../kernel/principal.ts';
+import type { Claim, LimitRule, Limits, Tightest } from '../limits/index.ts';
+import type { PolicyRule, ServedProfile } from '../profiles/index.ts';
+
+/** What a route and its profile count, sorted out once. */
+interface Plan {
+  readonly early: readonly PolicyRule[];
+  readonly late: readonly PolicyRule[];
+  readonly routeByAddress: readonly LimitRule[];
+  readonly routeByPrincipal: readonly LimitRule[];
+}
+
+/** The two steps of the line that count requests: all that concerns one is counted together, or nothing of it is. */
+export interface Slow {
+  byAddress(route: Route, context: Context): Outcome;
+  byPrincipal(route: Route, context: Context, caller: Principal, tenant: TenantId): Outcome;
+  /** A credential that is no good counts against the address that sent it. @throws LIMIT_EXCEEDED */
+  badCredential(route: Route, context: Context): Outcome;
+  /** The count that a slow check of a key is taken from, and given back to when the key is good. */
+  keyAttempt(route: Route, context: Context): { beforeSlow(): Outcome; good(): void };
+}
+
+type Outcome = Tightest | undefined | Promise<Tightest | undefined>;
+
+/** At most so many of one address may wait for a slow hash, whatever their keys (D01). */
+const KEY_ATTEMPTS: LimitRule = { name: 'key-attempt', count: 100, windowMs: 3_600_000 };
+
+export function createSlow(limits: Limits, profileOf: (route: Route) => ServedProfile): Slow {
+  const plans = new WeakMap<Route, Plan>();
+  const planOf = (route: Route): Plan => {
+    const known = plans.get(route);
+    if (known !== undefined) return known;
+    const plan = makePlan(route, profileOf(route).rules);
+    plans.set(route, plan);
+    return plan;
+  };
+
+  const ofAddress = (rules: readonly PolicyRule[], who: string): Claim[] =>
+    rules.flatMap((rule) => (rule.per === 'address' || rule.per === 'caller' ? [{ rule, who }] : []));
+
+  return {
+    byAddress: (route, { addressBlock }) => {
+      const { early, routeByAddress } = planOf(route);
+      const claims = ofAddress(early, addressBlock);
+      for (const rule of routeByAddress) claims.push({ rule, who: addressBlock });
+      return limits.takeAll(claims);
+    },
+    byPrincipal: (route, { addressBlock }, caller, tenant) => {
+      if (caller.kind === 'operator') return undefined;
+      const { late, routeByPrincipal } = planOf(route);
+      const claims: Claim[] = [];
+      for (const rule of late) {
+        const who = whoOf(rule, addressBlock, caller, tenant);
+        if (who !== undefined) claims.push({ rule, who });
+      }
+      if (caller.kind !== 'anonymous') for (const rule of routeByPrincipal) claims.push({ rule, who: nameOf(caller) });
+      return claims.length === 0 ? undefined : limits.takeAll(claims);
+    },
+    badCredential: (route, { addressBlock }) => {
+      const claims = ofAddress(planOf(route).late, addressBlock);
+      return claims.length === 0 ? undefined : limits.takeAll(claims);
+    },
+    keyAttempt: (_route, { addressBlock: who }) => ({
+      beforeSlow: () => limits.takeAll([{ rule: KEY_ATTEMPTS, who }]),
+      good: () => void limits.giveBack({ rule: KEY_ATTEMPTS, who }),
+    }),
+  };
+}
+
+function makePlan(route: Route, rules: readonly PolicyRule[]): Plan {
+  const own = (per: RouteLimit['per']): LimitRule[] =>
+    (route.limits ?? []).flatMap((limit) =>
+      limit.per === per
+        ? [{ name: `${route.method} ${route.path}`, count: limit.count, windowMs: limit.windowMs }]
+        : [],
+    );
+  return {
+    early: rules.filter(({ early }) => early),
+    late: rules.filter(({ early }) => !early),
+    routeByAddress: own('address'),
+    routeByPrincipal: own('principal'),
+  };
+}
+
+/** Whose count a rule takes of this caller; `undefined` where it takes none. */
+function whoOf(rule: PolicyRule, addressBlock: string, caller: Principal, tenant: TenantId): string | undefined {
+  const isKey = caller.kind === 'api-key';
+  switch (rule.per) {
+    case 'address':
+      return rule.replacedByKey && isKey ? undefined : addressBlock;
+    case 'api-key':
+      return isKey ? nameOf(caller) : undefined;
+    case 'caller':
+      return caller.kind === 'anonymous' ? addressBlock : nameOf(caller);
+    case 'principal':
+      return caller.kind === 'anonymous' ? undefined : nameOf(caller);
+    case 'tenant':
+      return caller.kind === 'anonymous' ? undefined : tenant;
+  }
+}

@@ -1,0 +1,108 @@
+import { createGateway, type Gateway, type GatewayConfig, type GatewayDeps, gatewayConfig } from '../gateway/index.ts';
+import { createCors, nativeFace, type Route } from '../http/index.ts';
+import { isLegacy, type PolicyRule, type ProfileDeps, type ServedProfile, serveProfile } from '../profiles/index.ts';
+import type { Assertions, Tokens } from '../sessions/index.ts';
+import type { Config } from './config.ts';
+import { appFault } from './errors.ts';
+
+/** What of a running server can be exchanged for another: the profiles and the gateway, and so all routes. */
+export interface OpenSurface {
+  /** The native one is always among them; the first speaks where no other is mounted. */
+  readonly profiles: readonly [ServedProfile, ...ServedProfile[]];
+  readonly gateway: Gateway;
+  readonly routes: readonly Route[];
+  /** Lets what runs end, and closes what it was opened with. */
+  close(): Promise<void>;
+}
+
+export interface SurfaceDeps extends Omit<ProfileDeps, 'generalRules'> {
+  readonly tokens: Tokens;
+  readonly assertions: Assertions;
+  readonly gatewayPorts: Omit<GatewayDeps, 'config' | 'assertions'>;
+  /** Those that every configuration has. */
+  readonly nativeRoutes: readonly Route[];
+}
+
+/**
+ * Opens the profiles and back ends of a configuration.
+ *
+ * @throws CONFIG_INVALID where two routes want one place, or a back end's certificate can't be read; SESSION_SECRET_WEAK
+ */
+export async function openSurface(config: Config, deps: SurfaceDeps): Promise<OpenSurface> {
+  const generalRules = generalRulesOf(config);
+  const native: ServedProfile = {
+    name: 'twinkeep',
+    host: undefined,
+    prefix: '',
+    face: nativeFace,
+    cors: createCors(config.corsOrigins),
+    tokens: deps.tokens,
+    rules: generalRules,
+    routes: deps.nativeRoutes,
+  };
+  const served: ServedProfile[] = [];
+  const close = async (): Promise<void> => {
+    for (const profile of served) await profile.close?.();
+  };
+  try {
+    for (const name of config.profiles)
+      served.push(isLegacy(name) ? await serveProfile(name, config.profile[name], { ...deps, generalRules }) : native);
+    if (!served.includes(native)) served.push(native);
+    const gateway = createGateway({ ...deps.gatewayPorts, config: gatewayOf(config), assertions: deps.assertions });
+    const routes = [...served.flatMap((profile) => profile.routes), ...gateway.routes];
+    assertOnePlaceEach(routes);
+    const [first = native, ...others] = served;
+    const closeAll = async (): Promise<void> => {
+      await gateway.close();
+      await close();
+    };
+    return { profiles: [first, ...others], gateway, routes, close: closeAll };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Ceilings that hold for every profile, whatever its own limits are. */
+function generalRulesOf({ limits }: Config): readonly PolicyRule[] {
+  const perMinute = (name: 'address' | 'principal' | 'tenant', count: number) =>
+    ({ name, per: name, count, windowMs: 60_000 }) as const;
+  return [
+    { ...perMinute('address', limits.addressPerMinute), early: true },
+    perMinute('principal', limits.principalPerMinute),
+    perMinute('tenant', limits.tenantPerMinute),
+  ];
+}
+
+/** `backEnd` is the short form of a gateway with one back end for everything that is not ours. */
+function gatewayOf({ backEnd, gateway }: Config): GatewayConfig {
+  if (backEnd === undefined) return gateway;
+  const parsed = gatewayConfig.safeParse({
+    ...gateway,
+    backEnds: { ...gateway.backEnds, main: { url: new URL(backEnd).origin } },
+    routes: [...gateway.routes, { path: '/*', to: 'main', sockets: true }],
+  });
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.map(({ message }) => ({ at: 'TWINKEEP_BACK_END', reason: message }));
+  throw appFault('CONFIG_INVALID', { errors });
+}
+
+/** Of two routes at one place only one would ever be asked, and its reader could not tell which. */
+function assertOnePlaceEach(routes: readonly Route[]): void {
+  const seen = new Map<string, Route>();
+  const errors: { at: string; reason: string }[] = [];
+  for (const route of routes) {
+    const place = `${route.host ?? ''} ${route.method} ${route.path}`;
+    const other = seen.get(place);
+    if (other === undefined) seen.set(place, route);
+    else {
+      const owners = `${other.profile ?? 'twinkeep'} and ${route.profile ?? 'twinkeep'}`;
+      const fix = 'mount one at another host or prefix';
+      errors.push({
+        at: 'TWINKEEP_PROFILE',
+        reason: `${route.method} ${route.path} belongs to both ${owners}; ${fix}`,
+      });
+    }
+  }
+  if (errors.length > 0) throw appFault('CONFIG_INVALID', { errors });
+}

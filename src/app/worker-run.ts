@@ -1,0 +1,52 @@
+import type { AddressInfo } from 'node:net';
+import type { MessagePort } from 'node:worker_threads';
+import { createLink } from '../storage/index.ts';
+import { createTwinkeep } from './twinkeep.ts';
+import { type PackedConfig, unpackConfig } from './worker-config.ts';
+import type { Ground } from './worker-ground.ts';
+
+/** What a worker thread is started with. */
+export interface WorkerStart {
+  readonly seat: number;
+  readonly ground: Ground;
+  readonly config: PackedConfig;
+  readonly port: number;
+  readonly line: MessagePort;
+}
+
+/** A request of a client waits for the owner's answer, so it must fail while the client is still there. */
+const PATIENCE_MS = 5_000;
+
+/** Opens a Twinkeep beside the owner's and does what the owner says, until it says `close`. */
+export function runWorker({ seat, ground, config: packed, port, line }: WorkerStart): void {
+  const config = unpackConfig(packed);
+  let next = config;
+  const owner = createLink({
+    port: line,
+    patienceMs: PATIENCE_MS,
+    answers: {
+      open: async () => open(),
+      adopt: async (another) => {
+        next = unpackConfig(another as PackedConfig); // the owner packed it
+        await (await opened).reload();
+      },
+      metrics: async () => (await opened).metrics.snapshot(),
+      close: async () => {
+        await (await opened).close();
+        setImmediate(() => line.close()); // the answer goes first; nothing holds the thread then
+      },
+    },
+  });
+  const opened = createTwinkeep(config, { threads: { ground, seat, owner }, readConfig: async () => next });
+  opened.catch(() => undefined); // whoever asks is told
+  line.ref(); // without a question of ours on the way, too: it waits for those of the owner
+
+  async function open(): Promise<number> {
+    const { server } = await opened;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ port, host: config.host, reusePort: true }, resolve);
+    });
+    return (server.address() as AddressInfo).port; // a TCP server's address has a port
+  }
+}
