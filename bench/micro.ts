@@ -9,6 +9,7 @@ const MAX_TIMED = 200_000;
 
 async function casesOf(name: string): Promise<MicroCases> {
   if (name.startsWith('token')) return (await import('./micro/tokens.ts')).tokenCases;
+  if (name.startsWith('limiter')) return (await import('./micro/limiter.ts')).limiterCases;
   return (await import('./micro/seal.ts')).sealCases;
 }
 

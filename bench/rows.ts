@@ -117,6 +117,11 @@ const SEAL_PEERS = {
   node: 'node:crypto (AES-256-GCM)',
   fernet: 'npm fernet',
 };
+const LIMITER_PEERS = {
+  memory: 'Twinkeep (memory, sliding window)',
+  shared: 'Twinkeep (shared by threads, sliding window)',
+  'express-rate-limit': 'express-rate-limit (MemoryStore, fixed window)',
+};
 
 export const rows: readonly Row[] = [
   getRow(4),
@@ -141,6 +146,7 @@ export const rows: readonly Row[] = [
   microRow('token-new', 'Check of a token never seen', TOKEN_PEERS),
   microRow('seal', 'Seal 64 bytes', SEAL_PEERS),
   microRow('open', 'Open 64 bytes', SEAL_PEERS),
+  microRow('limiter', 'Count of one request, 10,000 addresses', LIMITER_PEERS),
   {
     kind: 'start',
     id: 'start',

@@ -32,6 +32,9 @@ const PACKAGES = {
   fastify: ['app', 'server'],
   '@fastify/': ['app', 'server'],
   pino: ['app', 'server', 'cli'],
+  undici: ['gateway', 'delivery'],
+  nodemailer: ['delivery'],
+  '@node-rs/bcrypt': ['crypto'],
   'prom-client': ['metrics'],
 };
 

@@ -21,6 +21,8 @@ export interface AuditDeps {
   readonly holder: string;
   /** Where the newest signed head is remembered, outside of the database. */
   readonly head: HeadKeeper;
+  /** Given where another thread of this process numbers and signs the log; this one then only writes entries. */
+  readonly integrator?: Integrator | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -46,11 +48,15 @@ const COUNTED_MS = 10_000;
 export async function createAudit(deps: AuditDeps): Promise<Audit> {
   const { storage, vault, clock, random, holder, onError } = deps;
   const key = await openLogKey(deps);
-  const guard = createHeadGuard(deps.head, key);
-  const integrator: Integrator = createIntegrator({ storage, key, guard, clock, holder, onError });
+  const integrator = deps.integrator ?? ownIntegrator();
   const entryDeps = { subjects: vault.subjects, clock, random };
   const record: AuditSink['record'] = (tx, entry) => writeEntry(entryDeps, tx, entry);
   const write = (entry: AuditEntry): Promise<void> => storage.write(platform, (tx) => record(tx, entry));
+
+  function ownIntegrator(): Integrator {
+    const guard = createHeadGuard(deps.head, key);
+    return createIntegrator({ storage, key, guard, clock, holder, onError });
+  }
 
   let flushing: NodeJS.Timeout | undefined;
   const reads = createReadBuffer(() => void flushReads().catch(onError));

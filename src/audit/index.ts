@@ -1,6 +1,6 @@
 /** Floor 4. Erasable, tamper-evident record of who did what. */
 export { parseCheckpoint, verifyConsistency, verifyInclusion } from '../crypto/index.ts';
-export { type Audit, createAudit } from './audit.ts';
+export { type Audit, type AuditDeps, createAudit } from './audit.ts';
 export { auditFault } from './errors.ts';
 export { fileHead, type HeadKeeper, memoryHead } from './head.ts';
 export { auditMigrations } from './migrations/index.ts';

@@ -3,5 +3,7 @@ export { readingConfig } from './config.ts';
 export { readingFault } from './errors.ts';
 export { sealedFields } from './location.ts';
 export { readingMigrations } from './migrations/index.ts';
-export { createReadings } from './readings.ts';
+export { createReadings, type Readings } from './readings.ts';
 export { readingPermissions, readingRoutes } from './routes.ts';
+export { parseRfc3339 } from './timestamp.ts';
+export { meterId } from './validate.ts';

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { KIT_PASSWORD } from '../../src/testing/index.ts';
+import { openWire, type Wire } from '../hostile/wire.ts';
+import { ask, type CommandLine, createCommandLine, type Running, signIn } from './command.ts';
+
+const CONNECTIONS = 200; // the system spreads them over the threads
+
+function commandLine(t: TestContext, settings: Record<string, string> = {}): CommandLine {
+  const cli = createCommandLine({ TWINKEEP_ADMIN_PASSWORD: KIT_PASSWORD, ...settings });
+  t.after(() => cli.close());
+  return cli;
+}
+
+async function serve(cli: CommandLine, workers = 2): Promise<Running & { readonly address: string }> {
+  const running = cli.start(['serve', '--json', '--workers', String(workers)]);
+  return { ...running, address: await running.printed(/"address":"(http:[^"]+)"/) };
+}
+
+async function openWires(t: TestContext, address: string, count = CONNECTIONS): Promise<readonly Wire[]> {
+  const wires = await Promise.all(Array.from({ length: count }, () => openWire(address)));
+  t.after(() => {
+    for (const wire of wires) wire.end();
+  });
+  return wires;
+}
+
+const requestOf = (path: string, header: string): string => `GET ${path} HTTP/1.1\r\nhost: x\r\n${header}\r\n\r\n`;
+
+/** Asks over every connection at once. @returns the different statuses */
+async function statuses(wires: readonly Wire[], path: string, header: string): Promise<readonly number[]> {
+  for (const wire of wires) wire.send(requestOf(path, header));
+  const answers = await Promise.all(wires.map((wire) => wire.answer()));
+  return [...new Set(answers.map(({ status }) => status))].sort();
+}
+
+// Attack: a stolen token is used on as many connections as there are, the moment after its owner has signed out.
+test('a token that was revoked through one connection is refused on every connection at once', async (t) => {
+  const { address } = await serve(commandLine(t, { TWINKEEP_LIMITS: 'off' }));
+  const wires = await openWires(t, address);
+  for (let round = 0; round < 8; round++) {
+    const token = await signIn(address, 'admin', KIT_PASSWORD);
+    const header = `authorization: Bearer ${token}`;
+    assert.deepEqual(await statuses(wires, '/v1/me', header), [200]);
+    assert.equal((await ask(address, 'POST', '/v1/logout', { token })).status, 204);
+    assert.deepEqual(await statuses(wires, '/v1/me', header), [401]);
+  }
+});
+
+test('an API key that was revoked and a role that was taken are gone on every connection at once', async (t) => {
+  const { address } = await serve(commandLine(t, { TWINKEEP_LIMITS: 'off' }));
+  const wires = await openWires(t, address);
+  const token = await signIn(address, 'admin', KIT_PASSWORD);
+
+  const key = await ask(address, 'POST', '/v1/api-keys', {
+    token,
+    body: { name: 'meter', scopes: ['read:meter_data'] },
+  });
+  assert.deepEqual(await statuses(wires, '/v1/readings', `x-api-key: ${key.json.key}`), [200]);
+  assert.equal((await ask(address, 'DELETE', `/v1/api-keys/${key.json.id}`, { token })).status, 204);
+  assert.deepEqual(await statuses(wires, '/v1/readings', `x-api-key: ${key.json.key}`), [401]);
+
+  const vera = { username: 'vera', password: KIT_PASSWORD, roles: ['admin'] };
+  const made = await ask(address, 'POST', '/v1/users', { token, body: vera });
+  const header = `authorization: Bearer ${await signIn(address, 'vera', KIT_PASSWORD)}`;
+  assert.deepEqual(await statuses(wires, '/v1/users', header), [200]);
+  const less = await ask(address, 'PATCH', `/v1/users/${made.json.id}`, { token, body: { roles: ['viewer'] } });
+  assert.equal(less.status, 200);
+  assert.deepEqual(await statuses(wires, '/v1/users', header), [403]);
+});
+
+// Attack: a guesser spreads over connections, and each thread allows him as much as all of them should.
+test('a limit is one for all threads: a flood over many connections gets exactly as much as it says', async (t) => {
+  const limit = 500;
+  const cli = commandLine(t);
+  writeFileSync(join(cli.folder, 'twinkeep.config.json'), JSON.stringify({ limits: { addressPerMinute: limit } }));
+  const { address } = await serve(cli);
+  const wires = await openWires(t, address, 40);
+  let allowed = 0;
+  for (let sent = 0; sent < 2 * limit; sent += wires.length) {
+    for (const wire of wires) wire.send(requestOf('/v1/nothing', 'x-what: ever'));
+    const answers = await Promise.all(wires.map((wire) => wire.answer()));
+    allowed += answers.filter(({ status }) => status === 404).length;
+    assert.ok(answers.every(({ status }) => status === 404 || status === 429));
+  }
+  assert.equal(allowed, limit);
+});
+
+test('the numbers are those of all threads, whichever of them is asked', async (t) => {
+  const { address } = await serve(commandLine(t, { TWINKEEP_LIMITS: 'off' }));
+  const wires = await openWires(t, address, 100);
+  const token = await signIn(address, 'admin', KIT_PASSWORD);
+  assert.deepEqual(await statuses(wires, '/v1/me', `authorization: Bearer ${token}`), [200]);
+  for (const wire of wires) wire.send(requestOf('/metrics', 'accept: */*'));
+  for (const wire of wires) {
+    const { body } = await wire.answer();
+    assert.match(
+      body,
+      /^twinkeep_http_request_duration_seconds_count\{method="GET",route="\/v1\/me",status="200"\} 100$/m,
+    );
+    assert.equal(body.match(/^process_cpu_seconds_total /gm)?.length, 1);
+  }
+});
+
+test('a stop lets a request that runs finish, and ends every thread', async (t) => {
+  const server = await serve(commandLine(t));
+  const token = await signIn(server.address, 'admin', KIT_PASSWORD);
+  const key = await ask(server.address, 'POST', '/v1/api-keys', {
+    token,
+    body: { name: 'meter', scopes: ['write:meter_data'] },
+  });
+  const body = JSON.stringify({ meter_id: 'M-1', timestamp: '2026-01-01T00:00:00Z', energy_consumption: 1 });
+  const wires = await openWires(t, server.address, 8);
+  const head = `POST /v1/readings HTTP/1.1\r\nhost: x\r\nx-api-key: ${key.json.key}\r\ncontent-type: application/json\r\n`;
+  for (const wire of wires) wire.send(`${head}content-length: ${body.length}\r\n\r\n${body.slice(0, 10)}`);
+  await new Promise((resolve) => setTimeout(resolve, 200)); // so that each is read and waits for the rest
+  const ended = server.stop('SIGTERM');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  for (const wire of wires) wire.send(body.slice(10));
+  const answers = await Promise.all(wires.map((wire) => wire.answer()));
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    wires.map(() => 201),
+  );
+  for (const wire of wires) wire.end(); // a connection that stays is cut after ten seconds
+  const { code, stderr } = await ended;
+  assert.equal(code, 0, stderr);
+  const said = stderr.trim().split('\n');
+  assert.deepEqual(
+    said.map((line) => JSON.parse(line).msg),
+    ['listening', 'stopped'],
+  );
+});
+
+// Attack: another server of the same user shares the port, and half of the clients give it their passwords.
+test('a port that another server shares among its threads is taken', async (t) => {
+  const first = await serve(commandLine(t));
+  const cli = commandLine(t, { TWINKEEP_PORT: new URL(first.address).port });
+  const second = await cli.run(['serve', '--workers', '2']);
+  assert.equal(second.code, 1);
+  assert.match(second.stderr, /Port \d+ .*is taken/);
+});
+
+test('how many threads there are is refused where it makes no sense', async (t) => {
+  const cli = commandLine(t);
+  for (const [workers, code] of [
+    ['0', 1],
+    ['65', 1],
+    ['two', 2],
+    ['1.5', 2],
+  ] as const) {
+    const ended = await cli.run(['serve', '--workers', workers]);
+    assert.equal(ended.code, code, ended.stderr);
+    assert.match(ended.stderr, /workers/i);
+  }
+  const env = { TWINKEEP_DATABASE_URL: 'sqlite::memory:', TWINKEEP_WORKERS: '2' };
+  const inMemory = await cli.run(['serve'], { env });
+  assert.equal(inMemory.code, 1);
+  assert.match(inMemory.stderr, /TWINKEEP_WORKERS/);
+});
