@@ -47,8 +47,7 @@ export async function openLiveSurface(deps: LiveSurfaceDeps): Promise<LiveSurfac
 
   async function open(next: Config): Promise<OpenSurface> {
     const opened = await openSurface(next, known);
-    for (const profile of opened.profiles) for (const route of profile.routes) owners.set(route, profile);
-    for (const route of opened.gateway.routes) owners.set(route, named(opened, route));
+    for (const route of opened.routes) owners.set(route, named(opened, route));
     return opened;
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Secret } from '../kernel/secret.ts';
 import {
   type Bus,
+  createFlooredHotState,
   createMemoryBus,
   createMemoryHotState,
   createSharedHotState,
@@ -31,6 +32,13 @@ export async function openStorage(url: Secret, clock: Clock, onError: OnError, t
   return openPostgresStorage({ url: text, clock, onError });
 }
 
+function localHotState(clock: Clock, threads?: Threads): HotState {
+  if (threads === undefined) return createMemoryHotState({ clock });
+  const { ground, owner } = threads;
+  const values = owner === undefined ? createMemoryHotState({ clock }) : remoteValues(owner);
+  return createSharedHotState({ clock, buffer: ground.limits, values });
+}
+
 /** Without Redis the threads of a process count in memory that they share; text lies with the one that owns the data. */
 export async function openHotState(
   { redisUrl }: Config,
@@ -38,11 +46,10 @@ export async function openHotState(
   onError: OnError,
   threads?: Threads,
 ): Promise<HotState> {
-  if (redisUrl !== undefined) return openRedisHotState({ url: redisUrl.reveal(), onError });
-  if (threads === undefined) return createMemoryHotState({ clock });
-  const { ground, owner } = threads;
-  const values = owner === undefined ? createMemoryHotState({ clock }) : remoteValues(owner);
-  return createSharedHotState({ clock, buffer: ground.limits, values });
+  const local = localHotState(clock, threads);
+  if (redisUrl === undefined) return local;
+  const shared = await openRedisHotState({ url: redisUrl.reveal(), onError });
+  return createFlooredHotState({ shared, floor: local, onError }); // limits go on, each process for itself
 }
 
 /** With Redis the threads of a process hear of each other as those of several processes do. */

@@ -49,7 +49,7 @@ export async function openSurface(config: Config, deps: SurfaceDeps): Promise<Op
       served.push(isLegacy(name) ? await serveProfile(name, config.profile[name], { ...deps, generalRules }) : native);
     if (!served.includes(native)) served.push(native);
     const gateway = createGateway({ ...deps.gatewayPorts, config: gatewayOf(config), assertions: deps.assertions });
-    const routes = [...served.flatMap((profile) => profile.routes), ...gateway.routes];
+    const routes = [...withHealth(served), ...gateway.routes];
     assertOnePlaceEach(routes);
     const [first = native, ...others] = served;
     const closeAll = async (): Promise<void> => {
@@ -62,6 +62,26 @@ export async function openSurface(config: Config, deps: SurfaceDeps): Promise<Op
     throw error;
   }
 }
+
+/**
+ * Every profile has its own open `/health` (E04), with the headers of its own face: at its host or prefix, and at the
+ * root that of the profile which speaks there.
+ */
+function withHealth(served: readonly ServedProfile[]): readonly Route[] {
+  const [first] = served;
+  return served.flatMap(({ name, host, prefix, routes }) => {
+    const isRoot = host === undefined && prefix === '';
+    if (name === 'twinkeep') {
+      const speaker = first !== undefined && first.host === undefined && first.prefix === '' ? first.name : name;
+      return routes.map((route) => (route.path === HEALTH ? { ...route, profile: speaker } : route));
+    }
+    const native = served.find((profile) => profile.name === 'twinkeep')?.routes.find(({ path }) => path === HEALTH);
+    if (isRoot || native === undefined) return routes;
+    return [...routes, { ...native, profile: name, path: prefix + HEALTH, ...(host === undefined ? {} : { host }) }];
+  });
+}
+
+const HEALTH = '/health';
 
 /** Ceilings that hold for every profile, whatever its own limits are. */
 function generalRulesOf({ limits }: Config): readonly PolicyRule[] {

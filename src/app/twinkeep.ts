@@ -87,7 +87,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
   const holder = newUuid(clock, random);
   const threads = options.threads ?? (ownFolder ? threadsOf(config, holder, random) : undefined);
   const owner = threads?.owner; // who joins finds the folder locked, the schema up to date and the first person there
-  if (!config.limits.enabled && owner === undefined) log.warn('limits are off: anybody may send as much as they like');
+  if (owner === undefined) for (const doubt of doubtful(config)) log.warn(doubt);
   const undo: (() => unknown)[] = [];
   try {
     if (ownFolder && owner === undefined) for (const lock of openFolder(config)) undo.push(lock.release);
@@ -137,6 +137,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
       log,
       admin,
       undo,
+      alerts: options.alerts,
       readConfig: options.readConfig,
       threads,
     });
@@ -174,6 +175,7 @@ interface Parts {
   readonly log: ReturnType<typeof createLog>;
   readonly admin: FirstAdministrator | undefined;
   readonly undo: (() => unknown)[];
+  readonly alerts: TwinkeepOptions['alerts'];
   readonly readConfig: TwinkeepOptions['readConfig'];
   readonly threads: Threads | undefined;
 }
@@ -208,7 +210,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
   const line = createRequestLine({ ...house, contextOf, profileOf, who, slow, bus, metrics, clock, onError });
   const { server, handle, replace, close } = await createHttpApp({ ...surface.current(), line });
 
-  const shared = { config, hot, audit: house.audit, metrics, log, reload };
+  const shared = { config, alerts: parts.alerts, hot, audit: house.audit, metrics, log, reload };
   const crew = threads === undefined || owner !== undefined ? undefined : createCrew({ ...shared, ...threads });
   const text = crew?.metricsText ?? metrics.text;
 

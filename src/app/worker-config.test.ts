@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isFault } from '../kernel/errors.ts';
 import { configSchema } from './config.ts';
-import { packConfig, unpackConfig } from './worker-config.ts';
+import { pack, unpack } from './worker-config.ts';
 
 const MASTER = Buffer.alloc(32, 7).toString('base64');
 
@@ -13,7 +13,9 @@ test('a configuration comes to another thread as it was, its secrets included', 
     trustedProxies: ['10.0.0.0/8'],
     workers: 2,
   });
-  const arrived = unpackConfig(structuredClone(packConfig(config)));
+  const alerts = { webhook: { secret: new Uint8Array([1, 2, 3]) } };
+  const { config: arrived, alerts: told } = unpack(structuredClone(pack({ config, alerts })));
+  assert.deepEqual(told, alerts);
   assert.equal(arrived.masterKey?.reveal(), MASTER);
   assert.equal(arrived.databaseUrl?.reveal(), 'postgres://u:p@localhost/db');
   assert.equal(JSON.stringify(arrived), JSON.stringify(config));
@@ -23,7 +25,7 @@ test('a configuration comes to another thread as it was, its secrets included', 
 test('what cannot be handed to a thread is refused with the setting that asks for threads', () => {
   const config = Object.assign(configSchema.parse({}), { hook: () => undefined });
   assert.throws(
-    () => packConfig(config),
+    () => pack(config),
     (error) => isFault(error, 'CONFIG_INVALID') && JSON.stringify(error.facts).includes('TWINKEEP_WORKERS'),
   );
 });

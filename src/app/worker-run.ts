@@ -1,15 +1,23 @@
 import type { AddressInfo } from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
+import type { AlertConfig } from '../delivery/index.ts';
 import { createLink } from '../storage/index.ts';
+import type { Config } from './config.ts';
 import { createTwinkeep } from './twinkeep.ts';
-import { type PackedConfig, unpackConfig } from './worker-config.ts';
+import { type Packed, unpack } from './worker-config.ts';
 import type { Ground } from './worker-ground.ts';
+
+/** What the owner's Twinkeep was made with, and so a worker's is. */
+export interface WorkerSettings {
+  readonly config: Config;
+  readonly alerts: AlertConfig | undefined;
+}
 
 /** What a worker thread is started with. */
 export interface WorkerStart {
   readonly seat: number;
   readonly ground: Ground;
-  readonly config: PackedConfig;
+  readonly settings: Packed<WorkerSettings>;
   readonly port: number;
   readonly line: MessagePort;
 }
@@ -18,8 +26,8 @@ export interface WorkerStart {
 const PATIENCE_MS = 5_000;
 
 /** Opens a Twinkeep beside the owner's and does what the owner says, until it says `close`. */
-export function runWorker({ seat, ground, config: packed, port, line }: WorkerStart): void {
-  const config = unpackConfig(packed);
+export function runWorker({ seat, ground, settings, port, line }: WorkerStart): void {
+  const { config, alerts } = unpack(settings);
   let next = config;
   const owner = createLink({
     port: line,
@@ -27,7 +35,7 @@ export function runWorker({ seat, ground, config: packed, port, line }: WorkerSt
     answers: {
       open: async () => open(),
       adopt: async (another) => {
-        next = unpackConfig(another as PackedConfig); // the owner packed it
+        next = unpack(another as Packed<Config>); // the owner packed it
         await (await opened).reload();
       },
       metrics: async () => (await opened).metrics.snapshot(),
@@ -37,7 +45,7 @@ export function runWorker({ seat, ground, config: packed, port, line }: WorkerSt
       },
     },
   });
-  const opened = createTwinkeep(config, { threads: { ground, seat, owner }, readConfig: async () => next });
+  const opened = createTwinkeep(config, { alerts, threads: { ground, seat, owner }, readConfig: async () => next });
   opened.catch(() => undefined); // whoever asks is told
   line.ref(); // without a question of ours on the way, too: it waits for those of the owner
 

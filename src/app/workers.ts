@@ -8,11 +8,11 @@ import { createLink, type HotState, type Link, valueAnswers, watchTurn } from '.
 import { type Config, databaseUrlOf } from './config.ts';
 import { appFault } from './errors.ts';
 import type { Log } from './log.ts';
-import { type PackedConfig, packConfig } from './worker-config.ts';
+import { type Packed, pack } from './worker-config.ts';
 import { type Ground, OWNER_SEAT } from './worker-ground.ts';
+import type { WorkerSettings, WorkerStart } from './worker-run.ts';
 
-export interface CrewDeps {
-  readonly config: Config;
+export interface CrewDeps extends WorkerSettings {
   readonly ground: Ground;
   readonly hot: HotState;
   readonly audit: Audit;
@@ -59,14 +59,14 @@ export function createCrew(deps: CrewDeps): Crew {
   const hands = new Map<number, Hand>();
   const watch = watchTurn(ground.turn);
   let departed: MetricsSnapshot = [];
-  let packed: PackedConfig | undefined;
-  let adopted: PackedConfig | undefined;
+  let adopted: Packed<Config> | undefined;
   let port = 0;
   let closing = false;
   let watching: NodeJS.Timeout | undefined;
 
   /** @throws what kept it from opening */
   async function hire(seat: number): Promise<void> {
+    const { config, alerts } = deps;
     const { port1, port2 } = new MessageChannel();
     const link = createLink({
       port: port1,
@@ -75,7 +75,13 @@ export function createCrew(deps: CrewDeps): Crew {
     });
     const worker = new Worker(ENTRY, {
       name: `twinkeep ${seat}`,
-      workerData: { seat, ground, config: packed, port, line: port2 },
+      workerData: {
+        seat,
+        ground,
+        settings: pack<WorkerSettings>({ config, alerts }),
+        port,
+        line: port2,
+      } satisfies WorkerStart,
       transferList: [port2],
     });
     const hand: Hand = { seat, worker, link, since: performance.now(), numbers: [] };
@@ -127,7 +133,6 @@ export function createCrew(deps: CrewDeps): Crew {
     metricsText,
     open: async () => {
       assertShareable(config);
-      packed = packConfig(config);
       port = await findPort(config);
       const seats = Array.from({ length: config.workers }, (_, at) => OWNER_SEAT + 1 + at);
       await Promise.all(seats.map((seat) => hireAndReplace(seat, FIRST_PAUSE_MS / 2)));
@@ -140,7 +145,7 @@ export function createCrew(deps: CrewDeps): Crew {
       return port;
     },
     adopt: async (next) => {
-      adopted = packConfig(next);
+      adopted = pack(next);
       await Promise.all(
         [...hands.values()].map(({ worker, link }) =>
           link.ask('adopt', adopted).catch((error) => {

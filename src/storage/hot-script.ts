@@ -34,7 +34,7 @@ local function move(cell, window, head, moved)
     end
   end
   if last then runs[#runs + 1] = packed(last, count) end
-  cell.window, cell.head, cell.total, cell.runs = window, head, total, table.concat(runs)
+  cell.window, cell.head, cell.total, cell.runs = window, last or head, total, table.concat(runs)
   cell.changed = true
 end
 

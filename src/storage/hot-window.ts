@@ -128,7 +128,7 @@ function rewindow(place: CellPlace, windowMs: number, slot: number): void {
   }));
   clearCell(place);
   setWide(ints, base + WINDOW, windowMs);
-  setWide(ints, base + HEAD, slot);
+  setWide(ints, base + HEAD, counted.at(-1)?.slot ?? slot);
   for (const run of counted) if (run.slot >= slot - SLOTS) add(place, run.slot, run.count);
 }
 
