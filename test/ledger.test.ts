@@ -1,41 +1,73 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { faultTables, ledgerText } from '../src/app/index.ts';
 import { createKit } from '../src/testing/index.ts';
 
 /** The whole surface. A route that is new, or open to others than before, is a line that changes here. */
 const SURFACE = `
-method  path                    access                                 limits                              inspection         records  body
-GET     /.well-known/jwks.json  public                                 general                             admits everything  none     none
-GET     /docs                   public                                 general                             admits everything  none     none
-GET     /health                 unlimited                              none                                none               none     none
-GET     /metrics                unlimited                              none                                none               none     none
-GET     /openapi.json           public                                 general                             admits everything  none     none
-GET     /ready                  unlimited                              none                                none               none     none
-GET     /v1/api-keys            admin:api_keys                         general                             admits everything  read     none
-POST    /v1/api-keys            admin:api_keys, proved within 720 min  general; 60 per 60 s and principal  admits everything  change   JSON up to 1024 KiB
-DELETE  /v1/api-keys/:id        admin:api_keys                         general                             admits everything  change   none
-GET     /v1/audit/checkpoint    admin:audit                            general                             admits everything  none     none
-GET     /v1/audit/entries       admin:audit                            general                             admits everything  read     none
-GET     /v1/audit/proof         admin:audit                            general                             admits everything  none     none
-POST    /v1/login               public                                 general                             admits everything  self     JSON up to 1024 KiB
-POST    /v1/logout              person                                 general                             admits everything  change   none
-GET     /v1/me                  signed in                              general                             admits everything  read     none
-GET     /v1/readings            read:meter_data                        general                             admits everything  read     none
-POST    /v1/readings            write:meter_data                       general                             admits everything  change   JSON up to 4096 KiB, stream of application/x-ndjson
-DELETE  /v1/readings/:meter_id  delete:meter_data                      general                             admits everything  change   none
-GET     /v1/sessions            person                                 general                             admits everything  read     none
-DELETE  /v1/sessions/:id        person                                 general                             admits everything  change   none
-GET     /v1/tenants             platform:tenants                       general                             admits everything  read     none
-POST    /v1/tenants             platform:tenants                       general                             admits everything  change   JSON up to 1024 KiB
-POST    /v1/token/refresh       public                                 general; 120 per 60 s and address   admits everything  none     JSON up to 1024 KiB
-GET     /v1/users               admin:users                            general                             admits everything  read     none
-POST    /v1/users               admin:users, proved within 720 min     general                             admits everything  change   JSON up to 1024 KiB
-PATCH   /v1/users/:id           admin:users, proved within 720 min     general                             admits everything  change   JSON up to 1024 KiB
+method  path                                             access                                 limits                               inspection         records  body
+GET     /.well-known/assertion-jwks.json                 public                                 general                              admits everything  none     none
+GET     /.well-known/jwks.json                           public                                 general                              admits everything  none     none
+GET     /docs                                            public                                 general                              admits everything  none     none
+GET     /health                                          unlimited                              none                                 none               none     none
+GET     /metrics                                         unlimited                              none                                 none               none     none
+GET     /openapi.json                                    public                                 general                              admits everything  none     none
+GET     /ready                                           unlimited                              none                                 none               none     none
+GET     /v1/api-keys                                     admin:api_keys                         general                              admits everything  read     none
+POST    /v1/api-keys                                     admin:api_keys, proved within 720 min  general; 60 per 60 s and principal   admits everything  change   JSON up to 1024 KiB
+DELETE  /v1/api-keys/:id                                 admin:api_keys                         general                              admits everything  change   none
+POST    /v1/api-keys/import                              admin:api_keys, proved within 720 min  general; 10 per 60 s and principal   admits everything  change   JSON up to 1024 KiB
+GET     /v1/audit/checkpoint                             admin:audit                            general                              admits everything  none     none
+GET     /v1/audit/entries                                admin:audit                            general                              admits everything  read     none
+GET     /v1/audit/proof                                  admin:audit                            general                              admits everything  none     none
+GET     /v1/blocks                                       platform:blocks                        general                              admits everything  read     none
+POST    /v1/blocks                                       platform:blocks                        general                              admits everything  change   JSON up to 1024 KiB
+DELETE  /v1/blocks/:id                                   platform:blocks                        general                              admits everything  change   none
+POST    /v1/config/reload                                platform:config                        general                              admits everything  change   none
+GET     /v1/deliveries                                   admin:webhooks                         general                              admits everything  read     none
+POST    /v1/deliveries/:id/retry                         admin:webhooks                         general; 120 per 60 s and principal  admits everything  change   none
+POST    /v1/login                                        public                                 general                              admits everything  self     JSON up to 1024 KiB
+POST    /v1/logout                                       person                                 general                              admits everything  change   none
+GET     /v1/me                                           signed in                              general                              admits everything  read     none
+GET     /v1/readings                                     read:meter_data                        general                              admits everything  read     none
+POST    /v1/readings                                     write:meter_data                       general                              admits everything  change   JSON up to 4096 KiB, stream of application/x-ndjson
+DELETE  /v1/readings/:meter_id                           delete:meter_data                      general                              admits everything  change   none
+GET     /v1/sessions                                     person                                 general                              admits everything  read     none
+DELETE  /v1/sessions/:id                                 person                                 general                              admits everything  change   none
+GET     /v1/tenants                                      platform:tenants                       general                              admits everything  read     none
+POST    /v1/tenants                                      platform:tenants                       general                              admits everything  change   JSON up to 1024 KiB
+POST    /v1/token/refresh                                public                                 general; 120 per 60 s and address    admits everything  none     JSON up to 1024 KiB
+GET     /v1/users                                        admin:users                            general                              admits everything  read     none
+POST    /v1/users                                        admin:users, proved within 720 min     general                              admits everything  change   JSON up to 1024 KiB
+PATCH   /v1/users/:id                                    admin:users, proved within 720 min     general                              admits everything  change   JSON up to 1024 KiB
+GET     /v1/webhooks                                     admin:webhooks                         general                              admits everything  read     none
+POST    /v1/webhooks                                     admin:webhooks                         general; 120 per 60 s and principal  admits everything  change   JSON up to 1024 KiB
+DELETE  /v1/webhooks/:id                                 admin:webhooks                         general                              admits everything  change   none
+GET     /v1/webhooks/:id                                 admin:webhooks                         general                              admits everything  read     none
+PATCH   /v1/webhooks/:id                                 admin:webhooks                         general; 120 per 60 s and principal  admits everything  change   JSON up to 1024 KiB
+GET     /v1/webhooks/:id/deliveries                      admin:webhooks                         general                              admits everything  read     none
+POST    /v1/webhooks/:id/deliveries/:delivery_id/replay  admin:webhooks                         general; 120 per 60 s and principal  admits everything  change   none
+POST    /v1/webhooks/:id/replay                          admin:webhooks                         general; 120 per 60 s and principal  admits everything  change   JSON up to 1024 KiB
+POST    /v1/webhooks/:id/rotate-secret                   admin:webhooks                         general; 120 per 60 s and principal  admits everything  change   none
+POST    /v1/webhooks/:id/test                            admin:webhooks                         general; 120 per 60 s and principal  admits everything  change   none
+`;
+
+/** What the profile `ems` adds, and adds alone (E02, E04, E12, E13). */
+const EMS = `
+method  path                                             access                                 limits                               inspection         records  body
+POST    /api/v1/auth/login                               public                                 general                              admits everything  self     JSON up to 1024 KiB
+POST    /api/v1/data                                     write:meter_data                       general                              admits everything  change   JSON up to 1024 KiB
+DELETE  /api/v1/data/:meter_id                           delete                                 general                              admits everything  change   none
+GET     /api/v1/data/:meter_id                           read:meter_data                        general                              admits everything  read     none
+GET     /api/v1/data/secure                              signed in                              general                              admits everything  read     none
 `;
 
 /** Routes that ask nobody who they are. Each was thought over: \`because\` says why. */
 const OPEN = [
+  'GET /.well-known/assertion-jwks.json',
   'GET /.well-known/jwks.json',
   'GET /docs',
   'GET /health',
@@ -52,6 +84,29 @@ test('the surface is the one that was reviewed', async () => {
     assert.equal(`\n${ledgerText(kit.twinkeep.ledger)}\n`, SURFACE);
   } finally {
     await kit.close();
+  }
+});
+
+test('the profile ems adds its own paths, of which the sign-in alone is open, and changes no other', async () => {
+  const logDirectory = mkdtempSync(join(tmpdir(), 'twinkeep-ems-'));
+  const secret = 'Zk3rT8vQ1mXw6yB9cL2pF5sD7hJ0nG4aRuEoIxNq'; // of this test alone
+  const kit = await createKit({ config: { profiles: ['twinkeep', 'ems'], profile: { ems: { secret, logDirectory } } } });
+  try {
+    const [head, ...lines] = ledgerText(kit.twinkeep.ledger).split('\n');
+    const of = (own: boolean) => lines.filter((line) => /^\w+ +\/api\//.test(line) === own);
+    assert.equal(`\n${[head, ...of(true)].join('\n')}\n`, EMS);
+    const native = [head, ...of(false)].map((line) => line?.replace(/ {2,}/g, '  '));
+    assert.deepEqual(native, SURFACE.trim().replace(/ {2,}/g, '  ').split('\n'));
+    const own = kit.twinkeep.routes.filter(({ profile }) => profile === 'ems');
+    assert.equal(own.length, of(true).length);
+    const open = own.filter(({ access }) => access.kind === 'public' || access.kind === 'unlimited');
+    assert.deepEqual(
+      open.map(({ path }) => path),
+      ['/api/v1/auth/login'],
+    );
+  } finally {
+    await kit.close();
+    rmSync(logDirectory, { recursive: true });
   }
 });
 

@@ -85,7 +85,10 @@ export function createRequestLine(deps: LineDeps): RequestLine {
       await slowByPrincipal(route, passage, tenant);
       await may(route, passage.caller, tenant);
       const input = await inspectAndParse(route, request, context, params);
-      const confirm = async (): Promise<void> => may(route, await who(route, context), tenant);
+      const confirm = async (): Promise<void> => {
+        bus.settle?.();
+        await may(route, await who(route, context), tenant);
+      };
       status = await answer(route, { ...input, context, caller: passage.caller, tenantId: tenant, confirm });
     } catch (error) {
       await noteRefusal(route, passage, error);

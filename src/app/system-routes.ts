@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { defineRoute, ok, type Route } from '../http/index.ts';
+import { actorOf, defineRoute, ok, type Route } from '../http/index.ts';
+import type { Actor } from '../kernel/principal.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Bus, HotState, Storage } from '../storage/index.ts';
 import { DOCS_POLICY, docsPage } from './docs-page.ts';
@@ -15,7 +16,7 @@ export interface SystemDeps {
   /** Every code of every room. */
   readonly faults: Parameters<typeof openApiOf>[1];
   /** Reads the configuration anew and serves it. @returns settings that need a restart. @throws CONFIG_INVALID */
-  readonly reload: () => Promise<readonly string[]>;
+  readonly reload: (actor: Actor) => Promise<readonly string[]>;
   /** False while the program starts or ends. */
   readonly serving: () => boolean;
 }
@@ -126,5 +127,5 @@ const reloadRoute = ({ reload }: SystemDeps): Route =>
       200: z.strictObject({ restart_needed: z.array(z.string()).describe('Settings that a restart takes up.') }),
     },
     faults: ['APP_CONFIG_REFUSED'],
-    handle: async () => ok({ restart_needed: await reload() }),
+    handle: async ({ caller, context }) => ok({ restart_needed: await reload(actorOf(context, caller)) }),
   });

@@ -6,14 +6,13 @@ import type { AlertConfig } from '../delivery/index.ts';
 import { type FirstAdministrator, firstStart } from '../flows/index.ts';
 import { createAddressReader, type Route } from '../http/index.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
-import { isFault } from '../kernel/errors.ts';
+import type { Actor } from '../kernel/principal.ts';
 import { createSystemRandom, newUuid, type Random } from '../kernel/random.ts';
 import { createMetrics, type Metrics } from '../metrics/index.ts';
 import { type Bus, type HotState, lockDatabase, lockFolder, type OwnerLock, type Storage } from '../storage/index.ts';
 import { MAIN_TENANT } from '../tenants/index.ts';
 import { auditHeadOf, type Config, databaseUrlOf, ownerSocketOf } from './config.ts';
 import { createContextReader } from './context.ts';
-import { appFault } from './errors.ts';
 import { createHttpApp, type HttpApp } from './http-app.ts';
 import { startJobs } from './jobs.ts';
 import { type LedgerRow, ledgerOf } from './ledger.ts';
@@ -21,6 +20,7 @@ import { openLiveSurface } from './live-surface.ts';
 import { createLog } from './log.ts';
 import { openMaster } from './master.ts';
 import { openBus, openHotState, openStorage } from './open-storage.ts';
+import { createRecordedReload } from './recorded-reload.ts';
 import { createRequestLine } from './request-line.ts';
 import { faultTables, type House, migrations, openHouse } from './rooms.ts';
 import { createSlow } from './slow.ts';
@@ -67,10 +67,11 @@ export interface Twinkeep {
   /**
    * Reads the configuration anew and serves it from the next request on; what runs is finished under the old one.
    *
+   * @param actor who has it done; the owner of the process unless told
    * @returns settings that differ and need a restart
    * @throws APP_CONFIG_REFUSED: then the old one stays
    */
-  reload(): Promise<readonly string[]>;
+  reload(actor?: Actor): Promise<readonly string[]>;
   /** Refuses new work, finishes what runs, signs the log, lets the folder go. */
   close(): Promise<void>;
 }
@@ -187,7 +188,8 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
   let serving = true;
   const faults = Object.assign({}, ...Object.values(faultTables));
   const asked = {
-    reload: async () => (owner === undefined ? reload() : Array.from(Object(await owner.ask('reload')), String)),
+    reload: async (actor: Actor) =>
+      owner === undefined ? reload(actor) : Array.from(Object(await owner.ask('reload')), String),
     metrics: { ...metrics, text: async () => (owner === undefined ? text() : String(await owner.ask('metrics'))) },
   };
   const system = { storage, hot, bus, version: VERSION, inspection, faults, serving: () => serving, ...asked };
@@ -210,22 +212,17 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
   const line = createRequestLine({ ...house, contextOf, profileOf, who, slow, bus, metrics, clock, onError });
   const { server, handle, replace, close } = await createHttpApp({ ...surface.current(), line });
 
+  const audit = owner === undefined ? house.audit : undefined;
+  const reload = createRecordedReload({ audit, exchange, onError: log.failed });
   const shared = { config, alerts: parts.alerts, hot, audit: house.audit, metrics, log, reload };
   const crew = threads === undefined || owner !== undefined ? undefined : createCrew({ ...shared, ...threads });
   const text = crew?.metricsText ?? metrics.text;
 
-  async function reload(): Promise<readonly string[]> {
-    try {
-      const next = (await parts.readConfig?.()) ?? config;
-      const changed = await surface.reload(next, (opened) => replace({ ...opened, line }));
-      await crew?.adopt(next);
-      return changed;
-    } catch (error) {
-      if (!isFault(error)) throw error;
-      // The whole truth goes to the operator: only they may ask for it.
-      const { errors = [{ at: error.code, reason: error.message }] } = error.facts;
-      throw appFault('APP_CONFIG_REFUSED', { errors }, error);
-    }
+  async function exchange(): Promise<readonly string[]> {
+    const next = (await parts.readConfig?.()) ?? config;
+    const changed = await surface.reload(next, (opened) => replace({ ...opened, line }));
+    await crew?.adopt(next);
+    return changed;
   }
 
   await house.revocations.start();

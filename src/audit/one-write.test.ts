@@ -1,14 +1,24 @@
 import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
+import { tenantId } from '../kernel/brand.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
 import { createSqliteStorage, type Storage, storageFault } from '../storage/index.ts';
-import { createKit, createTestClock, KIT_PASSWORD, type Kit } from '../testing/index.ts';
+import { type Answer, createKit, createTestClock, KIT_PASSWORD, type Kit } from '../testing/index.ts';
 import { auditStore } from './store.ts';
 
 /** The table into which nothing can be written at the moment. */
 let full: string | undefined;
 
+/** Where nobody listens: what is sent there fails, and is tried again later than any test runs. */
+const NOWHERE = 'http://127.0.0.1:1/hook';
+const DELIVERY = {
+  smtp: { host: '127.0.0.1', port: 1, tls: 'none' as const, from: 'ops@example.com' },
+  webhooks: { allowPrivate: ['127.0.0.1'] },
+};
+
 let kit: Kit;
+let door: Server;
 before(async () => {
   const clock = createTestClock();
   const storage = createSqliteStorage({ file: ':memory:', clock });
@@ -20,13 +30,34 @@ before(async () => {
     },
   });
   const failing: Storage = { ...storage, write: (scope, work) => storage.write(scope, (tx) => work(guard(tx))) };
-  kit = await createKit({ clock, storage: failing });
+  kit = await createKit({ clock, storage: failing, config: { delivery: DELIVERY } });
+  door = createServer(kit.twinkeep.handleOperator);
+  await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
 });
-after(() => kit.close());
+after(async () => {
+  await new Promise((resolve) => door.close(resolve));
+  await kit.close();
+});
+
+/** Through the owner's door, where a route is the operator's alone. */
+async function operate(method: string, path: string, body?: object): Promise<Pick<Answer, 'status' | 'headers' | 'json' | 'text'>> {
+  const address = door.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const response = await fetch(`http://127.0.0.1:${address.port}${path}`, {
+    method,
+    headers: { connection: 'close', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text, json: text === '' ? undefined : JSON.parse(text) };
+}
 
 let token: string;
 let person: string;
 let keyId: string;
+let webhook: string;
+let delivery: string;
+let mail: string;
 let count = 0;
 beforeEach(async () => {
   full = undefined;
@@ -36,14 +67,25 @@ beforeEach(async () => {
   await kit.call('POST', '/v1/readings', { token, body: reading('OLD') });
   const { json } = await kit.call('GET', '/v1/api-keys', { token });
   keyId = json.items.at(-1).id;
+  const hook = await kit.call('POST', '/v1/webhooks', { token, body: { url: NOWHERE, events: ['address.blocked'] } });
+  webhook = hook.json.id;
+  delivery = (await kit.call('POST', `/v1/webhooks/${webhook}/test`, { token })).json.delivery_id;
+  const { house, storage } = kit.twinkeep;
+  const message = { kind: 'email', tenantId: tenantId('main'), to: 'ada@example.com', subject: 'x', text: 'x' } as const;
+  mail = await storage.write(platform, (tx) => house.delivery.enqueue(tx, message));
+  await operate('POST', '/v1/blocks', { address: BLOCKED, reason: 'one to lift', permanent: true });
+  await house.delivery.run(); // what is shown of both stands still from here on
 });
 
+const BLOCKED = '203.0.113.9';
 const reading = (meter_id: string) => ({ meter_id, timestamp: '2026-11-21T11:00:00Z', energy_consumption: 1 });
 
 /** All that can be seen of what was done, and all that was written down of it. */
 async function view(): Promise<{ readonly seen: readonly string[]; readonly entries: readonly string[] }> {
-  const paths = ['/v1/users', '/v1/api-keys', '/v1/readings', '/v1/sessions', '/v1/me'];
+  const own = ['/v1/users', '/v1/api-keys', '/v1/readings', '/v1/sessions', '/v1/me'];
+  const paths = [...own, '/v1/webhooks', `/v1/webhooks/${webhook}/deliveries`, '/v1/deliveries'];
   const seen = await Promise.all(paths.map(async (path) => (await kit.call('GET', path, { token })).text));
+  seen.push((await operate('GET', '/v1/blocks?which=all')).text);
   const { house, storage } = kit.twinkeep;
   await house.audit.integrate();
   const rows = await storage.read(platform, (tx) => auditStore.from(tx, 0, 5_000));
@@ -55,11 +97,34 @@ const ACTS: Readonly<Record<string, () => readonly [string, string, object?]>> =
   'POST /v1/users': () => ['POST', '/v1/users', { username: `new${count}`, password: KIT_PASSWORD, roles: ['viewer'] }],
   'PATCH /v1/users/:id': () => ['PATCH', `/v1/users/${person}`, { roles: ['analyst'], disabled: true }],
   'POST /v1/api-keys': () => ['POST', '/v1/api-keys', { name: 'new', scopes: ['read'] }],
+  'POST /v1/api-keys/import': () => ['POST', '/v1/api-keys/import', { keys: LEGACY_KEYS, scopes: ['read'] }],
   'DELETE /v1/api-keys/:id': () => ['DELETE', `/v1/api-keys/${keyId}`],
   'POST /v1/readings': () => ['POST', '/v1/readings', reading('NEW')],
   'DELETE /v1/readings/:meter_id': () => ['DELETE', '/v1/readings/OLD'],
   'POST /v1/logout': () => ['POST', '/v1/logout'],
+  'POST /v1/webhooks': () => ['POST', '/v1/webhooks', { url: NOWHERE, events: ['*'] }],
+  'PATCH /v1/webhooks/:id': () => ['PATCH', `/v1/webhooks/${webhook}`, { state: 'disabled' }],
+  'DELETE /v1/webhooks/:id': () => ['DELETE', `/v1/webhooks/${webhook}`],
+  'POST /v1/webhooks/:id/rotate-secret': () => ['POST', `/v1/webhooks/${webhook}/rotate-secret`],
+  'POST /v1/webhooks/:id/test': () => ['POST', `/v1/webhooks/${webhook}/test`],
+  'POST /v1/webhooks/:id/replay': () => ['POST', `/v1/webhooks/${webhook}/replay`, { since: '2026-11-21T11:00:00Z' }],
+  'POST /v1/webhooks/:id/deliveries/:delivery_id/replay': () => [
+    'POST',
+    `/v1/webhooks/${webhook}/deliveries/${delivery}/replay`,
+  ],
+  'POST /v1/deliveries/:id/retry': () => ['POST', `/v1/deliveries/${mail}/retry`],
+  'POST /v1/blocks': () => ['POST', '/v1/blocks', { address: '203.0.113.10', reason: 'new', ends_in: 60 }],
+  'DELETE /v1/blocks/:id': () => ['DELETE', `/v1/blocks/${BLOCKED}`],
+  'POST /v1/config/reload': () => ['POST', '/v1/config/reload'],
 };
+
+const LEGACY_KEYS = { 'new-key-': '$2b$04$abcdefghijklmnopqrstuu5nN7qTn0EoVpT1zXkq0xw3b1sJ8l9Ky' };
+
+/** The operator's routes through his door, all others with the administrator's token. */
+function act(method: string, path: string, body?: object): ReturnType<typeof operate> {
+  const isOperators = /^\/v1\/(blocks|config)/.test(path);
+  return isOperators ? operate(method, path, body) : kit.call(method, path, { token, body });
+}
 
 test('every route that changes something is tried here, or shown elsewhere', () => {
   const elsewhere = ['DELETE /v1/sessions/:id', 'POST /v1/tenants']; // the first is a logout by id; the second the operator's
@@ -68,17 +133,17 @@ test('every route that changes something is tried here, or shown elsewhere', () 
   assert.deepEqual(names.sort(), [...Object.keys(ACTS), ...elsewhere].sort());
 });
 
-for (const [name, act] of Object.entries(ACTS)) {
+for (const [name, acting] of Object.entries(ACTS)) {
   test(`${name}: where the entry cannot be written nothing is done`, async () => {
     const before_ = await view();
     full = 'audit_entry';
-    const [method, path, body] = act();
-    const answer = await kit.call(method, path, { token, body });
+    const [method, path, body] = acting();
+    const answer = await act(method, path, body);
     full = undefined;
     assert.deepEqual([answer.status, answer.json.code], [503, 'STORAGE_FULL']);
     assert.ok(answer.headers.get('retry-after'));
     assert.deepEqual(await view(), before_);
-    const again = await kit.call(method, path, { token, body });
+    const again = await act(method, path, body);
     assert.ok(again.status < 300, `and then it works: ${again.text}`);
   });
 }

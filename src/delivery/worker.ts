@@ -34,6 +34,11 @@ export function createWorker({ take, fanOut, courier, settle, clock, concurrency
   let woken = false;
   let wake = (): void => undefined;
 
+  function look(): void {
+    woken = true;
+    wake();
+  }
+
   async function deliver(message: Claimed): Promise<void> {
     const begunAt = clock.now();
     const outcome = await (message.kind === 'event' ? fanOut(message) : courier(message, cut.signal));
@@ -50,6 +55,7 @@ export function createWorker({ take, fanOut, courier, settle, clock, concurrency
         if (left === 0) busy.delete(lane);
         else busy.set(lane, left);
         running.delete(done);
+        look(); // its place is free, and what was behind it may be due
       });
     running.add(done);
   }
@@ -63,7 +69,7 @@ export function createWorker({ take, fanOut, courier, settle, clock, concurrency
         for (const message of taken) start(message);
         if (taken.length > 0 && running.size < concurrency) continue; // there may be more
         if (running.size === 0 && !woken) return;
-        if (!woken) await Promise.race([...running, new Promise<void>((resolve) => (wake = resolve))]);
+        if (!woken) await new Promise<void>((resolve) => (wake = resolve));
       }
     } finally {
       pumping = undefined;
@@ -72,19 +78,18 @@ export function createWorker({ take, fanOut, courier, settle, clock, concurrency
 
   return {
     run: () => {
-      woken = true;
-      wake();
+      look();
       if (stopped) return Promise.resolve();
       pumping ??= pump();
       return pumping;
     },
     stop: async () => {
       stopped = true;
-      wake();
+      look();
       const timer = setTimeout(() => cut.abort(), STOP_MS);
+      await pumping?.catch(onError); // it may be about to begin some
       while (running.size > 0) await Promise.all(running);
       clearTimeout(timer);
-      await pumping?.catch(onError);
     },
   };
 }

@@ -85,7 +85,7 @@ const ignore = (): void => undefined; // the `close` that follows tells what we 
 function createLive(job: Job, target: Target, watch: Watch, resolve: (ending: Ending) => void): Live {
   const live: Live = {
     ...{ job, target, watch, resolve, phase: 'waiting', controller: undefined, body: undefined },
-    ...{ status: 0, bytes: 0, informational: 0, moved: false, silentMs: 0, unsent: 0, stop: undefined, left: false },
+    ...{ status: 0, bytes: 0, informational: 0, moved: false, silentMs: 0, place: -1, unsent: 0, stop: undefined, left: false },
     confirm: job.confirm,
     tick: (ms) => tick(live, ms),
     cut: (fault) => stop(live, fault),
@@ -98,10 +98,11 @@ function dispatch(live: Live): void {
   const { job, target } = live;
   const { plan, request } = job;
   const { upstream } = target;
+  const length = lengthOf(job);
   const options: Dispatcher.DispatchOptions & { readonly servername?: string } = {
     path: request.url ?? '/',
     method: request.method ?? 'GET',
-    headers: job.head,
+    headers: length === undefined ? job.head : [...job.head, 'content-length', length],
     body: bodyOf(live),
     headersTimeout: plan.responseTimeoutMs,
     bodyTimeout: plan.idleTimeoutMs,
@@ -111,15 +112,17 @@ function dispatch(live: Live): void {
   (plan.streams ? upstream.streamPool() : upstream.pool).dispatch(options, handlerOf(live));
 }
 
-/** One framing, which undici computes: our head has either a length that it will hold us to, or none. */
+/** The one length that undici will hold the body to; `undefined` where it counts or chunks by itself. */
+function lengthOf({ body, request }: Job): string | undefined {
+  if (body instanceof Uint8Array || body.kind === 'chunked') return undefined;
+  if (body.kind === 'length') return String(body.bytes);
+  return request.headers['content-length'] === undefined ? undefined : '0';
+}
+
 function bodyOf(live: Live): Readable | Uint8Array | null {
-  const { body, head, request, plan } = live.job;
+  const { body, request, plan } = live.job;
   if (body instanceof Uint8Array) return body.length === 0 ? null : body;
-  if (body.kind === 'none') {
-    if (request.headers['content-length'] !== undefined && request.method !== 'GET') head.push('content-length', '0');
-    return null;
-  }
-  if (body.kind === 'length') head.push('content-length', String(body.bytes));
+  if (body.kind === 'none') return null;
   live.body = openBody(request, plan.maxRequestBytes, {
     onMove: () => {
       live.moved = true;

@@ -13,7 +13,7 @@ import { createRecorder } from './record.ts';
 import type { RelayInput, RelayRoute } from './relay-route.ts';
 import { framingOf } from './request-body.ts';
 import { createRequestHeads } from './request-head.ts';
-import { createSockets, LEFT } from './sockets.ts';
+import { createSockets, endAfterAnswer, LEFT } from './sockets.ts';
 import { assertPlainTarget } from './target.ts';
 import { createWatch } from './watch.ts';
 
@@ -137,6 +137,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   async function relay(plan: Plan, input: RelayInput): Promise<number> {
+    if (input.upgrade !== undefined) endAfterAnswer(input.response, input.upgrade.socket);
     if (closed) throw gatewayFault('GATEWAY_CLOSING', { retry_after_s: 1 });
     const target = input.request.url ?? '';
     assertPlainTarget(target);

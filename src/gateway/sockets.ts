@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
@@ -59,9 +60,10 @@ export function createSockets({ config, watch, recorder, clock, prepare }: Socke
     upgrade: UpgradeRequest,
     handshake: Handshake,
   ): Promise<number> {
-    const { job, target } = await prepare(plan, input);
+    const { job: prepared, target } = await prepare(plan, input);
     const { offered } = handshake.protocols;
-    if (offered.length > 0) job.head.push('sec-websocket-protocol', offered.join(', '));
+    const protocols = offered.length === 0 ? [] : ['sec-websocket-protocol', offered.join(', ')];
+    const job = { ...prepared, head: [...prepared.head, ...protocols] };
     await recorder.intend('gateway.connected', input, plan);
     const openedAt = clock.now();
     let facts: Readonly<Record<string, number | string>> = { reason: 'failed' };
@@ -113,11 +115,8 @@ export function createSockets({ config, watch, recorder, clock, prepare }: Socke
     relay: async (plan, input, upgrade) => {
       const handshake = readHandshake(input.request, input.context, plan.origins);
       const giveBack = takePlace(input);
-      const finished = endAfterAnswer(input, upgrade.socket);
       try {
-        const status = await connect(plan, input, upgrade, handshake);
-        if (status === 101) finished();
-        return status;
+        return await connect(plan, input, upgrade, handshake);
       } finally {
         giveBack();
       }
@@ -125,13 +124,11 @@ export function createSockets({ config, watch, recorder, clock, prepare }: Socke
   };
 }
 
-/** Whatever is answered instead of 101 is the last thing on its connection. */
-function endAfterAnswer({ response }: RelayInput, socket: Duplex): () => void {
-  socket.on('error', () => undefined); // Node leaves a socket that asked for an upgrade to itself
+/** Whatever is answered instead of 101 is the last thing on its connection, which Node leaves to us. */
+export function endAfterAnswer(response: ServerResponse, socket: Duplex): void {
+  socket.on('error', () => undefined);
   response.shouldKeepAlive = false;
-  const end = (): void => void socket.end();
-  response.once('finish', end);
-  return () => void response.off('finish', end);
+  response.once('finish', () => socket.end());
 }
 
 function switching(head: readonly string[], plainProtocol: string | undefined): string {

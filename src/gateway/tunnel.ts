@@ -41,7 +41,7 @@ export function runTunnel(tunnel: Tunnel, watch: Watch): Promise<TunnelEnd> {
   }
   return new Promise((resolve) => {
     const open: Open = {
-      ...{ tunnel, counts: { up: 0, down: 0 }, moved: false, silentMs: 0, reason: undefined, ending: 0 },
+      ...{ tunnel, counts: { up: 0, down: 0 }, moved: false, silentMs: 0, place: -1, reason: undefined, ending: 0 },
       confirm: tunnel.confirm,
       tick: (ms) => tick(open, ms),
       cut: (fault) => end(open, fault),

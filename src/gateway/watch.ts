@@ -3,6 +3,8 @@ import { gatewayFault } from './errors.ts';
 
 /** Something open that may outlast the right to it. */
 export interface Watched {
+  /** Its place among all, kept by the watch; -1 where it has none. */
+  place: number;
   /** Asks whether the caller is still good. */
   readonly confirm: (() => Promise<void>) | undefined;
   /** So much time has passed; ends itself where nothing moved for too long. */
@@ -14,8 +16,6 @@ export interface Watched {
 export interface Watch {
   add(watched: Watched): void;
   delete(watched: Watched): void;
-  /** How many are open. */
-  size(): number;
   cutAll(fault: TwinkeepError): void;
   stop(): void;
 }
@@ -27,7 +27,8 @@ const PATIENCE_TICKS = 10;
 
 /** Starts to watch; its timer keeps no process alive. */
 export function createWatch(onError: (error: unknown) => void): Watch {
-  const open = new Set<Watched>();
+  // An array: a Set leaves a chain of dead tables behind that keeps every request alive until a full collection.
+  const open: Watched[] = [];
   const asked = new Map<Watched, number>();
 
   async function ask(watched: Watched, confirm: () => Promise<void>): Promise<void> {
@@ -43,7 +44,7 @@ export function createWatch(onError: (error: unknown) => void): Watch {
   }
 
   function tick(): void {
-    for (const watched of open) watched.tick(TICK_MS);
+    for (const watched of [...open]) watched.tick(TICK_MS);
     for (const [watched, ticks] of asked) {
       asked.set(watched, ticks + 1);
       if (ticks >= PATIENCE_TICKS)
@@ -55,7 +56,7 @@ export function createWatch(onError: (error: unknown) => void): Watch {
   async function askAll(): Promise<void> {
     let running: Promise<void>[] = [];
     for (const watched of [...open]) {
-      if (watched.confirm === undefined || asked.has(watched) || !open.has(watched)) continue;
+      if (watched.confirm === undefined || asked.has(watched) || watched.place === -1) continue;
       running.push(ask(watched, watched.confirm));
       if (running.length < MOST_ASKED) continue;
       await Promise.all(running);
@@ -65,12 +66,18 @@ export function createWatch(onError: (error: unknown) => void): Watch {
 
   const timer = setInterval(tick, TICK_MS).unref();
   return {
-    add: (watched) => void open.add(watched),
-    delete: (watched) => {
-      open.delete(watched);
-      asked.delete(watched);
+    add: (watched) => {
+      watched.place = open.push(watched) - 1;
     },
-    size: () => open.size,
+    delete: (watched) => {
+      const last = open[open.length - 1];
+      if (watched.place === -1 || last === undefined) return;
+      open[watched.place] = last;
+      last.place = watched.place;
+      open.pop();
+      watched.place = -1;
+      if (asked.size > 0) asked.delete(watched);
+    },
     cutAll: (fault) => {
       for (const watched of [...open]) watched.cut(fault);
     },

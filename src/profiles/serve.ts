@@ -62,6 +62,7 @@ export async function serveProfile(
     accessMs,
     refresh: preset.delivery !== 'none',
     absoluteMs: preset.delivery === 'none' ? accessMs : settings.refreshMs,
+    idleMs: settings.refreshMs, // the systems say how long a refresh token lives, and nothing of idleness
   };
   const { sessions, signIn } = deps;
   const routes = [

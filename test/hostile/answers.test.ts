@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { SECURITY_HEADERS } from '../../src/http/index.ts';
 import { type Answer, createKit, type Kit } from '../../src/testing/index.ts';
+import { isOperators, type OperatorPort, openOperatorPort } from './operator.ts';
 import { assertProblem } from './wire.ts';
 
 const NOBODY = '01990000-0000-7000-8000-000000000000';
@@ -9,13 +10,18 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 let kit: Kit;
 let token: string;
+let port: OperatorPort;
 before(async () => {
   kit = await createKit();
   token = await kit.signIn();
+  port = await openOperatorPort(kit);
 });
-after(() => kit.close());
+after(async () => {
+  await port.close();
+  await kit.close();
+});
 
-const urlOf = (path: string): string => path.replace(/:\w+/, NOBODY);
+const urlOf = (path: string): string => path.replace(/:\w+/g, NOBODY);
 
 function assertRefused({ status, headers, text }: Answer, wanted: number, code: string): void {
   assertProblem({ status, headers: new Map(headers), body: text }, wanted, code);
@@ -77,6 +83,7 @@ test('every answer carries the security headers, good or bad, and says nothing o
   const own: Readonly<Record<string, string>> = {
     '/docs': 'content-security-policy', // admits its own style
     '/.well-known/jwks.json': 'cache-control', // public keys may be kept
+    '/.well-known/assertion-jwks.json': 'cache-control',
   };
   for (const { method, path } of kit.twinkeep.routes) {
     for (const credential of [{}, { token }]) {
@@ -96,14 +103,30 @@ test('every answer carries the security headers, good or bad, and says nothing o
   }
 });
 
+/** What those routes take that have an id and a body. */
+const BODIES: Readonly<Record<string, object>> = {
+  'PATCH /v1/users/:id': { disabled: true },
+  'PATCH /v1/webhooks/:id': { state: 'disabled' },
+  'POST /v1/webhooks/:id/replay': { since: '2026-11-21T11:00:00Z' },
+};
+
+/** As the administrator, and as the operator where only he may. */
+async function ask(route: Kit['twinkeep']['routes'][number], path: string, body: object | undefined) {
+  if (!isOperators(route)) return kit.call(route.method, path, { token, body });
+  const response = await fetch(port.address + path, { method: route.method, headers: { connection: 'close' } });
+  return { status: response.status, headers: response.headers, text: await response.text() };
+}
+
 test('an id that cannot be one is refused with its place', async () => {
-  for (const { method, path } of kit.twinkeep.routes.filter((route) => route.path.includes(':'))) {
-    const name = /:(\w+)/.exec(path)?.[1];
-    for (const id of ['%00', 'a%0A', 'a%20b', "1'%20or%20'1'='1", 'x'.repeat(65), '%F0%9F%92%A9', '..%2f..']) {
-      const body = method === 'PATCH' ? { disabled: true } : undefined;
-      const answer = await kit.call(method, path.replace(/:\w+/, id), { token, body });
-      assertRefused(answer, 422, 'HTTP_INPUT_REFUSED');
-      assert.equal(answer.json.errors[0].at, `path/${name}`);
+  const ids = ['%00', 'a%0A', 'a%20b', "1'%20or%20'1'='1", 'x'.repeat(65), '%F0%9F%92%A9', '..%2f..'];
+  for (const route of kit.twinkeep.routes) {
+    for (const [part, name] of route.path.matchAll(/:(\w+)/g)) {
+      for (const id of ids) {
+        const body = BODIES[`${route.method} ${route.path}`];
+        const { status, headers, text } = await ask(route, urlOf(route.path.replace(part, id)), body);
+        assertProblem({ status, headers: new Map(headers), body: text }, 422, 'HTTP_INPUT_REFUSED');
+        assert.equal(JSON.parse(text).errors[0].at, `path/${name}`, `${route.method} ${route.path}`);
+      }
     }
   }
 });
@@ -115,10 +138,13 @@ test('a flood from one address is refused with the time to wait, but never the p
     for (let each = 0; each < 5; each++) assert.equal((await own.call('GET', '/nothing')).status, 404);
     const refused = await own.call('GET', '/v1/me');
     assertRefused(refused, 429, 'LIMIT_EXCEEDED');
-    assert.equal(refused.headers.get('retry-after'), '12');
-    assert.equal(refused.json.retry_after_s, 12);
+    assert.equal(refused.headers.get('retry-after'), '61'); // a window, and the second by which it moves on
+    assert.equal(refused.json.retry_after_s, 61);
+    assert.equal(refused.headers.get('ratelimit'), '"address";r=0;t=61');
     for (const path of ['/health', '/ready', '/metrics']) assert.equal((await own.call('GET', path)).status, 200);
-    own.clock.advance(12_000);
+    own.clock.advance(59_999);
+    assert.equal((await own.call('GET', '/v1/me')).status, 429, 'no sixth within a minute');
+    own.clock.advance(1_001);
     assert.equal((await own.call('GET', '/v1/me')).status, 401);
   } finally {
     await own.close();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { ConfigInput } from '../../src/app/index.ts';
 import { KIT_PASSWORD } from '../../src/testing/index.ts';
 import { openWire, type Wire } from '../hostile/wire.ts';
 import { ask, type CommandLine, createCommandLine, type Running, signIn } from './command.ts';
@@ -18,6 +19,9 @@ async function serve(cli: CommandLine, workers = 2): Promise<Running & { readonl
   const running = cli.start(['serve', '--json', '--workers', String(workers)]);
   return { ...running, address: await running.printed(/"address":"(http:[^"]+)"/) };
 }
+
+const configure = (cli: CommandLine, settings: ConfigInput): void =>
+  writeFileSync(join(cli.folder, 'twinkeep.config.json'), JSON.stringify(settings));
 
 async function openWires(t: TestContext, address: string, count = CONNECTIONS): Promise<readonly Wire[]> {
   const wires = await Promise.all(Array.from({ length: count }, () => openWire(address)));
@@ -50,7 +54,9 @@ test('a token that was revoked through one connection is refused on every connec
 });
 
 test('an API key that was revoked and a role that was taken are gone on every connection at once', async (t) => {
-  const { address } = await serve(commandLine(t, { TWINKEEP_LIMITS: 'off' }));
+  const cli = commandLine(t, { TWINKEEP_LIMITS: 'off' });
+  configure(cli, { detection: { enabled: false } }); // two hundred refusals at once would block us
+  const { address } = await serve(cli);
   const wires = await openWires(t, address);
   const token = await signIn(address, 'admin', KIT_PASSWORD);
 
@@ -71,11 +77,28 @@ test('an API key that was revoked and a role that was taken are gone on every co
   assert.deepEqual(await statuses(wires, '/v1/users', header), [403]);
 });
 
+// Attack: a guesser whose address was blocked goes on over the connections that another thread serves.
+test('an address that failed too often is kept out on every connection', async (t) => {
+  const { address } = await serve(commandLine(t, { TWINKEEP_LIMITS: 'off' }));
+  const wires = await openWires(t, address);
+  const guess = `x-api-key: tk_${'A'.repeat(40)}`;
+  let status = 401;
+  for (let guessed = 0; status === 401; guessed++) {
+    assert.ok(guessed < 50, 'nothing blocks it');
+    [status = 0] = await statuses(wires.slice(0, 1), '/v1/readings', guess);
+  }
+  assert.equal(status, 403);
+  const until = performance.now() + 1_000; // a thread that hears of a block reads it from the database
+  let seen: readonly number[] = [];
+  while (seen.join() !== '403' && performance.now() < until) seen = await statuses(wires, '/v1/readings', guess);
+  assert.deepEqual(seen, [403]);
+});
+
 // Attack: a guesser spreads over connections, and each thread allows him as much as all of them should.
 test('a limit is one for all threads: a flood over many connections gets exactly as much as it says', async (t) => {
   const limit = 500;
   const cli = commandLine(t);
-  writeFileSync(join(cli.folder, 'twinkeep.config.json'), JSON.stringify({ limits: { addressPerMinute: limit } }));
+  configure(cli, { limits: { addressPerMinute: limit } });
   const { address } = await serve(cli);
   const wires = await openWires(t, address, 40);
   let allowed = 0;
@@ -102,6 +125,27 @@ test('the numbers are those of all threads, whichever of them is asked', async (
     );
     assert.equal(body.match(/^process_cpu_seconds_total /gm)?.length, 1);
   }
+});
+
+test('a configuration that is read anew is served by every thread, and a bad one by none', async (t) => {
+  const cli = commandLine(t, { TWINKEEP_LIMITS: 'off' });
+  const server = await serve(cli);
+  const wires = await openWires(t, server.address, 60);
+  const origin = 'origin: https://twin.example';
+  const admitted = async (many: readonly Wire[]): Promise<readonly boolean[]> => {
+    for (const wire of many) wire.send(requestOf('/v1/me', origin));
+    const answers = await Promise.all(many.map((wire) => wire.answer()));
+    return [...new Set(answers.map(({ headers }) => headers.has('access-control-allow-origin')))];
+  };
+  assert.deepEqual(await admitted(wires), [false]);
+  configure(cli, { corsOrigins: ['https://twin.example'] });
+  const reloaded = await cli.run(['config', 'reload', '--json']);
+  assert.equal(reloaded.code, 0, reloaded.stderr);
+  assert.deepEqual(await admitted(wires), [true]);
+
+  writeFileSync(join(cli.folder, 'twinkeep.config.json'), '{"corsOrigins": "nonsense"}');
+  assert.equal((await cli.run(['config', 'reload'])).code, 1);
+  assert.deepEqual(await admitted(wires), [true]);
 });
 
 test('a stop lets a request that runs finish, and ends every thread', async (t) => {

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { ConfigInput } from '../../src/app/index.ts';
+import { type Answer, type Call, KIT_PASSWORD } from '../../src/testing/index.ts';
+import { type CommandLine, createCommandLine, type Ended, type Running } from '../journeys/command.ts';
+
+type Environment = Readonly<Record<string, string>>;
+
+/** A server as its operator starts it: `bin/twinkeep serve`, set by variables and perhaps a file. */
+export interface StartedServer {
+  readonly address: string;
+  readonly running: Running;
+  call(method: string, path: string, call?: Omit<Call, 'key' | 'tenant'>): Promise<Answer>;
+}
+
+/** A folder to start servers in, one after the other; all of it is gone after the test. */
+export interface Place {
+  readonly cli: CommandLine;
+  readonly folder: string;
+  /** Writes a file there. @returns its path */
+  write(name: string, content: string | object): string;
+  /** `twinkeep.config.json`, which every command in this place reads. */
+  configure(config: ConfigInput): void;
+  start(env?: Environment): Promise<StartedServer>;
+  /** Starts what must not start. @returns how it ended */
+  refused(env?: Environment): Promise<Ended>;
+}
+
+export function createPlace(t: TestContext, settings: Environment = {}): Place {
+  const cli = createCommandLine({ TWINKEEP_ADMIN_PASSWORD: KIT_PASSWORD, ...settings });
+  t.after(cli.close);
+  const write: Place['write'] = (name, content) => {
+    const path = join(cli.folder, name);
+    writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+    return path;
+  };
+  return {
+    cli,
+    folder: cli.folder,
+    write,
+    configure: (config) => void write('twinkeep.config.json', config),
+    start: async (env = {}) => {
+      const running = cli.start(['serve', '--json'], { env, shell: true });
+      const address = await running.printed(/"address":"(http:[^"]+)"/);
+      return { address, running, call: (method, path, call) => send(address, method, path, call) };
+    },
+    refused: async (env = {}) => {
+      const running = cli.start(['serve', '--json'], { env, shell: true });
+      const timer = setTimeout(() => running.child.kill('SIGKILL'), 20_000);
+      const ended = await running.ended();
+      clearTimeout(timer);
+      assert.equal(ended.code, 1, `it started: ${ended.stdout}${ended.stderr}`);
+      return ended;
+    },
+  };
+}
+
+/** What ended a start, place by place. */
+export function flawsOf({ stderr }: Ended): readonly { readonly at: string; readonly reason: string }[] {
+  const last = stderr.trimEnd().split('\n').at(-1) ?? '';
+  const { error } = JSON.parse(last);
+  return error.errors ?? [{ at: error.code, reason: error.message }];
+}
+
+async function send(address: string, method: string, path: string, call: Call = {}): Promise<Answer> {
+  const { token, body, headers } = call;
+  const response = await fetch(address + path, {
+    method,
+    headers: {
+      connection: 'close',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text, json: jsonOf(text) };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
