@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { type AlertConfig, deliveryConfig, readAlertConfig } from '../delivery/index.ts';
+import { type AlertConfig, deliveryConfig, readAlertConfig, unsafeDelivery } from '../delivery/index.ts';
 import { detectionConfig } from '../detection/index.ts';
 import { gatewayConfig } from '../gateway/index.ts';
 import { createAddressReader, isOrigin } from '../http/index.ts';
@@ -132,8 +132,8 @@ function isCidr(entry: string): boolean {
  *
  * @throws CONFIG_INVALID where the file can't be read, DELIVERY_ALERTS_INVALID naming every place in it that is wrong
  */
-export function loadAlerts({ delivery }: Config, env: Environment): AlertConfig | undefined {
-  const { alertConfig: path } = delivery;
+export function loadAlerts(config: Config, env: Environment): AlertConfig | undefined {
+  const { alertConfig: path } = config.delivery;
   if (path === undefined) return undefined;
   let text: string;
   try {
@@ -142,7 +142,12 @@ export function loadAlerts({ delivery }: Config, env: Environment): AlertConfig 
     const errors = [{ at: 'TWINKEEP_ALERT_CONFIG', reason: `names ${path}, which cannot be read` }];
     throw appFault('CONFIG_INVALID', { errors }, error);
   }
-  return readAlertConfig(text, env);
+  const alerts = readAlertConfig(text, env);
+  const errors = config.production
+    ? unsafeDelivery({ smtp: alerts.email?.smtp, sms: alerts.sms?.provider }).map((flaw) => ({ ...flaw, at: path }))
+    : [];
+  if (errors.length > 0) throw appFault('CONFIG_INVALID', { errors });
+  return alerts;
 }
 
 /** The address of the database; by default a file in the data folder. */

@@ -195,6 +195,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     audit,
     fields: vault.fields,
     home: MAIN_TENANT,
+    inherits: storage.dialect === 'sqlite' && deps.integrator === undefined,
   });
   const detection = createDetection();
   const isTrustedProxy = createAddressReader(config.trustedProxies).trusts;

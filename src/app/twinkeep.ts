@@ -261,10 +261,10 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
       await crew?.close();
       await close();
       await surface.close();
+      await house.delivery.stop(); // cuts what it sends to receivers that do not answer, so that the jobs can end
       await jobs.stop();
       house.revocations.stop();
       await house.blocks.stop();
-      await house.delivery.stop();
       await house.apiKeys.flushUse().catch(log.failed);
       await house.audit.stop();
       for (const step of undo.reverse()) await step();

@@ -77,7 +77,7 @@ export function createAddressGuard(allowPrivate: readonly string[], resolve: Res
 
 export const isRefusedUrl = (error: unknown): boolean => isFault(error, 'DELIVERY_URL_REFUSED');
 
-const refused = (reason: string) => deliveryFault('DELIVERY_URL_REFUSED', { reason });
+const refused = (reason: string) => deliveryFault('DELIVERY_URL_REFUSED', { errors: [{ at: 'body/url', reason }] });
 
 const plainHost = (hostname: string): string => (hostname.startsWith('[') ? hostname.slice(1, -1) : hostname);
 

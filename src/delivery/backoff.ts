@@ -39,6 +39,3 @@ export function waitAfter(kind: Kind, tries: number, random: Random, atLeastMs =
   const spread = random.bytes(4).readUInt32LE() / 0xffff_ffff;
   return Math.round(Math.max(wait * (1 - JITTER + 2 * JITTER * spread), atLeastMs));
 }
-
-/** How many attempts a message of a kind has. */
-export const attemptsOf = (kind: Kind): number => WAITS[kind].length + 1;

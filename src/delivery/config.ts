@@ -12,7 +12,7 @@ const secret = z
   .transform((text) => createSecret(text));
 
 /** The sender of mail: `ops@example.com`, or `Twinkeep <ops@example.com>`. */
-export const mailbox = headerLine(320).transform((text, issues) => {
+const mailbox = headerLine(320).transform((text, issues) => {
   const [, name = '', bracketed] = /^([^<>"@,;]*?)\s*<([^<>]+)>$/.exec(text) ?? [];
   const address = emailAddress.safeParse(bracketed ?? text);
   if (address.success) return { name, address: address.data };
@@ -116,7 +116,6 @@ export const deliveryConfig = z.strictObject({
 export type DeliveryConfig = z.output<typeof deliveryConfig>;
 export type SmtpConfig = z.output<typeof smtpConfig>;
 export type SmsConfig = z.output<typeof smsConfig>;
-export type Mailbox = z.output<typeof mailbox>;
 
 /** Within which `alertsPerWindow` counts. */
 export const ALERT_WINDOW_MS = minutes(10);

@@ -57,7 +57,7 @@ export const other = tenantId('other');
 export const ada: Actor = { principal: { kind: 'operator', tenantId: home } };
 
 /** Webhooks in these tests go to receivers on loopback, over http. */
-export const LOCAL = { webhooks: { allowPrivate: ['127.0.0.0/8'] } };
+const LOCAL = { webhooks: { allowPrivate: ['127.0.0.0/8'] } };
 
 export async function withKit(
   make: MakeStorage,
@@ -107,7 +107,7 @@ const KEY = createSecretKey(Buffer.alloc(32, 7));
 const random = createSystemRandom();
 
 /** Seals as the vault does: what was sealed for a tenant and a place opens there alone. */
-export const sealerOf: SealerOf = async (tenant) => {
+const sealerOf: SealerOf = async (tenant) => {
   const aad = (place: object): Buffer => Buffer.from(JSON.stringify([tenant, place]));
   return {
     seal: (place, text) => encodeBase64url(seal(KEY, random.bytes(NONCE_BYTES), Buffer.from(text), aad(place))),
@@ -135,7 +135,7 @@ export interface Receiver {
   close(): Promise<void>;
 }
 
-export async function startReceiver(): Promise<Receiver> {
+async function startReceiver(): Promise<Receiver> {
   const received: Received[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];

@@ -38,6 +38,11 @@ export interface DeliveryDeps {
   /** Whose webhooks hear of events that belong to no tenant. */
   readonly home: TenantId;
   readonly onError: (error: unknown) => void;
+  /**
+   * Whether nobody else can be sending now, so that what is claimed was claimed by a process that is dead and need not
+   * wait until that runs out. True on SQLite unless told; a thread beside the one that owns the database is told false.
+   */
+  readonly inherits?: boolean | undefined;
   /** The system's own unless told. */
   readonly resolve?: Resolve | undefined;
   /** Another provider than the configured one. */
@@ -86,18 +91,11 @@ export async function createDelivery(deps: DeliveryDeps): Promise<Delivery> {
     onError,
   });
 
-  let released: Promise<unknown> | undefined;
-  function release(): Promise<unknown> {
-    if (storage.dialect === 'postgres') return Promise.resolve(); // what another process has claimed is its own there
-    return storage.write(platform, (tx) => messageStore.releaseAll(tx, clock.now()));
+  if (deps.inherits ?? storage.dialect === 'sqlite') {
+    await storage.write(platform, (tx) => messageStore.releaseAll(tx, clock.now()));
   }
 
   async function run(): Promise<void> {
-    released ??= release().catch((error: unknown) => {
-      released = undefined;
-      throw error;
-    });
-    await released;
     sealer = await fields(PLATFORM);
     await writeDigests();
     await worker.run();

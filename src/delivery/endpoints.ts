@@ -188,7 +188,8 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
 /** @throws DELIVERY_URL_REFUSED */
 function checkedUrl(guard: AddressGuard, text: string): URL {
   const url = URL.parse(text);
-  if (url === null) throw deliveryFault('DELIVERY_URL_REFUSED', { reason: 'is not a URL' });
+  if (url === null)
+    throw deliveryFault('DELIVERY_URL_REFUSED', { errors: [{ at: 'body/url', reason: 'is not a URL' }] });
   guard.check(url);
   return url;
 }

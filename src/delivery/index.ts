@@ -3,6 +3,5 @@ export { type AlertConfig, readAlertConfig } from './alert-config.ts';
 export { deliveryConfig, unsafeDelivery } from './config.ts';
 export { createDelivery, type Delivery } from './delivery.ts';
 export { deliveryFault } from './errors.ts';
-export type { DeliveryEvent, Message } from './message.ts';
 export { deliveryMigrations } from './migrations/index.ts';
 export { deliveryRoutes } from './routes.ts';

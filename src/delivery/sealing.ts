@@ -21,7 +21,7 @@ export type SealerOf = (tenant: TenantId) => Promise<Sealer>;
 export const PLATFORM = tenantId('platform');
 
 /** The columns of this room that are stored sealed. */
-export const sealedFields = [
+const sealedFields = [
   { table: 'delivery_message', column: 'payload' },
   { table: 'delivery_attempt', column: 'answer' },
   { table: 'webhook_endpoint', column: 'url' },

@@ -61,7 +61,8 @@ async function killAndCount(t: TestContext, database: string, kills: number): Pr
       LATE_MS: later,
     });
     await victim.ready();
-    await pause(dice.between(20, 250));
+    while (victim.accepted.length === 0) await pause(2);
+    await pause(dice.between(0, 250));
     await victim.kill();
     accepted.push(...victim.accepted);
   }
