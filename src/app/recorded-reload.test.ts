@@ -16,7 +16,12 @@ const bodies = statement({
   sql: 'select body from audit_entry order by id',
   returns: { body: 'text' },
 });
-const entry = z.looseObject({ action: z.string(), outcome: z.string(), principal: z.string(), facts: z.unknown() });
+const entry = z.looseObject({
+  action: z.string(),
+  outcome: z.string(),
+  principal: z.string(),
+  facts: z.unknown().optional(),
+});
 
 async function opened(t: TestContext, readConfig: () => Promise<Config>) {
   const clock = createTestClock();

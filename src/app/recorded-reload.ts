@@ -1,5 +1,5 @@
 import type { Audit } from '../audit/index.ts';
-import type { Outcome } from '../kernel/audit.ts';
+import type { AuditEntry, Outcome } from '../kernel/audit.ts';
 import { isFault } from '../kernel/errors.ts';
 import type { Actor } from '../kernel/principal.ts';
 import { MAIN_TENANT } from '../tenants/index.ts';
@@ -23,7 +23,7 @@ const OWNER: Actor = { principal: { kind: 'operator', tenantId: MAIN_TENANT } };
  * @throws APP_CONFIG_REFUSED
  */
 export function createRecordedReload({ audit, exchange, onError }: RecordedReloadDeps) {
-  const write = async (actor: Actor, outcome: Outcome, facts = {}): Promise<void> =>
+  const write = async (actor: Actor, outcome: Outcome, facts?: AuditEntry['facts']): Promise<void> =>
     audit?.write({ ...actor, action: 'config.reloaded', outcome, facts });
 
   return async (actor: Actor = OWNER): Promise<readonly string[]> => {

@@ -9,6 +9,7 @@ import {
   type RelayInput,
   type Reply,
   type Route,
+  readBody,
   type Upgrade,
 } from '../http/index.ts';
 import { type TenantId, tenantId } from '../kernel/brand.ts';
@@ -23,7 +24,7 @@ import { type Tenants, tenantFault } from '../tenants/index.ts';
 import { headersOf, sendFault, sendReply } from './answer.ts';
 import { appFault } from './errors.ts';
 import { assertSameSite } from './genuine.ts';
-import { readInput } from './input.ts';
+import { hasBody, readInput } from './input.ts';
 import type { Slow } from './slow.ts';
 import type { Who } from './who.ts';
 
@@ -62,6 +63,8 @@ interface Passage {
 
 /** Routes that are open to everybody act in no tenant: nothing is ever stored under this one. */
 const NO_TENANT = tenantId('platform');
+/** The most of a body that is held so that detection may look at it; a larger one says `inspect: 'head'`. */
+const MAX_HELD_BYTES = 131_072;
 const TENANT_HEADER = 'twinkeep-tenant';
 
 /**
@@ -190,8 +193,25 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     context: Context,
     params: unknown,
   ): Promise<Pick<Input, 'params' | 'query' | 'body' | 'stream'>> {
-    if (route.relay !== undefined) return { params, query: undefined, body: undefined, stream: request };
+    if (route.relay !== undefined) return readRelayed(route, request, context, params);
     return readInput(route, request, params, (body) => void detection.inspect(context, body));
+  }
+
+  /** What is handed on unread is told as such; a body that is to be looked at is held, and so must be small. */
+  async function readRelayed(
+    route: Route,
+    request: IncomingMessage,
+    context: Context,
+    params: unknown,
+  ): Promise<Pick<Input, 'params' | 'query' | 'body' | 'stream'>> {
+    const given = { params, query: undefined };
+    if (route.inspect !== 'head+body' || !hasBody(request)) {
+      detection.inspect(context, undefined);
+      return { ...given, body: undefined, stream: request };
+    }
+    const body = await readBody(request, Math.min(route.maxBodyBytes ?? MAX_HELD_BYTES, MAX_HELD_BYTES));
+    detection.inspect(context, body);
+    return { ...given, body, stream: undefined };
   }
 
   /** A reply that is not what its route promises may hold what it must not: it does not go out. */

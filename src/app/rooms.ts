@@ -120,6 +120,8 @@ export interface House {
   readonly blockNews: BlockNews;
   readonly delivery: Delivery;
   readonly readings: Readings;
+  /** Every permission that a role or key may hold. */
+  readonly catalogue: Set<string>;
   readonly assertions: Assertions;
   readonly signIn: SignIn;
   readonly people: People;
@@ -186,7 +188,8 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   const tenants = createTenants({ storage, audit, clock });
   const queue = createHashQueue({ concurrency: hashersOf(config.workers) });
   const identity = createIdentity({ storage, audit, hasher: createPasswordHasher({ random, queue }), clock, random });
-  const access = createAccess({ storage, audit, bus, clock, catalogue: catalogueOf(ASKED) });
+  const catalogue = new Set(catalogueOf(ASKED));
+  const access = createAccess({ storage, audit, bus, clock, catalogue });
   const apiKeys = createApiKeys({ storage, audit, bus, clock, random, bcrypt: createBcrypt({ queue }) });
   const limits = createLimits({ hot, config: config.limits });
   const delivery = await createDelivery({
@@ -251,7 +254,20 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   ];
   const people5 = { tenants, identity, access, revocations, tokens, assertions, sessions, apiKeys };
   const defence = { limits, detection, blocks, blockNews, failures };
-  return { vault, audit, ...people5, ...defence, delivery, readings, signIn, people, createTenant, routes, jobs };
+  return {
+    vault,
+    audit,
+    ...people5,
+    ...defence,
+    delivery,
+    readings,
+    catalogue,
+    signIn,
+    people,
+    createTenant,
+    routes,
+    jobs,
+  };
 }
 
 /** A revocation is remembered until no token from before it can be alive, whichever profile issued it. */

@@ -1,4 +1,4 @@
-import { createGateway, type Gateway, type GatewayConfig, type GatewayDeps, gatewayConfig } from '../gateway/index.ts';
+import { type Gateway, type GatewayConfig, type GatewayDeps, gatewayConfig, openGateway } from '../gateway/index.ts';
 import { createCors, nativeFace, type Route } from '../http/index.ts';
 import { isLegacy, type PolicyRule, type ProfileDeps, type ServedProfile, serveProfile } from '../profiles/index.ts';
 import type { Assertions, Tokens } from '../sessions/index.ts';
@@ -19,6 +19,8 @@ export interface SurfaceDeps extends Omit<ProfileDeps, 'generalRules'> {
   readonly tokens: Tokens;
   readonly assertions: Assertions;
   readonly gatewayPorts: Omit<GatewayDeps, 'config' | 'assertions'>;
+  /** Every permission that a role or key may hold; what routes to back ends ask for is added. */
+  readonly catalogue: Set<string>;
   /** Those that every configuration has. */
   readonly nativeRoutes: readonly Route[];
 }
@@ -46,11 +48,21 @@ export async function openSurface(config: Config, deps: SurfaceDeps): Promise<Op
   };
   try {
     for (const name of config.profiles)
-      served.push(isLegacy(name) ? await serveProfile(name, config.profile[name], { ...deps, generalRules }) : native);
+      served.push(
+        isLegacy(name)
+          ? await serveProfile(name, config.profile[name], { ...deps, generalRules }).catch(unusable(name))
+          : native,
+      );
     if (!served.includes(native)) served.push(native);
-    const gateway = createGateway({ ...deps.gatewayPorts, config: gatewayOf(config), assertions: deps.assertions });
+    assertServed(config, served);
+    const gateway = await openGateway({
+      ...deps.gatewayPorts,
+      config: gatewayOf(config),
+      assertions: deps.assertions,
+    });
     const routes = [...withHealth(served), ...gateway.routes];
     assertOnePlaceEach(routes);
+    for (const { access } of gateway.routes) if (access.kind === 'permission') deps.catalogue.add(access.permission);
     const [first = native, ...others] = served;
     const closeAll = async (): Promise<void> => {
       await gateway.close();
@@ -106,6 +118,26 @@ function gatewayOf({ backEnd, gateway }: Config): GatewayConfig {
   const errors = parsed.error.issues.map(({ message }) => ({ at: 'TWINKEEP_BACK_END', reason: message }));
   throw appFault('CONFIG_INVALID', { errors });
 }
+
+/** A route under a profile that is not served would be open to nobody, or worse, to those of another. */
+function assertServed({ gateway }: Config, served: readonly ServedProfile[]): void {
+  const names = served.map(({ name }) => name);
+  const errors = gateway.routes.flatMap(({ profile }, index) =>
+    names.includes(profile)
+      ? []
+      : [{ at: `gateway.routes.${index}.profile`, reason: `must be one that is served: ${names.join(', ')}` }],
+  );
+  if (errors.length > 0) throw appFault('CONFIG_INVALID', { errors });
+}
+
+/** A file or folder that a profile names and nobody can open is a flaw of the configuration, not one of ours. */
+const unusable =
+  (name: string) =>
+  (error: unknown): never => {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    const reason = `names a file or folder that cannot be used: ${error.message}`;
+    throw appFault('CONFIG_INVALID', { errors: [{ at: `profile.${name}`, reason }] }, error);
+  };
 
 /** Of two routes at one place only one would ever be asked, and its reader could not tell which. */
 function assertOnePlaceEach(routes: readonly Route[]): void {

@@ -12,6 +12,7 @@ interface CheckedBackEnd {
 
 interface CheckedRoute {
   readonly path: string;
+  readonly host?: string | undefined;
   readonly methods: readonly string[];
   readonly to: string;
   readonly access: unknown;
@@ -72,9 +73,9 @@ function isPageOrigin(text: string): boolean {
 function doubles(routes: readonly CheckedRoute[]): Clash[] {
   const taken = new Map<string, number>();
   const clashes: Clash[] = [];
-  routes.forEach(({ path, methods }, at) => {
+  routes.forEach(({ path, methods, host = '' }, at) => {
     for (const method of methods) {
-      const key = `${method} ${path.replace(/:[^/]+/g, ':')}`;
+      const key = `${host} ${method} ${path.replace(/:[^/]+/g, ':')}`;
       const first = taken.get(key);
       if (first === undefined) taken.set(key, at);
       else clashes.push({ path: ['routes', at, 'path'], reason: `${method} ${path} is route ${first} already` });

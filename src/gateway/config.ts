@@ -12,7 +12,10 @@ const bytes = (min: number, max: number, byDefault: number) => z.int().min(min).
 const backEndName = z.string().regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 of a-z, 0-9 and -');
 const permission = z
   .string()
-  .regex(/^[a-z][a-z0-9_.-]{0,31}:[a-z][a-z0-9_.-]{0,63}$/, 'must look like read:meter_data');
+  .regex(
+    /^(read|write|delete|analyze|admin|[a-z][a-z0-9_.-]{0,31}:[a-z][a-z0-9_.-]{0,63})$/,
+    'must look like read:meter_data',
+  );
 const headerName = z.string().regex(/^[a-z][a-z0-9-]{1,63}$/, 'must be a header name in lower case');
 const file = z.string().min(1).max(4_096);
 
@@ -135,6 +138,16 @@ const route = z.strictObject({
     .describe('HEAD goes with GET.'),
   to: backEndName.describe('The back end.'),
   host: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'must be a host name in lower case, without port')
+    .optional()
+    .describe('The only host name at which the route is served.'),
+  profile: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/)
+    .default('twinkeep')
+    .describe('Whose tokens open the route, and how its refusals look; a profile that is served.'),
+  hostHeader: z
     .string()
     .regex(/^[A-Za-z0-9.:[\]-]{1,255}$/, 'must be a host')
     .optional()

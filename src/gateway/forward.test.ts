@@ -176,7 +176,7 @@ test('credentials and our cookies stay here unless the route passes them', async
 
 test('repeated headers keep their order, and of two content types the one that was looked at is handed on', async () => {
   const twin = await mirror();
-  const front = await startFront({ backEnd: { url: twin.url }, route: { host: 'inner.example' } });
+  const front = await startFront({ backEnd: { url: twin.url }, route: { hostHeader: 'inner.example' } });
   await speak(
     front.port,
     'POST /x HTTP/1.1\r\nHost: x\r\nX-A: 1\r\nX-B: 2\r\nX-A: 3\r\nContent-Type: a/b\r\nContent-Type: c/d\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx',
@@ -291,4 +291,15 @@ test('a fault of the identity ends the request before anything is sent', async (
   };
   assert.equal((await ask(front, 'GET', '/y')).status, 503);
   assert.equal(twin.got.length, 1);
+});
+
+test('a body that the line has read and looked at is handed on as these bytes', async () => {
+  const twin = await mirror();
+  const front = await startFront({ backEnd: { url: twin.url } });
+  front.read = Buffer.from('looked at');
+  await ask(front, 'POST', '/x', { body: 'whatever', headers: { 'transfer-encoding': 'chunked' } });
+  assert.equal(twin.bodies.at(-1), 'looked at');
+  assert.deepEqual(twin.valuesOf('content-length'), ['9']);
+  front.read = Buffer.alloc(0);
+  assert.equal((await ask(front, 'POST', '/x', { headers: { 'content-length': '0' } })).status, 200);
 });

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, request, type Server, ServerRespons
 import { connect, createServer as createTcpServer, type Server as NetServer, type Socket } from 'node:net';
 import { after } from 'node:test';
 import type { z } from 'zod';
-import { type Context, statusOf } from '../http/index.ts';
+import { type Context, type RelayInput, statusOf } from '../http/index.ts';
 import type { AuditEntry } from '../kernel/audit.ts';
 import { epochMs, personId, realmId, requestId, sessionId, tenantId } from '../kernel/brand.ts';
 import { systemClock } from '../kernel/clock.ts';
@@ -12,7 +12,7 @@ import { anonymous, type KnownPrincipal } from '../kernel/principal.ts';
 import { gatewayConfig } from './config.ts';
 import { createGateway, type Gateway } from './gateway.ts';
 import type { BackEndEvent } from './health.ts';
-import type { RelayInput, RelayRoute } from './relay-route.ts';
+import type { RelayRoute } from './relay-route.ts';
 
 type ConfigInput = z.input<typeof gatewayConfig>;
 type RouteInput = NonNullable<ConfigInput['routes']>[number];
@@ -92,6 +92,8 @@ export interface Front {
   /** What the next questions for the caller are answered with; an error ends what is open. */
   confirm: () => Promise<void>;
   caller: KnownPrincipal | undefined;
+  /** Set, it stands for a body that the line has read already. */
+  read?: Uint8Array;
   /** How an entry is kept. */
   write: (entry: AuditEntry) => Promise<void>;
   readonly metered: string[];
@@ -222,6 +224,7 @@ function inputOf(
       'r1',
     ],
     confirm: () => front.confirm(),
+    ...(front.read === undefined ? {} : { body: front.read }),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Audit } from '../audit/index.ts';
-import { statusOf } from '../http/index.ts';
+import { type RelayInput, statusOf } from '../http/index.ts';
 import type { TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { KnownPrincipal } from '../kernel/principal.ts';
@@ -10,10 +10,10 @@ import { type Ending, type Job, runExchange } from './exchange.ts';
 import type { BackEndEvent, BackEndStatus } from './health.ts';
 import { type Plan, planOf, rowsOf } from './plan.ts';
 import { createRecorder } from './record.ts';
-import type { RelayInput, RelayRoute } from './relay-route.ts';
+import type { RelayRoute } from './relay-route.ts';
 import { framingOf } from './request-body.ts';
 import { createRequestHeads } from './request-head.ts';
-import { createSockets, endAfterAnswer, LEFT } from './sockets.ts';
+import { createSockets, endAfterAnswer, LEFT, type Prepared } from './sockets.ts';
 import { assertPlainTarget } from './target.ts';
 import { createWatch } from './watch.ts';
 
@@ -82,21 +82,37 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   /** A URL that lives and the whole of what it will be sent: found before anything is recorded. */
-  async function prepare(plan: Plan, input: RelayInput): Promise<{ readonly job: Job; readonly target: Target }> {
-    const { request, response, context, caller, tenantId, answerHeaders, confirm, body, upgrade } = input;
+  function prepare(plan: Plan, input: RelayInput): Prepared | Promise<Prepared> {
+    const { request, caller, tenantId, body } = input;
     const framing = body instanceof Uint8Array ? body : framingOf(request, plan.maxRequestBytes);
     const target = backEndOf(plan.to).pick(plan.streams);
     const given = caller.kind === 'anonymous' ? undefined : assertions.of(caller, tenantId, plan.to);
-    const assertion = given instanceof Promise ? await given : given;
-    const head = heads.of(request, context, plan, assertion);
+    const jobWith = (assertion: string | undefined): Prepared => {
+      return { target, job: jobOf(plan, input, framing, heads.of(request, input.context, plan, assertion)) };
+    };
+    return given instanceof Promise ? given.then(jobWith) : jobWith(given);
+  }
+
+  function jobOf(plan: Plan, input: RelayInput, body: Job['body'], head: string[]): Job {
+    const { request, response, answerHeaders, confirm, upgrade } = input;
     const { assertionHeader } = config;
-    const shared = { plan, request, response, answerHeaders, assertionHeader, confirm };
-    return { target, job: { ...shared, head, body: framing, upgrade: upgrade !== undefined } };
+    return {
+      plan,
+      request,
+      response,
+      answerHeaders,
+      assertionHeader,
+      confirm,
+      head,
+      body,
+      upgrade: upgrade !== undefined,
+    };
   }
 
   async function forward(plan: Plan, input: RelayInput): Promise<number> {
     const method = input.request.method ?? '';
-    const { job, target } = await prepare(plan, input);
+    const prepared = prepare(plan, input); // awaited only where it has to be: each wait costs, and most have none
+    const { job, target } = prepared instanceof Promise ? await prepared : prepared;
     const safe = SAFE.has(method);
     if (!safe) await recorder.intend('gateway.forwarded', input, plan);
     const startedAt = clock.now();
@@ -137,16 +153,17 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   async function relay(plan: Plan, input: RelayInput): Promise<number> {
-    if (input.upgrade !== undefined) endAfterAnswer(input.response, input.upgrade.socket);
+    const { upgrade, request, response } = input;
+    if (upgrade !== undefined) endAfterAnswer(response, upgrade.socket);
     if (closed) throw gatewayFault('GATEWAY_CLOSING', { retry_after_s: 1 });
-    const target = input.request.url ?? '';
+    const target = request.url ?? '';
     assertPlainTarget(target);
     plan.assertOwn(target);
     running++;
     try {
-      if (input.upgrade === undefined) return await forward(plan, input);
+      if (upgrade === undefined) return await forward(plan, input);
       if (!plan.sockets) throw gatewayFault('GATEWAY_NO_SOCKETS');
-      return await sockets.relay(plan, input, input.upgrade);
+      return await sockets.relay(plan, input, upgrade);
     } finally {
       running--;
     }

@@ -27,7 +27,7 @@ export function planOf(route: RouteConfig, { backEnds, routes }: GatewayConfig):
   return {
     to: route.to,
     path: route.path,
-    host: route.host,
+    host: route.hostHeader,
     credential: route.credential,
     sockets: route.sockets,
     streams: route.streams,
@@ -36,12 +36,16 @@ export function planOf(route: RouteConfig, { backEnds, routes }: GatewayConfig):
     idleTimeoutMs: route.streams ? backEnd.streamIdleTimeoutMs : backEnd.idleTimeoutMs,
     maxRequestBytes: maxRequestBytes(route, backEnd),
     maxResponseBytes: route.streams ? Number.POSITIVE_INFINITY : backEnd.maxResponseBytes,
-    assertOwn: createTwinCheck(patternOf(route), routes.map(patternOf)),
+    assertOwn: createTwinCheck(patternOf(route), routes.filter((other) => mayMeet(route, other)).map(patternOf)),
   };
 }
 
 const maxRequestBytes = (route: RouteConfig, backEnd: BackEndConfig): number =>
   Math.min(route.maxBodyBytes ?? backEnd.maxRequestBytes, backEnd.maxRequestBytes);
+
+/** Two routes with hosts of their own are never asked in place of each other. */
+const mayMeet = (one: RouteConfig, other: RouteConfig): boolean =>
+  one.host === undefined || other.host === undefined || one.host === other.host;
 
 const patternOf = ({ path, ...policy }: RouteConfig): Pattern => ({ path, policy: JSON.stringify(policy) });
 
@@ -53,6 +57,8 @@ export function rowsOf(route: RouteConfig, plan: Plan): readonly Row[] {
   return route.methods.map((method) => ({
     method,
     path: route.path,
+    ...(route.host === undefined ? {} : { host: route.host }),
+    profile: route.profile,
     summary: `Handed on to ${route.to}.`,
     access: accessOf(route, method),
     limits: route.limits,

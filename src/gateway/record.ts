@@ -1,10 +1,9 @@
 import type { Audit } from '../audit/index.ts';
-import { actorOf } from '../http/index.ts';
+import { actorOf, type RelayInput } from '../http/index.ts';
 import type { AuditEntry, Outcome } from '../kernel/audit.ts';
 import type { Json } from '../kernel/tx.ts';
 import { gatewayFault } from './errors.ts';
 import type { Plan } from './plan.ts';
-import type { RelayInput } from './relay-route.ts';
 
 /** What the gateway does, as the audit log gets to know it. */
 export type GatewayAction = 'gateway.forwarded' | 'gateway.connected';

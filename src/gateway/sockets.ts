@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { RelayInput, Upgrade } from '../http/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
 import { nameOf } from '../kernel/principal.ts';
@@ -11,7 +12,6 @@ import { type Ending, type Job, runExchange } from './exchange.ts';
 import { checkAgreement, type Handshake, readHandshake } from './handshake.ts';
 import type { Plan } from './plan.ts';
 import type { Recorder } from './record.ts';
-import type { RelayInput, UpgradeRequest } from './relay-route.ts';
 import { runTunnel, type TunnelEnd } from './tunnel.ts';
 import type { Watch } from './watch.ts';
 
@@ -21,8 +21,14 @@ export interface Sockets {
    * @returns 101 once the socket closed, or the status with which the back end refused it
    * @throws GATEWAY_* as long as nothing was answered
    */
-  relay(plan: Plan, input: RelayInput, upgrade: UpgradeRequest): Promise<number>;
+  relay(plan: Plan, input: RelayInput, upgrade: Upgrade): Promise<number>;
   open(): number;
+}
+
+/** What is handed on, and the URL that gets it. */
+export interface Prepared {
+  readonly job: Job;
+  readonly target: Target;
 }
 
 export interface SocketDeps {
@@ -31,7 +37,7 @@ export interface SocketDeps {
   readonly recorder: Recorder;
   readonly clock: Clock;
   /** Picks a URL and makes the head, with the assertion in it. */
-  readonly prepare: (plan: Plan, input: RelayInput) => Promise<{ readonly job: Job; readonly target: Target }>;
+  readonly prepare: (plan: Plan, input: RelayInput) => Prepared | Promise<Prepared>;
 }
 
 export function createSockets({ config, watch, recorder, clock, prepare }: SocketDeps): Sockets {
@@ -54,12 +60,7 @@ export function createSockets({ config, watch, recorder, clock, prepare }: Socke
     };
   }
 
-  async function connect(
-    plan: Plan,
-    input: RelayInput,
-    upgrade: UpgradeRequest,
-    handshake: Handshake,
-  ): Promise<number> {
+  async function connect(plan: Plan, input: RelayInput, upgrade: Upgrade, handshake: Handshake): Promise<number> {
     const { job: prepared, target } = await prepare(plan, input);
     const { offered } = handshake.protocols;
     const protocols = offered.length === 0 ? [] : ['sec-websocket-protocol', offered.join(', ')];
@@ -89,7 +90,7 @@ export function createSockets({ config, watch, recorder, clock, prepare }: Socke
 
   function carry(
     { response, answerHeaders, confirm }: RelayInput,
-    { socket: client, head }: UpgradeRequest,
+    { socket: client, head }: Upgrade,
     handshake: Handshake,
     { socket: server, rawHeaders }: Ending & { readonly kind: 'upgraded' },
     { assertionHeader }: Job,
