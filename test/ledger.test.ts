@@ -57,12 +57,12 @@ POST    /v1/webhooks/:id/test                            admin:webhooks         
 
 /** What the profile `ems` adds, and adds alone (E02, E04, E12, E13). */
 const EMS = `
-method  path                                             access                                 limits                               inspection         records  body
-POST    /api/v1/auth/login                               public                                 general                              admits everything  self     JSON up to 1024 KiB
-POST    /api/v1/data                                     write:meter_data                       general                              admits everything  change   JSON up to 1024 KiB
-DELETE  /api/v1/data/:meter_id                           delete                                 general                              admits everything  change   none
-GET     /api/v1/data/:meter_id                           read:meter_data                        general                              admits everything  read     none
-GET     /api/v1/data/secure                              signed in                              general                              admits everything  read     none
+method  path                                             access                                 limits                                                                          inspection         records  body
+POST    /api/v1/auth/login                               public                                 general; 100 per 3600 s and address without a key; 1000 per 3600 s and api-key  admits everything  self     JSON up to 1024 KiB
+POST    /api/v1/data                                     write:meter_data                       general; 100 per 3600 s and address without a key; 1000 per 3600 s and api-key  admits everything  change   JSON up to 1024 KiB
+DELETE  /api/v1/data/:meter_id                           delete                                 general; 100 per 3600 s and address without a key; 1000 per 3600 s and api-key  admits everything  change   none
+GET     /api/v1/data/:meter_id                           read:meter_data                        general; 100 per 3600 s and address without a key; 1000 per 3600 s and api-key  admits everything  read     none
+GET     /api/v1/data/secure                              signed in                              general; 100 per 3600 s and address without a key; 1000 per 3600 s and api-key  admits everything  read     none
 `;
 
 /** Routes that ask nobody who they are. Each was thought over: \`because\` says why. */
@@ -90,7 +90,9 @@ test('the surface is the one that was reviewed', async () => {
 test('the profile ems adds its own paths, of which the sign-in alone is open, and changes no other', async () => {
   const logDirectory = mkdtempSync(join(tmpdir(), 'twinkeep-ems-'));
   const secret = 'Zk3rT8vQ1mXw6yB9cL2pF5sD7hJ0nG4aRuEoIxNq'; // of this test alone
-  const kit = await createKit({ config: { profiles: ['twinkeep', 'ems'], profile: { ems: { secret, logDirectory } } } });
+  const kit = await createKit({
+    config: { profiles: ['twinkeep', 'ems'], profile: { ems: { secret, logDirectory } } },
+  });
   try {
     const [head, ...lines] = ledgerText(kit.twinkeep.ledger).split('\n');
     const of = (own: boolean) => lines.filter((line) => /^\w+ +\/api\//.test(line) === own);

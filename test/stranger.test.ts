@@ -15,49 +15,19 @@ import {
   startPostgres,
   type TestClock,
 } from '../src/testing/index.ts';
+import { AT, assertSame, type Case, codeOf, type Home, NOBODY, refused, type Stranger } from './stranger-case.ts';
+import { DELIVERY, sendSome, WEBHOOK_CASES } from './stranger-webhooks.ts';
 
 const RIVAL = tenantId('rival');
 const MAIN = tenantId('main');
 const OPERATOR: Actor = { principal: { kind: 'operator', tenantId: MAIN } };
-const NOBODY = '01990000-0000-7000-8000-000000000000';
-const AT = '2026-11-21T11:00:00Z';
+const HASH = '$2b$04$abcdefghijklmnopqrstuu5nN7qTn0EoVpT1zXkq0xw3b1sJ8l9Ky';
 const reading = (meter_id: string, energy_consumption: number, location: string) => ({
   meter_id,
   timestamp: AT,
   energy_consumption,
   location,
 });
-
-/** Of the tenant `main`, whose people must notice nothing. */
-interface Home {
-  readonly admin: string;
-  readonly vera: string;
-  readonly keyId: string;
-  readonly sessionId: string;
-  readonly cursor: string;
-  /** Whatever of this stands in an answer to a stranger was let out. */
-  readonly marks: readonly string[];
-}
-
-interface Stranger {
-  readonly kit: Kit;
-  readonly home: Home;
-  /** Calls with the stranger's own credential: an administrator's token, or a key with all that he may give. */
-  call(method: string, path: string, call?: Call): Promise<Answer>;
-  readonly isPerson: boolean;
-}
-
-type Case = (stranger: Stranger) => Promise<readonly Answer[]>;
-
-const codeOf = ({ status, json }: Answer) => [status, json?.code];
-
-/** What belongs to somebody else must look like what does not exist, to the letter. */
-function assertSame(foreign: Answer, unknown: Answer, status: number, code: string): readonly Answer[] {
-  assert.deepEqual(codeOf(foreign), [status, code]);
-  const bare = ({ json }: Answer) => ({ ...json, instance: '', meter_id: '' });
-  assert.deepEqual(bare(foreign), bare(unknown));
-  return [foreign, unknown];
-}
 
 const persons = (answers: (stranger: Stranger) => Promise<readonly Answer[]>): Case => {
   return async (stranger) => {
@@ -79,6 +49,7 @@ const open =
 /** A case for each row of the ledger. */
 const CASES: Readonly<Record<string, Case>> = {
   'GET /.well-known/jwks.json': open('/.well-known/jwks.json'),
+  'GET /.well-known/assertion-jwks.json': open('/.well-known/assertion-jwks.json'),
   'GET /docs': open('/docs'),
   'GET /health': open('/health'),
   'GET /metrics': open('/metrics'),
@@ -87,7 +58,8 @@ const CASES: Readonly<Record<string, Case>> = {
 
   'GET /v1/api-keys': async ({ call }) => {
     const listed = await call('GET', '/v1/api-keys');
-    assert.deepEqual([...new Set(listed.json.items.map(({ name }: { name: string }) => name))], ['rival-key']);
+    const own = listed.json.items.filter(({ legacy }: { legacy: boolean }) => !legacy);
+    assert.deepEqual([...new Set(own.map(({ name }: { name: string }) => name))], ['rival-key']);
     return [listed];
   },
   'POST /v1/api-keys': async ({ call }) => {
@@ -95,6 +67,15 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal(made.status, 201);
     const spied = await call('GET', '/v1/readings?meter_id=HOME-1', { headers: { 'x-api-key': made.json.key } });
     return [made, spied];
+  },
+  'POST /v1/api-keys/import': async ({ call }) => {
+    // The same hash twice would be one key for two tenants, so that somebody has it is told; who is not.
+    const taken = await call('POST', '/v1/api-keys/import', { body: { keys: { 'home-old': HASH }, scopes: ['read'] } });
+    assert.deepEqual(codeOf(taken), [422, 'APIKEY_IMPORT_REFUSED']);
+    const keys = { 'home-old': HASH.replace('abc', 'xyz'), rivalold: HASH };
+    const added = await call('POST', '/v1/api-keys/import', { body: { keys, scopes: ['read'], replace: true } });
+    assert.equal(added.status, 200);
+    return [added];
   },
   'DELETE /v1/api-keys/:id': async ({ call, home }) =>
     assertSame(
@@ -118,6 +99,14 @@ const CASES: Readonly<Record<string, Case>> = {
     await call('GET', '/v1/audit/proof?seq=0'), // hashes alone: they say nothing of what was hashed
     await call('GET', '/v1/audit/proof?from=1'),
   ],
+
+  'GET /v1/blocks': async ({ call }) => refused(await call('GET', '/v1/blocks')),
+  'POST /v1/blocks': async ({ call }) =>
+    refused(await call('POST', '/v1/blocks', { body: { address: '192.0.2.7', reason: 'x', permanent: true } })),
+  'DELETE /v1/blocks/:id': async ({ call }) => refused(await call('DELETE', '/v1/blocks/192.0.2.7')),
+  'POST /v1/config/reload': async ({ call }) => refused(await call('POST', '/v1/config/reload')),
+
+  ...WEBHOOK_CASES,
 
   'POST /v1/login': async ({ kit }) => {
     const body = { username: 'mallory', password: KIT_PASSWORD };
@@ -207,11 +196,6 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-function refused(answer: Answer): readonly Answer[] {
-  assert.deepEqual(codeOf(answer), [403, 'ACCESS_FORBIDDEN']);
-  return [answer];
-}
-
 async function settleIn(kit: Kit): Promise<Home> {
   const { id: vera } = await kit.person('vera-of-home', 'viewer');
   const admin = await kit.signIn();
@@ -226,8 +210,11 @@ async function settleIn(kit: Kit): Promise<Home> {
   const sessions = await kit.call('GET', '/v1/sessions', { token: admin });
   const ids = sessions.json.items.map(({ id }: { id: string }) => id);
   const { id: keyId, prefix } = made.json;
-  const marks = [vera, 'vera-of-home', keyId, prefix, 'home-key', 'at home', 'HOME-2', ...ids];
-  return { admin, vera, keyId, sessionId: ids[0], cursor: page.json.next_cursor, marks };
+  const keys = { keys: { 'home-old': HASH }, scopes: ['read'] };
+  assert.equal((await kit.call('POST', '/v1/api-keys/import', { token: admin, body: keys })).status, 200);
+  const sent = await sendSome(kit, admin);
+  const marks = [vera, 'vera-of-home', keyId, prefix, 'home-key', 'at home', 'HOME-2', ...ids, ...Object.values(sent)];
+  return { admin, vera, keyId, sessionId: ids[0], cursor: page.json.next_cursor, ...sent, marks };
 }
 
 async function bringRival(kit: Kit): Promise<{ readonly token: string; readonly key: string }> {
@@ -242,8 +229,9 @@ async function bringRival(kit: Kit): Promise<{ readonly token: string; readonly 
 }
 
 /** All that the administrator of `main` sees. */
-async function viewOfHome(kit: Kit, { admin: token }: Home): Promise<readonly string[]> {
-  const paths = ['/v1/users', '/v1/api-keys', '/v1/readings', '/v1/sessions'];
+async function viewOfHome(kit: Kit, { admin: token, webhook }: Home): Promise<readonly string[]> {
+  const own = ['/v1/users', '/v1/api-keys', '/v1/readings', '/v1/sessions'];
+  const paths = [...own, '/v1/deliveries', '/v1/webhooks', `/v1/webhooks/${webhook}/deliveries`];
   return Promise.all(paths.map(async (path) => (await kit.call('GET', path, { token })).text));
 }
 
@@ -254,7 +242,7 @@ function strangerSuite(database: string, openStorage?: (clock: TestClock) => Pro
     let rival: { readonly token: string; readonly key: string };
     before(async () => {
       const clock = createTestClock();
-      kit = await createKit({ clock, storage: await openStorage?.(clock) });
+      kit = await createKit({ clock, storage: await openStorage?.(clock), config: { delivery: DELIVERY } });
       home = await settleIn(kit);
       rival = await bringRival(kit);
     });

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { CONFIG_VARIABLE, configSchema, createTwinkeep, faultTables, VARIABLES } from '../src/app/index.ts';
 import { statusOf } from '../src/http/index.ts';
 import { systemClock } from '../src/kernel/clock.ts';
+import { PROFILE_VARIABLES, REDIS_VARIABLES } from '../src/profiles/index.ts';
 import { createSqliteStorage } from '../src/storage/index.ts';
 
 const NOTICE = '<!-- Printed by `npm run docs`; change the source, not this page. -->';
@@ -42,6 +43,21 @@ function configPage(): string {
     'fix in the message. A variable marked * may also come as a file: `NAME_FILE` names it.',
     '',
     table(['setting', 'variable', 'default', 'bounds', 'what it does'], rows),
+    '',
+    '## Variables of the older systems',
+    '',
+    "Read for the profiles that are served, and nobody else's. With the profile before it (`EMS_JWT_SECRET_KEY`) a variable is",
+    'meant for that one alone, and wins. Two that say different things stop the start. See [profiles.md](profiles.md).',
+    '',
+    table(
+      ['variable', 'setting'],
+      PROFILE_VARIABLES.map(({ name, key, secret }) => [
+        code(name) + (secret ? '*' : ''),
+        code(`profile.<name>.${key}`),
+      ]),
+    ),
+    '',
+    `${REDIS_VARIABLES.map(code).join(', ')} (each *) stand for \`redisUrl\` where a profile is served.`,
   ]);
 }
 
@@ -70,7 +86,8 @@ function boundsOf(own: Schema): string {
   const [low, high] = [own['minimum'] ?? own['minLength'], own['maximum'] ?? own['maxLength']];
   if (low === undefined && high === undefined) return '';
   const unit = own['type'] === 'string' ? ' characters' : '';
-  return `${low ?? ''} to ${high ?? ''}${unit}`;
+  if (high === undefined) return `at least ${low}${unit}`;
+  return low === undefined ? `at most ${high}${unit}` : `${low} to ${high}${unit}`;
 }
 
 function errorsPage(): string {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Route } from '../http/index.ts';
-import { ledgerOf } from './ledger.ts';
+import type { LedgerRow } from './ledger.ts';
 
 const STYLE = `body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
 h1{font-size:1.6rem}h2{font-size:1.05rem;margin:2rem 0 .3rem}code{font:14px ui-monospace,monospace;background:#eef1f4;padding:.1em .3em;border-radius:3px}
@@ -14,9 +14,13 @@ const HASH = createHash('sha256').update(STYLE).digest('base64');
 export const DOCS_POLICY = `default-src 'none'; style-src 'sha256-${HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
 /** The surface as one page, without a script. */
-export function docsPage(routes: readonly Route[], inspection: string, version: string): string {
-  const summaries = new Map(routes.map((route) => [`${route.method} ${route.path}`, route]));
-  const rows = ledgerOf(routes, inspection).map((row) => {
+export function docsPage(
+  routes: readonly Route[],
+  ledger: (routes: readonly Route[]) => readonly LedgerRow[],
+  version: string,
+): string {
+  const summaries = new Map(routes.map((route) => [`${route.method} ${route.host ?? ''}${route.path}`, route]));
+  const rows = ledger(routes).map((row) => {
     const route = summaries.get(`${row.method} ${row.path}`);
     const faults = (route?.faults ?? []).map((code) => `<code>${code}</code>`).join(' ');
     return `<h2><span class="m">${row.method}</span> <code>${escapeHtml(row.path)}</code></h2>

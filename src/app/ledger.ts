@@ -1,4 +1,5 @@
 import type { Route } from '../http/index.ts';
+import type { PolicyRule } from '../profiles/index.ts';
 
 /** One row of the surface, in the words of a reviewer. */
 export interface LedgerRow {
@@ -12,14 +13,18 @@ export interface LedgerRow {
 }
 
 /** The whole surface as data, in the order of paths and methods. */
-export function ledgerOf(routes: readonly Route[], inspection: string): readonly LedgerRow[] {
+export function ledgerOf(
+  routes: readonly Route[],
+  inspection: string,
+  rulesOf: (route: Route) => readonly PolicyRule[],
+): readonly LedgerRow[] {
   return [...routes]
     .sort((a, b) => compare(a.host ?? '', b.host ?? '') || compare(a.path, b.path) || compare(a.method, b.method))
     .map((route) => ({
       method: route.method,
       path: `${route.host ?? ''}${route.path}`,
       access: accessText(route),
-      limits: limitText(route),
+      limits: limitText(route, rulesOf(route)),
       inspection: route.access.kind === 'unlimited' ? 'none' : inspection,
       records: route.records ?? 'none',
       body: bodyText(route),
@@ -42,10 +47,19 @@ function accessText({ access }: Route): string {
   }
 }
 
-function limitText({ access, limits }: Route): string {
+const GENERAL: ReadonlySet<string> = new Set(['address', 'principal', 'tenant']);
+
+/** @param rules of the route's profile; those that hold for every profile are `general` */
+function limitText({ access, limits }: Route, rules: readonly PolicyRule[]): string {
   if (access.kind === 'unlimited') return 'none';
+  const ofProfile = rules
+    .filter(({ name }) => !GENERAL.has(name))
+    .map(({ per, count, windowMs, replacedByKey }) => {
+      const but = replacedByKey ? ' without a key' : '';
+      return `${count} per ${windowMs / 1_000} s and ${per}${but}`;
+    });
   const own = (limits ?? []).map(({ per, count, windowMs }) => `${count} per ${windowMs / 1_000} s and ${per}`);
-  return ['general', ...own].join('; ');
+  return ['general', ...ofProfile, ...own].join('; ');
 }
 
 function bodyText({ body, maxBodyBytes, streams, relay, sockets }: Route): string {

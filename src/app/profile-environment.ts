@@ -34,7 +34,8 @@ export function readProfileEnvironment(
 
 function settingsOf(profile: LegacyName, setting: Setting, flaws: Flaw[]): Record<string, unknown> {
   const settings: Record<string, unknown> = {};
-  for (const [key, variables] of Map.groupBy(PROFILE_VARIABLES, (variable) => variable.key)) {
+  const ours = PROFILE_VARIABLES.filter(({ only = profile }) => only === profile);
+  for (const [key, variables] of Map.groupBy(ours, (variable) => variable.key)) {
     const read = (prefix: string): readonly Given[] =>
       variables.flatMap(({ name, secret, read: parse }) =>
         given(prefix + name, setting(prefix + name, secret === true), parse),

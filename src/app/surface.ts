@@ -50,7 +50,7 @@ export async function openSurface(config: Config, deps: SurfaceDeps): Promise<Op
     for (const name of config.profiles)
       served.push(
         isLegacy(name)
-          ? await serveProfile(name, config.profile[name], { ...deps, generalRules }).catch(unusable(name))
+          ? await serveProfile(name, config.profile, { ...deps, generalRules }).catch(unusable(name))
           : native,
       );
     if (!served.includes(native)) served.push(native);

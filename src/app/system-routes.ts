@@ -4,6 +4,7 @@ import type { Actor } from '../kernel/principal.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Bus, HotState, Storage } from '../storage/index.ts';
 import { DOCS_POLICY, docsPage } from './docs-page.ts';
+import type { LedgerRow } from './ledger.ts';
 import { openApiOf } from './openapi.ts';
 
 export interface SystemDeps {
@@ -12,7 +13,8 @@ export interface SystemDeps {
   readonly bus: Bus;
   readonly metrics: Metrics;
   readonly version: string;
-  readonly inspection: string;
+  /** The rows of routes, for the page that shows them. */
+  readonly ledger: (routes: readonly Route[]) => readonly LedgerRow[];
   /** Every code of every room. */
   readonly faults: Parameters<typeof openApiOf>[1];
   /** Reads the configuration anew and serves it. @returns settings that need a restart. @throws CONFIG_INVALID */
@@ -29,7 +31,7 @@ const ready = z.strictObject({
 
 /** Routes about the server itself. @param routes all that are served, these included, for the pages that list them */
 export function systemRoutes(deps: SystemDeps, routes: () => readonly Route[]): readonly Route[] {
-  const { storage, hot, bus, metrics, version, inspection, faults, serving } = deps;
+  const { storage, hot, bus, metrics, version, ledger, faults, serving } = deps;
   const probe = (name: string) => ({ kind: 'unlimited', because: `${name} must be able to ask at any time` }) as const;
   const page = { kind: 'public', because: 'it says what the published documentation says' } as const;
 
@@ -101,8 +103,10 @@ export function systemRoutes(deps: SystemDeps, routes: () => readonly Route[]): 
   function pages() {
     const all = routes();
     if (printed?.all !== all) {
-      const document = JSON.stringify(openApiOf(all, faults, version));
-      printed = { all, document, html: docsPage(all, inspection, version) };
+      // What stands behind the gateway is the operator's own business, and everybody may read these pages.
+      const shown = all.filter(({ relay }) => relay === undefined);
+      const document = JSON.stringify(openApiOf(shown, faults, version));
+      printed = { all, document, html: docsPage(shown, ledger, version) };
     }
     return printed;
   }

@@ -37,6 +37,8 @@ export interface TwinkeepOptions {
   readonly storage?: Storage;
   /** Who is told of what happens, beside the webhooks of tenants. */
   readonly alerts?: AlertConfig | undefined;
+  /** Hears of the administrator that was made where what came after failed: nobody is ever told the password again. */
+  readonly onUnopened?: (made: FirstAdministrator) => void;
   /** Reads the configuration again, for a reload; without it the one that was given stays. */
   readonly readConfig?: () => Promise<Config>;
   /** False where the database has no data folder of its own: tests on `:memory:`. */
@@ -90,6 +92,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
   const owner = threads?.owner; // who joins finds the folder locked, the schema up to date and the first person there
   if (owner === undefined) for (const doubt of doubtful(config)) log.warn(doubt);
   const undo: (() => unknown)[] = [];
+  let admin: FirstAdministrator | undefined;
   try {
     if (ownFolder && owner === undefined) for (const lock of openFolder(config)) undo.push(lock.release);
     const storage = options.storage ?? (await openStorage(databaseUrlOf(config), clock, onError, threads));
@@ -120,7 +123,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
       onError,
     });
     const people = { ...house, random };
-    const admin =
+    admin =
       owner !== undefined
         ? undefined
         : await firstStart(people, { username: config.adminUsername, password: config.adminPassword });
@@ -143,6 +146,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
       threads,
     });
   } catch (error) {
+    if (admin !== undefined) options.onUnopened?.(admin);
     for (const step of undo.reverse()) await step();
     throw error;
   }
@@ -184,7 +188,8 @@ interface Parts {
 async function assemble(parts: Parts): Promise<Twinkeep> {
   const { config, clock, random, storage, hot, bus, metrics, house, holder, log, admin, undo, threads } = parts;
   const owner = threads?.owner;
-  const inspection = house.detection.describes;
+  const ledger = (routes: readonly Route[]) =>
+    ledgerOf(routes, house.detection.describes, (route) => surface.profileOf(route).rules);
   let serving = true;
   const faults = Object.assign({}, ...Object.values(faultTables));
   const asked = {
@@ -192,7 +197,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
       owner === undefined ? reload(actor) : Array.from(Object(await owner.ask('reload')), String),
     metrics: { ...metrics, text: async () => (owner === undefined ? text() : String(await owner.ask('metrics'))) },
   };
-  const system = { storage, hot, bus, version: VERSION, inspection, faults, serving: () => serving, ...asked };
+  const system = { storage, hot, bus, version: VERSION, ledger, faults, serving: () => serving, ...asked };
   const gatewayPorts = { audit: house.audit, clock, meter: metrics, onError: log.failed, onEvent: log.backEnd };
   const surface = await openLiveSurface({
     ...parts,
@@ -247,7 +252,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
       return surface.current().routes;
     },
     get ledger() {
-      return ledgerOf(surface.current().routes, inspection);
+      return ledger(surface.current().routes);
     },
     firstAdministrator: admin,
     socketPath: ownerSocketOf(config),

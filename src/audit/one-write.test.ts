@@ -40,7 +40,11 @@ after(async () => {
 });
 
 /** Through the owner's door, where a route is the operator's alone. */
-async function operate(method: string, path: string, body?: object): Promise<Pick<Answer, 'status' | 'headers' | 'json' | 'text'>> {
+async function operate(
+  method: string,
+  path: string,
+  body?: object,
+): Promise<Pick<Answer, 'status' | 'headers' | 'json' | 'text'>> {
   const address = door.address();
   assert.ok(typeof address === 'object' && address !== null);
   const response = await fetch(`http://127.0.0.1:${address.port}${path}`, {
@@ -71,7 +75,13 @@ beforeEach(async () => {
   webhook = hook.json.id;
   delivery = (await kit.call('POST', `/v1/webhooks/${webhook}/test`, { token })).json.delivery_id;
   const { house, storage } = kit.twinkeep;
-  const message = { kind: 'email', tenantId: tenantId('main'), to: 'ada@example.com', subject: 'x', text: 'x' } as const;
+  const message = {
+    kind: 'email',
+    tenantId: tenantId('main'),
+    to: 'ada@example.com',
+    subject: 'x',
+    text: 'x',
+  } as const;
   mail = await storage.write(platform, (tx) => house.delivery.enqueue(tx, message));
   await operate('POST', '/v1/blocks', { address: BLOCKED, reason: 'one to lift', permanent: true });
   await house.delivery.run(); // what is shown of both stands still from here on

@@ -23,6 +23,14 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./serve.ts')).dev,
   },
   {
+    name: 'health',
+    operands: [],
+    summary: 'Ask a server whether it lives; ends with 1 where it does not. For containers and supervisors.',
+    options: { url: { value: 'URL', summary: 'The server (default: where TWINKEEP_HOST and TWINKEEP_PORT say).' } },
+    example: 'twinkeep health --url https://twin.example',
+    load: async () => (await import('./health.ts')).probeHealth,
+  },
+  {
     name: 'users add',
     operands: ['<username>'],
     summary: 'Make a person.',

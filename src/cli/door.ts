@@ -52,7 +52,9 @@ export async function throughServer<Result>(args: Arguments, work: (door: Door) 
 }
 
 async function openDoor(config: Config, terminal: Terminal, makes: boolean): Promise<OpenDoor> {
-  const folder = await takeFolder({ ...config, logLevel: 'error' }, () => makes || assertData(config));
+  const folder = await takeFolder({ ...config, logLevel: 'error' }, () => makes || assertData(config), {
+    onUnopened: (firstAdministrator) => announce({ firstAdministrator }, terminal),
+  });
   if (folder.kind === 'opened') return openHere(folder.twinkeep, terminal);
   return { connect: () => connect(folder.socketPath), close: async () => undefined };
 }

@@ -2,7 +2,7 @@ import type { Twinkeep } from '../app/index.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Tells the password of the administrator that this very start has made: nobody will ever be told it again. */
-export function announce({ firstAdministrator }: Twinkeep, terminal: Terminal): void {
+export function announce({ firstAdministrator }: Pick<Twinkeep, 'firstAdministrator'>, terminal: Terminal): void {
   const password = firstAdministrator?.generatedPassword?.reveal();
   if (firstAdministrator === undefined || password === undefined) return;
   const { username } = firstAdministrator;

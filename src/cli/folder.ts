@@ -1,6 +1,13 @@
 import { connect } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Config, createTwinkeep, loadAlerts, ownerSocketOf, type Twinkeep } from '../app/index.ts';
+import {
+  type Config,
+  createTwinkeep,
+  loadAlerts,
+  ownerSocketOf,
+  type Twinkeep,
+  type TwinkeepOptions,
+} from '../app/index.ts';
 import { isFault } from '../kernel/errors.ts';
 import { failure } from './errors.ts';
 import { loadSettings } from './setting.ts';
@@ -13,18 +20,25 @@ export type Folder =
 const PATIENCE_MS = 10_000;
 const PAUSE_MS = 100;
 
+/** How a folder is opened here, where it is. */
+export interface OpenOptions {
+  /** For a server that is told to read its configuration anew. */
+  readonly readConfig?: () => Promise<Config>;
+  /** Tells of an administrator that was made before the rest failed. */
+  readonly onUnopened?: NonNullable<TwinkeepOptions['onUnopened']>;
+}
+
 /**
  * Finds the server that holds the data folder, or opens the folder. Whoever holds it without a door is a server that
  * is starting or ending, or a command that is soon done: it is waited for.
  *
  * @param assertMayOpen throws where the folder must not be opened here
- * @param readConfig for a server that is told to read its configuration anew
  * @throws STORAGE_LOCKED after 10 s, and what `createTwinkeep` throws
  */
 export async function takeFolder(
   config: Config,
   assertMayOpen: () => void,
-  readConfig: () => Promise<Config> = loadSettings,
+  { readConfig = loadSettings, onUnopened = () => undefined }: OpenOptions = {},
 ): Promise<Folder> {
   const socketPath = ownerSocketOf(config);
   const until = Date.now() + PATIENCE_MS;
@@ -33,7 +47,7 @@ export async function takeFolder(
     if (await isServed(socketPath)) return { kind: 'served', socketPath };
     assertMayOpen();
     try {
-      return { kind: 'opened', twinkeep: await createTwinkeep(config, { alerts, readConfig }) };
+      return { kind: 'opened', twinkeep: await createTwinkeep(config, { alerts, readConfig, onUnopened }) };
     } catch (error) {
       if (!isFault(error, 'STORAGE_LOCKED') || Date.now() > until) throw error;
       await wait(PAUSE_MS);

@@ -79,13 +79,16 @@ interface Serving {
   /** For a reload. */
   readonly readConfig: () => Promise<Config>;
   readonly opened: Opened;
-  /** Where the port could not be opened. */
-  readonly shut: (twinkeep: Twinkeep) => void;
+  /** Where all was there but the port, or not even that. */
+  readonly shut: (twinkeep: Pick<Twinkeep, 'firstAdministrator'>) => void;
 }
 
 async function runUntilSignal({ config, readConfig, opened, shut }: Serving): Promise<number> {
   const signal = firstSignal(); // from now on, so that a signal while it starts ends it cleanly too
-  const folder = await takeFolder(config, () => undefined, readConfig);
+  const folder = await takeFolder(config, () => undefined, {
+    readConfig,
+    onUnopened: (firstAdministrator) => shut({ firstAdministrator }),
+  });
   if (folder.kind === 'served') throw storageFault('STORAGE_LOCKED', { folder: config.data });
   const { twinkeep } = folder;
   let listening: Listening;

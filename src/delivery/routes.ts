@@ -119,12 +119,14 @@ const webhookRoutes = ({ endpoints }: Delivery): readonly Route[] => [
     limits,
     records: 'change',
     params,
-    body: z.strictObject({
-      url: url.optional(),
-      events: eventPatterns.optional(),
-      description: description.optional(),
-      state: z.enum(['active', 'disabled']).optional(),
-    }),
+    body: z
+      .strictObject({
+        url: url.optional(),
+        events: eventPatterns.optional(),
+        description: description.optional(),
+        state: z.enum(['active', 'disabled']).optional(),
+      })
+      .refine((change) => Object.keys(change).length > 0, 'must change something'),
     replies: { 200: webhook },
     faults: ['DELIVERY_WEBHOOK_UNKNOWN', 'DELIVERY_URL_REFUSED'],
     handle: async ({ params: { id }, body, caller, tenantId, context }) => {

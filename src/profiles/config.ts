@@ -17,7 +17,7 @@ const origins = z
   .max(100);
 
 /** Settings of one legacy profile; the defaults are those of the system that it stands for. */
-const settingsOf = ({ accessMs, refreshMs, apiKeysFile }: Preset) =>
+const settingsOf = ({ accessMs, refreshMs }: Preset) =>
   z.strictObject({
     host: z
       .string()
@@ -47,34 +47,40 @@ const settingsOf = ({ accessMs, refreshMs, apiKeysFile }: Preset) =>
         'Requests of one caller, or of an address where nobody is known; instead of the limits of the profile.',
       ),
     limitsEnabled: z.boolean().default(true).describe('Off leaves the general limits alone.'),
-    apiKeysFile: z
-      .string()
-      .min(1)
-      .optional()
-      .transform((path) => path ?? apiKeysFile)
-      .describe('A JSON file of key prefixes and bcrypt hashes, read at the start; `ems` has /secrets/api_keys.json.'),
-    apiKeyScopes: z
-      .array(z.string().min(1).max(64))
-      .min(1)
-      .default(['read', 'write:meter_data'])
-      .describe('What the keys of that file may do.'),
     permanentBlocks: z
       .boolean()
       .default(false)
       .describe('Addresses that are blocked stay so until they are unblocked.'),
-    logDirectory: z.string().min(1).default('/var/log/ems').describe('Where `ems` writes security.log and audit.log.'),
   });
 
 const settings = (name: LegacyName) => settingsOf(presets[name]).prefault({});
+
+/** What the EMS agent has beside what all have. */
+const emsSettings = settingsOf(presets.ems).extend({
+  apiKeysFile: z
+    .string()
+    .min(1)
+    .default('/secrets/api_keys.json')
+    .describe(
+      'A JSON file of key prefixes and bcrypt hashes, read at the start; an absent one means that there are none.',
+    ),
+  apiKeyScopes: z
+    .array(z.string().min(1).max(64))
+    .min(1)
+    .default(['read', 'write:meter_data'])
+    .describe('What the keys of that file may do.'),
+  logDirectory: z.string().min(1).default('/var/log/ems').describe('Where security.log and audit.log are written.'),
+});
 
 /** The settings of every legacy profile, by name. */
 export const profileConfig = z.strictObject({
   'digital-twin-v1': settings('digital-twin-v1'),
   'digital-twin-v2': settings('digital-twin-v2'),
-  ems: settings('ems'),
+  ems: emsSettings.prefault({}),
   aivillage: settings('aivillage'),
   coretwin: settings('coretwin'),
 });
 
 export type ProfileConfig = z.output<typeof profileConfig>;
 export type ProfileSettings = ProfileConfig[LegacyName];
+export type EmsSettings = ProfileConfig['ems'];

@@ -13,7 +13,6 @@ export interface Preset {
   readonly refreshMs: number;
   readonly delivery: Delivery;
   readonly rules: readonly PolicyRule[];
-  readonly apiKeysFile?: string;
 }
 
 const HOUR = hours(1);
@@ -42,7 +41,6 @@ export const presets = {
     accessMs: hours(24),
     refreshMs: hours(24),
     delivery: 'none',
-    apiKeysFile: '/secrets/api_keys.json',
     rules: [
       { name: 'ip', per: 'address', count: 100, windowMs: HOUR, replacedByKey: true },
       { name: 'api_key', per: 'api-key', count: 1_000, windowMs: HOUR },

@@ -9,7 +9,7 @@ import { createSecret } from '../kernel/secret.ts';
 import type { Readings } from '../readings/index.ts';
 import { createSharedSecretTokens, type Revocations, type Sessions } from '../sessions/index.ts';
 import type { Storage } from '../storage/index.ts';
-import type { ProfileSettings } from './config.ts';
+import type { ProfileConfig, ProfileSettings } from './config.ts';
 import { openEms } from './ems/ems.ts';
 import { type LegacyName, presets } from './presets.ts';
 import type { PolicyRule, ServedProfile } from './profile.ts';
@@ -39,11 +39,8 @@ export type Extras = Partial<Pick<ServedProfile, 'face' | 'observer' | 'close'>>
 };
 
 /** One of the older systems, served as its clients know it. @throws SESSION_SECRET_WEAK */
-export async function serveProfile(
-  name: LegacyName,
-  settings: ProfileSettings,
-  deps: ProfileDeps,
-): Promise<ServedProfile> {
+export async function serveProfile(name: LegacyName, config: ProfileConfig, deps: ProfileDeps): Promise<ServedProfile> {
+  const settings = config[name];
   const preset = presets[name];
   const { prefix, accessMs } = settings;
   const issuer = `${deps.issuer}/${name}`;
@@ -55,7 +52,7 @@ export async function serveProfile(
     secret: settings.secret ?? createSecret(''), // the configuration is refused without one, and so is this
     claimsOf: async (holder) => ({ sub: holder.username, role: await roleOf(deps, holder) }),
   });
-  const extras: Extras = name === 'ems' ? await openEms(settings, deps) : {};
+  const extras: Extras = name === 'ems' ? await openEms(config.ems, deps) : {};
   const terms = {
     profile: name,
     tokens,

@@ -6,6 +6,8 @@ export interface ProfileVariable {
   readonly name: string;
   /** The setting of the profile. */
   readonly key: string;
+  /** The only profile that has the setting. */
+  readonly only?: LegacyName;
   readonly secret?: boolean;
   /** @returns what the schema then checks: text that cannot be read stays text */
   readonly read: (text: string) => unknown;
@@ -66,7 +68,7 @@ export const PROFILE_VARIABLES: readonly ProfileVariable[] = [
   { name: 'RATELIMIT_DEFAULT', key: 'limits', read: limits },
   { name: 'RATE_LIMIT_REQUESTS_PER_MINUTE', key: 'limits', read: perMinute },
   { name: 'RATELIMIT_ENABLED', key: 'limitsEnabled', read: onOff },
-  { name: 'API_KEYS_FILE', key: 'apiKeysFile', read: text },
+  { name: 'API_KEYS_FILE', key: 'apiKeysFile', only: 'ems', read: text },
 ];
 
 /** Where the five systems say which Redis there is; it is the whole server's, not one profile's. */

@@ -38,7 +38,14 @@ export function connectRedis({ url, onError }: RedisOptions, name: string): Redi
     retryStrategy: (times) => Math.min(25 * 2 ** Math.min(times, 10), MAX_RETRY_MS),
     reconnectOnError: ({ message }) => message.startsWith('READONLY'), // a failover made our primary a replica
   });
-  redis.on('error', (error: unknown) => onError?.(error)); // without a listener it would be printed
+  let away = false; // told once for each time that it goes: a log at two lines a second hides all else
+  redis.on('error', (error: unknown) => {
+    if (!away) onError?.(error);
+    away = true;
+  });
+  redis.on('ready', () => {
+    away = false;
+  });
   return redis;
 }
 

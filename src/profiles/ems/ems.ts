@@ -3,7 +3,7 @@ import type { ApiKeys, AssertMayGive } from '../../apikeys/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Readings } from '../../readings/index.ts';
 import { MAIN_TENANT } from '../../tenants/index.ts';
-import type { ProfileSettings } from '../config.ts';
+import type { EmsSettings } from '../config.ts';
 import type { ServedProfile } from '../profile.ts';
 import { emsFace } from './face.ts';
 import { openEmsLogs } from './log-files.ts';
@@ -19,7 +19,7 @@ export interface EmsDeps {
 
 /** The EMS agent's own part of its profile: error bodies, log files, routes, and keys from a file (E03 to E08, E16, E24). */
 export async function openEms(
-  settings: ProfileSettings,
+  settings: EmsSettings,
   deps: EmsDeps,
 ): Promise<Pick<ServedProfile, 'face' | 'observer' | 'close' | 'routes'>> {
   await importKeys(settings, deps);
@@ -34,8 +34,7 @@ export async function openEms(
 }
 
 /** An absent file means that there are no keys (E08); one that cannot be understood stops the start. */
-async function importKeys({ apiKeysFile, apiKeyScopes: scopes }: ProfileSettings, deps: EmsDeps): Promise<void> {
-  if (apiKeysFile === undefined) return;
+async function importKeys({ apiKeysFile, apiKeyScopes: scopes }: EmsSettings, deps: EmsDeps): Promise<void> {
   const text = textOf(apiKeysFile);
   if (text === undefined) return;
   const actor = { principal: { kind: 'operator', tenantId: MAIN_TENANT }, tenantId: MAIN_TENANT } as const;
