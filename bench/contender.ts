@@ -9,10 +9,14 @@ import { type Children, tailOf } from './children.ts';
 export type Environment = Readonly<Record<string, string>>;
 export type Headers = Readonly<Record<string, string>>;
 
-/** What a contender may use: the bench's processes, and a Redis when there is one. */
+/** What a contender may use: the bench's processes, a Redis when there is one, and a back end when it is a proxy. */
 export interface Stage {
   readonly children: Children;
   readonly redis: { readonly port: number; readonly pid: number } | undefined;
+  /** Starts the back end at the first call; all proxies have the same one. @returns its origin */
+  readonly backEnd: () => Promise<string>;
+  /** The file of `wrk`, where the machine has it. */
+  readonly wrk: string | undefined;
 }
 
 /** A server under measurement: alone in its process, ready, and with somebody signed in. */
@@ -37,9 +41,19 @@ export interface Contender {
   readonly bulk: { readonly path: string; readonly format: 'ndjson' | 'json'; readonly status: number };
   /** The member of its answer that counts the readings it has stored; undefined where it stores none. */
   readonly kept: string | undefined;
+  /** What this machine lacks to run it, in one line; nothing where it has all. */
+  readonly lacks?: () => string | undefined;
   /** @param folder its own empty one, or one that it has run in before */
   start(stage: Stage, folder: string): Promise<Server>;
 }
+
+/** A proxy has no routes of its own: what is asked of it is asked of the one back end, which stores nothing. */
+export const PROXIED = {
+  me: '/api/me',
+  readings: '/api/readings',
+  bulk: { path: '/api/readings', format: 'json', status: 201 },
+  kept: undefined,
+} as const;
 
 export interface Launch {
   readonly command: string;
@@ -99,6 +113,15 @@ function answers(port: number): Promise<boolean> {
     asked.once('error', () => resolve(false));
     asked.end();
   });
+}
+
+/** The answer of a server that is started when somebody first asks for it. */
+export function lazily<Answer>(start: () => Promise<Answer>): () => Promise<Answer> {
+  let started: Promise<Answer> | undefined;
+  return () => {
+    started ??= start();
+    return started;
+  };
 }
 
 /** A port that was free a moment ago. */

@@ -2,6 +2,7 @@
 import { type Connection, openConnection } from './load/connection.ts';
 import { type LoadJob, type LoadResult, loadJob } from './load/job.ts';
 import { bulkBody, readingAt } from './load/readings.ts';
+import { runWrk } from './load/wrk.ts';
 import { cpuMs } from './proc.ts';
 import { quantile } from './stats.ts';
 
@@ -13,24 +14,44 @@ interface Phase {
 async function run(message: unknown): Promise<LoadResult> {
   const job = loadJob.parse(message);
   const nextRequest = requests(job);
-  const connections = await Promise.all(Array.from({ length: job.connections }, () => openConnection(job.port)));
+  const count = job.wrk === undefined ? job.connections : 1;
+  const connections = await Promise.all(Array.from({ length: count }, () => openConnection(job.port)));
   try {
-    await phase(connections, job, job.warmup, nextRequest);
-    const before = job.pids.map(cpuMs);
+    await phase(connections, job, job.wrk === undefined ? job.warmup : ONCE, nextRequest);
+    if (job.wrk !== undefined) return await byWrk(job, job.wrk);
+    const spent = meter(job);
+    const before = process.cpuUsage();
     const { seconds, latencies } = await phase(connections, job, job.measure, nextRequest);
-    const spent = job.pids.map((pid, i) => cpuMs(pid) - (before[i] ?? Number.NaN));
+    const own = process.cpuUsage(before);
+    const cpu = spent();
     latencies.sort();
-    return {
-      kind: 'measured',
-      requests: latencies.length,
-      seconds,
-      p50Ms: quantile(latencies, 0.5),
-      p99Ms: quantile(latencies, 0.99),
-      cpuMs: spent.map((ms) => (Number.isNaN(ms) ? null : ms)),
-    };
+    const p50Ms = quantile(latencies, 0.5);
+    const p99Ms = quantile(latencies, 0.99);
+    const generatorCpuMs = (own.user + own.system) / 1_000;
+    return { kind: 'measured', requests: latencies.length, seconds, p50Ms, p99Ms, cpuMs: cpu, generatorCpuMs };
   } finally {
     for (const connection of connections) connection.close();
   }
+}
+
+/** One request that is looked at whole, before a generator that looks at the status alone. */
+const ONCE = { ms: Number.MAX_SAFE_INTEGER, requests: 1 };
+
+async function byWrk(job: LoadJob, wrk: string): Promise<LoadResult> {
+  await runWrk(wrk, job, job.warmup.ms);
+  const spent = meter(job);
+  const run = await runWrk(wrk, job, job.measure.ms);
+  return { kind: 'measured', ...run, cpuMs: spent() };
+}
+
+/** From now on, what each process of the server spends; null where it can't be known. */
+function meter({ pids }: LoadJob): () => (number | null)[] {
+  const before = pids.map(cpuMs);
+  return () =>
+    pids.map((pid, i) => {
+      const ms = cpuMs(pid) - (before[i] ?? Number.NaN);
+      return Number.isNaN(ms) ? null : ms;
+    });
 }
 
 /** Every connection asks, waits and asks again; all have their answers when it ends, so that no work is left over. */

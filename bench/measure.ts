@@ -5,7 +5,7 @@ import type { Contender, Server, Stage } from './contender.ts';
 import { type LoadJob, type LoadResult, loadResult } from './load/job.ts';
 import { microResult } from './micro/job.ts';
 import { residentMiB } from './proc.ts';
-import type { Entrant, LoadRow, MicroRow, Row, StartRow } from './rows.ts';
+import type { Entrant, LoadRow, MicroRow, Row, ScaleRow, StartRow } from './rows.ts';
 import { type Figures, medians } from './stats.ts';
 
 export interface Effort {
@@ -23,7 +23,7 @@ export interface Line {
   readonly label: string;
   readonly outcome:
     | { readonly kind: 'measured'; readonly figures: Figures }
-    | { readonly kind: 'failed'; readonly reason: string };
+    | { readonly kind: 'failed' | 'skipped'; readonly reason: string };
 }
 
 export interface Bench {
@@ -44,7 +44,9 @@ const NO_LIMIT = 1_000_000_000;
 export function measure(bench: Bench, row: Row): Promise<readonly Line[]> {
   switch (row.kind) {
     case 'load':
-      return measureLoad(bench, row);
+      return measureLoad(bench, row, (entrant, server, seed) => load(bench, row, entrant, server, seed));
+    case 'scale':
+      return measureLoad(bench, row, (entrant, server) => scale(bench, row, entrant, server));
     case 'micro':
       return inRounds(bench, row.entrants, (entrant) => measureMicro(bench, entrant));
     case 'start':
@@ -84,8 +86,12 @@ async function inRounds<E extends { readonly label: string }>(
   });
 }
 
-/** All contenders of the row run at once, and only one is under load. */
-async function measureLoad(bench: Bench, row: LoadRow): Promise<readonly Line[]> {
+/** All contenders of the row run at once, and only one is under load; those that the machine lacks are left out. */
+async function measureLoad<E extends Entrant>(
+  bench: Bench,
+  { entrants }: { readonly entrants: readonly E[] },
+  loadOnce: (entrant: E, server: Server, seed: number) => Promise<Figures>,
+): Promise<readonly Line[]> {
   const servers = new Map<Contender, Promise<Server>>();
   const nextSeed = seeds();
   const serverOf = (contender: Contender): Promise<Server> => {
@@ -95,11 +101,18 @@ async function measureLoad(bench: Bench, row: LoadRow): Promise<readonly Line[]>
     servers.set(contender, started);
     return started;
   };
+  const present = entrants.filter(({ contender }) => contender.lacks?.() === undefined);
   try {
-    return await inRounds(bench, row.entrants, async (entrant) => {
-      const server = await serverOf(entrant.contender);
-      return load(bench, row, entrant, server, nextSeed());
-    });
+    const lines = await inRounds(bench, present, async (entrant) =>
+      loadOnce(entrant, await serverOf(entrant.contender), nextSeed()),
+    );
+    return entrants.map(
+      ({ label, contender }): Line =>
+        lines[present.findIndex((one) => one.label === label)] ?? {
+          label,
+          outcome: { kind: 'skipped', reason: contender.lacks?.() ?? 'nothing is known of it' },
+        },
+    );
   } finally {
     for (const started of await Promise.allSettled(servers.values())) {
       if (started.status === 'fulfilled') await started.value.stop();
@@ -125,19 +138,43 @@ async function load(
   const byCount = row.lines > 1;
   const limit = (ms: number, requests: number) => (byCount ? { ms: NO_LIMIT, requests } : { ms, requests: NO_LIMIT });
   const job: LoadJob = {
-    ...entrant.request(server, entrant.contender),
-    port: server.port,
-    pids: [server.pid, ...server.helpers.map(({ pid }) => pid)],
+    ...jobOf(entrant, server),
     connections: row.connections,
     warmup: limit(effort.warmupMs, 1),
     measure: limit(effort.measureMs, effort.bulkBodies),
     seed,
   };
-  const timeoutMs = effort.warmupMs + effort.measureMs + SLACK_MS;
-  return figuresOf(
-    await stage.children.ask(LOAD, job, { timeoutMs, parse: (answer) => loadResult.parse(answer) }),
-    row.lines,
-  );
+  return figuresOf(await askFor(stage, effort, job), row.lines);
+}
+
+/** `capacity` is what the threads reach where nobody takes their cores: the load does, on a machine with few. */
+async function scale(
+  { stage, effort }: Bench,
+  row: ScaleRow,
+  entrant: ScaleRow['entrants'][number],
+  server: Server,
+): Promise<Figures> {
+  const job: LoadJob = {
+    ...jobOf(entrant, server),
+    wrk: stage.wrk,
+    connections: row.connections,
+    warmup: { ms: effort.warmupMs, requests: NO_LIMIT },
+    measure: { ms: effort.measureMs, requests: NO_LIMIT },
+    seed: 0,
+  };
+  const figures = figuresOf(await askFor(stage, effort, job), 1);
+  return { ...figures, capacity: (1_000_000 / (figures['cpuUs'] ?? Number.NaN)) * entrant.threads };
+}
+
+const jobOf = (entrant: Entrant, server: Server) => ({
+  ...entrant.request(server, entrant.contender),
+  port: server.port,
+  pids: [server.pid, ...server.helpers.map(({ pid }) => pid)],
+});
+
+function askFor({ children }: Stage, { warmupMs, measureMs }: Effort, job: LoadJob): Promise<LoadResult> {
+  const timeoutMs = warmupMs + measureMs + SLACK_MS;
+  return children.ask(LOAD, job, { timeoutMs, parse: (answer) => loadResult.parse(answer) });
 }
 
 function figuresOf(result: LoadResult, lines: number): Figures {
@@ -151,6 +188,7 @@ function figuresOf(result: LoadResult, lines: number): Figures {
     p99: result.p99Ms,
     cpuUs: perItem(own),
     helperCpuUs: helpers.reduce<number>((sum, ms) => sum + perItem(ms), 0),
+    generatorCpuUs: perItem(result.generatorCpuMs),
   };
 }
 

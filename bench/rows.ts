@@ -1,6 +1,7 @@
 import type { Contender, Headers, Server } from './contender.ts';
-import { bareNode, expressStack, expressUnlimited } from './contenders/peers.ts';
-import { twinkeep } from './contenders/twinkeep.ts';
+import { nginx } from './contenders/nginx.ts';
+import { bareNode, bareProxy, expressProxy, expressStack, expressUnlimited } from './contenders/peers.ts';
+import { twinkeep, twinkeepGateway, twinkeepWorkers } from './contenders/twinkeep.ts';
 import type { LoadJob } from './load/job.ts';
 
 /** A kind of request, put to each contender in its own words. */
@@ -29,6 +30,17 @@ export interface LoadRow {
   /** Readings in one request; figures are per reading where it is more than one. */
   readonly lines: number;
   readonly entrants: readonly Entrant[];
+  /** The entrant that is the least such work can cost; all are compared to it too. */
+  readonly floor?: string;
+}
+
+/** The same server with more and more threads under the cheapest load there is, compared to the first. */
+export interface ScaleRow {
+  readonly kind: 'scale';
+  readonly id: string;
+  readonly title: string;
+  readonly connections: number;
+  readonly entrants: readonly (Entrant & { readonly threads: number })[];
 }
 
 /** Small pieces of work, each alone in a process. */
@@ -47,7 +59,7 @@ export interface StartRow {
   readonly entrants: readonly Contender[];
 }
 
-export type Row = LoadRow | MicroRow | StartRow;
+export type Row = LoadRow | ScaleRow | MicroRow | StartRow;
 
 const BULK_LINES = 20_000;
 
@@ -65,6 +77,19 @@ const getMe =
     status: 200,
     says: '',
   });
+
+/** What the back end says is asked for, so that a proxy's own answer is none. */
+const proxied = (method: Request['method'], as: 'person' | 'machine'): Entrant['request'] =>
+  method === 'GET'
+    ? (server, contender) => ({ ...getMe(as)(server, contender), says: '"username":"ada"' })
+    : (server, { readings }) => ({
+        method,
+        path: readings,
+        headers: { ...server[as], ...JSON_TYPE },
+        body: { kind: 'reading' },
+        status: 201,
+        says: '"username":"ada"',
+      });
 
 const keptText = (kept: string | undefined, count: number): string => (kept === undefined ? '' : `"${kept}":${count}`);
 
@@ -104,6 +129,33 @@ const getRow = (connections: number): LoadRow => ({
 const against = (request: Entrant['request'], ...contenders: readonly Contender[]): readonly Entrant[] =>
   contenders.map((contender) => ({ label: contender.name, contender, request }));
 
+const proxyRow = (id: string, title: string, method: Request['method']): LoadRow => ({
+  kind: 'load',
+  id,
+  title,
+  connections: 32,
+  lines: 1,
+  entrants: [
+    { label: 'Twinkeep, session token', contender: twinkeepGateway, request: proxied(method, 'person') },
+    ...(method === 'GET'
+      ? [{ label: 'Twinkeep, API key', contender: twinkeepGateway, request: proxied(method, 'machine') }]
+      : []),
+    ...against(proxied(method, 'person'), bareProxy, expressProxy, nginx),
+  ],
+  floor: bareProxy.name,
+});
+
+const workersRow: ScaleRow = {
+  kind: 'scale',
+  id: 'workers',
+  title: 'Authenticated GET by one thread and by two, 64 connections',
+  connections: 64, // enough that the system shares them out about evenly
+  entrants: [1, 2].map((threads) => {
+    const contender = twinkeepWorkers(threads);
+    return { label: contender.name, contender, request: getMe('person'), threads };
+  }),
+};
+
 const microRow = (id: string, title: string, labels: Readonly<Record<string, string>>): MicroRow => ({
   kind: 'micro',
   id,
@@ -142,6 +194,9 @@ export const rows: readonly Row[] = [
     lines: BULK_LINES,
     entrants: against(postMany, twinkeep, expressStack),
   },
+  proxyRow('proxy', 'Proxied GET, every check on, 32 connections', 'GET'),
+  proxyRow('proxy-post', 'Proxied POST, every check on, recorded before and after, 32 connections', 'POST'),
+  workersRow,
   microRow('token-same', 'Check of a token seen before', TOKEN_PEERS),
   microRow('token-new', 'Check of a token never seen', TOKEN_PEERS),
   microRow('seal', 'Seal 64 bytes', SEAL_PEERS),

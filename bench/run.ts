@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createChildren } from './children.ts';
+import { lazily } from './contender.ts';
+import { startBackEnd } from './contenders/peers.ts';
 import { startRedis } from './contenders/redis.ts';
+import { findCommand } from './find-command.ts';
 import { describe, isInMemory, machineFacts } from './machine.ts';
 import { FULL, type Line, measure, QUICK } from './measure.ts';
 import { type Row, rows } from './rows.ts';
-import { ratioToTwinkeep, tableOf } from './table.ts';
+import { hasHelpers, ratiosOf, tableOf } from './table.ts';
 
 const USAGE = `usage: npm run bench -- [ROW...] [--quick] [--json]
 
@@ -17,6 +20,8 @@ rows: ${rows.map(({ id }) => id).join(' ')} (the start of a name is enough: get,
   --json   all figures as JSON on stdout`;
 
 const HELPER_NOTE = '"+ Redis" is the CPU time of the Redis server, which "x Twinkeep" leaves out.';
+const CAPACITY_NOTE =
+  '"capacity" is requests a second of the server\'s own CPU time, times its threads: without the load.';
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -59,18 +64,24 @@ async function run(chosen: readonly Row[], quick: boolean, json: boolean): Promi
     print(`Express stack: its limiter counts in ${redis === undefined ? 'memory, for there is no Redis' : 'Redis'}`);
   if (quick) print('quick: figures of one short round, not worth quoting');
   print('');
-  const bench = { stage: { children, redis }, folder, effort: quick ? QUICK : FULL, say };
+  const wrk = findCommand('wrk');
+  const generator = wrk === undefined ? "the bench's own generator" : 'wrk';
+  const backEnd = lazily(() => startBackEnd({ children }, folder));
+  const bench = { stage: { children, redis, backEnd, wrk }, folder, effort: quick ? QUICK : FULL, say };
 
   const measured: { readonly row: Row; readonly lines: readonly Line[] }[] = [];
   for (const row of chosen) {
     say(row.title);
     const lines = await measure(bench, row);
     measured.push({ row, lines });
-    print(`${tableOf(row, lines)}\n`);
+    print(`${tableOf(row, lines, generator)}\n`);
   }
-  if (chosen.some(({ kind }) => kind === 'load') && redis !== undefined) print(HELPER_NOTE);
+  if (measured.some(({ lines }) => hasHelpers(lines))) print(HELPER_NOTE);
+  if (chosen.some(({ kind }) => kind === 'scale')) print(CAPACITY_NOTE);
   if (json)
-    console.log(JSON.stringify({ machine, redis: redis !== undefined, quick, rows: measured.map(plain) }, null, 2));
+    console.log(
+      JSON.stringify({ machine, redis: redis !== undefined, generator, quick, rows: measured.map(plain) }, null, 2),
+    );
   await children.stopAll();
   const failures = measured.flatMap(({ lines }) => lines.filter(({ outcome }) => outcome.kind === 'failed'));
   if (failures.length > 0) console.error(`${failures.length} measurements FAILED`);
@@ -89,7 +100,7 @@ function plain({ row, lines }: { readonly row: Row; readonly lines: readonly Lin
   return {
     id: row.id,
     title: row.title,
-    contenders: lines.map((line) => ({ name: line.label, ...line.outcome, ratio: ratioToTwinkeep(row, lines, line) })),
+    contenders: lines.map((line) => ({ name: line.label, ...line.outcome, ratios: ratiosOf(row, lines, line) })),
   };
 }
 

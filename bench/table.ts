@@ -10,7 +10,7 @@ interface Column {
 
 const column = (title: string, figure: string, digits: number): Column => ({ title, figure, digits });
 
-function columnsOf(row: Row): readonly Column[] {
+function columnsOf(row: Row, lines: readonly Line[]): readonly Column[] {
   switch (row.kind) {
     case 'load': {
       const item = row.lines > 1 ? 'reading' : 'request';
@@ -20,9 +20,18 @@ function columnsOf(row: Row): readonly Column[] {
         column(`p50 ms${body}`, 'p50', 2),
         column(`p99 ms${body}`, 'p99', 2),
         column(`CPU us/${item}`, 'cpuUs', 1),
-        column('+ Redis', 'helperCpuUs', 1),
+        ...(hasHelpers(lines) ? [column('+ Redis', 'helperCpuUs', 1)] : []),
       ];
     }
+    case 'scale':
+      return [
+        column('requests/s', 'perSecond', 0),
+        column('p50 ms', 'p50', 2),
+        column('p99 ms', 'p99', 2),
+        column('CPU us/request', 'cpuUs', 1),
+        column('load us/request', 'generatorCpuUs', 1),
+        column('capacity/s', 'capacity', 0),
+      ];
     case 'micro':
       return [
         column('calls/s', 'perSecond', 0),
@@ -39,26 +48,56 @@ function columnsOf(row: Row): readonly Column[] {
   }
 }
 
-const COMPARED: Readonly<Record<Row['kind'], string>> = { load: 'cpuUs', micro: 'cpuUs', start: 'readyMs' };
+/** Whether any server of a row had another process work for it. */
+export const hasHelpers = (lines: readonly Line[]): boolean => lines.some((line) => figure(line, 'helperCpuUs') > 0);
 
-/** How many times Twinkeep's figure (CPU, or time to start) this one is; above 1 it costs more than Twinkeep. */
-export function ratioToTwinkeep(row: Row, lines: readonly Line[], line: Line): number {
-  return (
-    figure(line, COMPARED[row.kind]) / (lines[0] === undefined ? Number.NaN : figure(lines[0], COMPARED[row.kind]))
-  );
+interface Comparison {
+  readonly title: string;
+  readonly figure: string;
+  /** The line that all are compared to. */
+  readonly to: Line | undefined;
+}
+
+/** In what the lines of a row are compared: as a multiple of Twinkeep's figure, or of another that says more. */
+function comparisonsOf(row: Row, lines: readonly Line[]): readonly Comparison[] {
+  const [to] = lines;
+  switch (row.kind) {
+    case 'load': {
+      const floor = lines.find(({ label }) => label === row.floor);
+      const least = floor === undefined ? [] : [{ title: `x ${floor.label}`, figure: 'cpuUs', to: floor }];
+      return [{ title: 'x Twinkeep', figure: 'cpuUs', to }, ...least];
+    }
+    case 'scale':
+      return [
+        { title: 'x one thread', figure: 'perSecond', to },
+        { title: 'capacity x one thread', figure: 'capacity', to },
+      ];
+    case 'micro':
+      return [{ title: 'x Twinkeep', figure: 'cpuUs', to }];
+    case 'start':
+      return [{ title: 'x Twinkeep', figure: 'readyMs', to }];
+  }
+}
+
+/** A line's figures as multiples of others'; for a cost, above 1 is more than those spend. */
+export function ratiosOf(row: Row, lines: readonly Line[], line: Line): Readonly<Record<string, number>> {
+  const ratio = ({ figure: name, to }: Comparison): number =>
+    to === undefined ? Number.NaN : figure(line, name) / figure(to, name);
+  return Object.fromEntries(comparisonsOf(row, lines).map((one) => [one.title, ratio(one)]));
 }
 
 const figure = ({ outcome }: Line, name: string): number =>
   outcome.kind === 'measured' ? (outcome.figures[name] ?? Number.NaN) : Number.NaN;
 
 /** One row's table, as text. */
-export function tableOf(row: Row, lines: readonly Line[]): string {
-  const columns = columnsOf(row);
-  const head = ['', ...columns.map(({ title }) => title), 'x Twinkeep'];
+export function tableOf(row: Row, lines: readonly Line[], generator: string): string {
+  const columns = columnsOf(row, lines);
+  const head = ['', ...columns.map(({ title }) => title), ...comparisonsOf(row, lines).map(({ title }) => title)];
   const body = lines.map((line) => {
-    if (line.outcome.kind === 'failed') return [line.label, `FAILED: ${line.outcome.reason}`];
-    const ratio = ratioToTwinkeep(row, lines, line);
-    return [line.label, ...cells(line.outcome.figures, columns), number(ratio, 2)];
+    const { label, outcome } = line;
+    if (outcome.kind !== 'measured') return [label, `${outcome.kind.toUpperCase()}: ${outcome.reason}`];
+    const ratios = Object.values(ratiosOf(row, lines, line)).map((ratio) => number(ratio, 2));
+    return [label, ...cells(outcome.figures, columns), ...ratios];
   });
   const whole = [head, ...body.filter((cells) => cells.length === head.length)];
   const widths = head.map((_, i) => Math.max(...whole.map((cells) => cells[i]?.length ?? 0), i === 0 ? 30 : 0));
@@ -69,7 +108,8 @@ export function tableOf(row: Row, lines: readonly Line[]): string {
       )
       .join('  '),
   );
-  return [`${row.title}  [${row.id}]`, ...text.map((line) => `  ${line.trimEnd()}`)].join('\n');
+  const loaded = row.kind === 'scale' ? `, loaded by ${generator}` : '';
+  return [`${row.title}${loaded}  [${row.id}]`, ...text.map((line) => `  ${line.trimEnd()}`)].join('\n');
 }
 
 const cells = (figures: Figures, columns: readonly Column[]): readonly string[] =>

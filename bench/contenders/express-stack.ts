@@ -5,13 +5,10 @@
  * Environment: PORT, JWT_SECRET, DATABASE (file), LIMITER (`off`, `memory` or a port of Redis).
  */
 import { DatabaseSync } from 'node:sqlite';
-import express, { type NextFunction, type Request, type Response } from 'express';
-import { rateLimit } from 'express-rate-limit';
+import express from 'express';
 import helmet from 'helmet';
-import { Redis } from 'ioredis';
-import jwt, { type JwtPayload } from 'jsonwebtoken';
-import { type RedisReply, RedisStore } from 'rate-limit-redis';
 import { z } from 'zod';
+import { authenticateBy, limiterIn, type Reply } from './express-guards.ts';
 
 const { PORT, JWT_SECRET = '', DATABASE = '', LIMITER = 'memory' } = process.env;
 const MANY_BYTES = '32mb';
@@ -55,54 +52,13 @@ function store(items: readonly z.output<typeof reading>[], person = ''): number 
   return kept;
 }
 
-async function limiter() {
-  // It counts each request and never refuses one: what is measured is the work, not the refusal.
-  const settings = {
-    windowMs: 60_000,
-    limit: 1_000_000_000,
-    standardHeaders: 'draft-8',
-    legacyHeaders: false,
-  } as const;
-  if (LIMITER === 'memory') return rateLimit(settings);
-  const redis = new Redis({ host: '127.0.0.1', port: Number(LIMITER), lazyConnect: true });
-  await redis.connect();
-  const sendCommand = async (command: string, ...args: string[]): Promise<RedisReply> => {
-    const reply = await redis.call(command, ...args);
-    if (!isRedisReply(reply)) throw new TypeError('Redis answered with something else');
-    return reply;
-  };
-  return rateLimit({ ...settings, store: new RedisStore({ sendCommand }) });
-}
-
-function isRedisReply(reply: unknown): reply is RedisReply {
-  return typeof reply === 'string' || typeof reply === 'number' || Array.isArray(reply);
-}
-
-interface SignedIn {
-  user: JwtPayload;
-}
-type Reply = Response<unknown, SignedIn>;
-
-function authenticate(request: Request, response: Reply, next: NextFunction): void {
-  const token = /^Bearer (.+)$/.exec(request.get('authorization') ?? '')?.[1] ?? '';
-  try {
-    const payload = jwt.verify(token, JWT_SECRET, { algorithms: ['HS256'], issuer: 'bench', audience: 'bench' });
-    if (typeof payload === 'string') throw new TypeError('a token of claims was expected');
-    response.locals.user = payload;
-  } catch {
-    response.status(401).json({ error: 'invalid token' });
-    return;
-  }
-  next();
-}
-
 const app = express();
 app.use(helmet());
 app.get('/ready', (_request, response) => {
   response.json({ status: 'ready' });
 });
-if (LIMITER !== 'off') app.use(await limiter());
-app.use(authenticate);
+if (LIMITER !== 'off') app.use(await limiterIn(LIMITER));
+app.use(authenticateBy(JWT_SECRET));
 
 app.get('/me', (_request, response: Reply) => {
   const { sub, roles, tenant_id } = response.locals.user;

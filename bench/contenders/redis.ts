@@ -1,16 +1,15 @@
-import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Children } from '../children.ts';
 import { freePort, type Stage } from '../contender.ts';
+import { findCommand } from '../find-command.ts';
 
-const PLACES = ['/usr/bin/redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server'];
 const READY_WITHIN_MS = 5_000;
 
 /** A Redis of our own that keeps nothing on disk; undefined where there is none. */
 export async function startRedis(children: Children, folder: string): Promise<Stage['redis']> {
-  const command = PLACES.find((place) => existsSync(place));
+  const command = findCommand('redis-server');
   if (command === undefined) return undefined;
   const port = await freePort();
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];

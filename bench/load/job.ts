@@ -2,6 +2,8 @@ import { z } from 'zod';
 
 /** What the load process is told. It crosses a process boundary, so it is parsed on arrival like any input. */
 export const loadJob = z.strictObject({
+  /** The file of `wrk` where that one does it, which looks at the status alone; otherwise this process does. */
+  wrk: z.string().optional(),
   port: z.int(),
   /** The processes whose CPU time is taken: the server's first, then its helpers'. */
   pids: z.array(z.int()).min(1),
@@ -36,6 +38,8 @@ export const loadResult = z.discriminatedUnion('kind', [
     p99Ms: z.number(),
     /** Milliseconds of CPU in the order of `pids`; null where it can't be known. */
     cpuMs: z.array(z.number().nullable()),
+    /** What making the load has cost. */
+    generatorCpuMs: z.number(),
   }),
   z.strictObject({ kind: z.literal('failed'), reason: z.string() }),
 ]);

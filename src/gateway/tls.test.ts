@@ -38,8 +38,8 @@ test('a back end behind TLS must be the one it should be, and sees our certifica
   after(() => void server.close().closeAllConnections());
   const url = `https://127.0.0.1:${portOf(server)}`;
   const tls = { caFile: theirs.certFile, certFile: ours.certFile, keyFile: ours.keyFile, serverName: 'twin.internal' };
-  const statusWith = async (change: object, host?: string): Promise<string> => {
-    const route = host === undefined ? {} : { host };
+  const statusWith = async (change: object, hostHeader?: string): Promise<string> => {
+    const route = hostHeader === undefined ? {} : { hostHeader };
     const front = await startFront({ backEnd: { url, tls: { ...tls, ...change } }, route });
     const answer = await ask(front, 'GET', '/');
     return answer.status === 200 ? answer.text : JSON.parse(answer.text).code;
