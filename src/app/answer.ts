@@ -53,6 +53,7 @@ export function sendFault(request: IncomingMessage, response: ServerResponse, to
   }
   const fault = tellable(error);
   const { status, contentType, body, headers } = to.face.refusal(fault, to.context.requestId);
+  if (fault.code === 'GATEWAY_FRAMING') response.shouldKeepAlive = false;
   const head: Record<string, string> = { ...headers };
   const { retry_after_s: retry, allow } = fault.facts;
   if (typeof retry === 'number') head['retry-after'] = String(retry);

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import type { Flaw } from '../kernel/errors.ts';
 import { CONFIG_VARIABLE, type Environment } from './environment.ts';
 import { appFault } from './errors.ts';
@@ -8,7 +10,9 @@ import { isPlain } from './merge.ts';
 
 const FILES = ['twinkeep.config.ts', 'twinkeep.config.js', 'twinkeep.config.json'];
 
-let reads = 0;
+const readOnce = new Set<string>();
+const READ_MS = 10_000;
+const MAX_BYTES = 16_777_216;
 
 /**
  * The settings of the configuration file, with `${NAME}` in their texts replaced from the environment (C09).
@@ -27,14 +31,31 @@ async function contentOf(found: string): Promise<unknown> {
   const path = resolve(found);
   try {
     if (path.endsWith('.json')) return JSON.parse(readFileSync(path, 'utf8'));
-    // A module is loaded once per address, and a reload must see what stands in the file now.
-    const module: { default?: unknown } = await import(`${pathToFileURL(path).href}?read=${reads++}`);
+    if (readOnce.has(path)) return await readAnew(path);
+    readOnce.add(path);
+    const module: { default?: unknown } = await import(pathToFileURL(path).href);
     return module.default;
   } catch (error) {
-    const reason = `cannot be read as a configuration file: ${error instanceof Error ? error.message : 'unknown'}`;
+    // A parser's own words quote the file, and there are secrets in it.
+    const why = error instanceof SyntaxError ? 'it is not valid' : error instanceof Error ? error.message : 'unknown';
+    const reason = `cannot be read as a configuration file: ${why}`;
     throw appFault('CONFIG_INVALID', { errors: [{ at: found, reason }] }, error);
   }
 }
+
+/**
+ * A module stays loaded, with all that it imports, so a reload reads the file in a process of its own.
+ *
+ * @throws the error of that process
+ */
+async function readAnew(path: string): Promise<unknown> {
+  const script = 'process.stdout.write(JSON.stringify((await import(process.argv[1])).default))';
+  const args = ['--input-type=module', '--eval', script, pathToFileURL(path).href];
+  const { stdout } = await run(process.execPath, args, { timeout: READ_MS, maxBuffer: MAX_BYTES });
+  return JSON.parse(stdout);
+}
+
+const run = promisify(execFile);
 
 const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 

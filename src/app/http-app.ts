@@ -3,6 +3,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import { createServer, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { SECURITY_HEADERS } from '../http/index.ts';
+import { flawOf, inTurn, type Latest } from './framing.ts';
 import { createRouter, type Router, type Surface } from './router.ts';
 
 export interface HttpApp {
@@ -16,6 +17,7 @@ export interface HttpApp {
 }
 
 const FINISH_MS = 10_000;
+const LAST_WORD_MS = 5_000;
 const IDLE_MS = 60_000; // a socket on which nothing moves for this long is closed
 
 /** Limits of the protocol itself, before a request exists. */
@@ -35,16 +37,40 @@ export async function createHttpApp(surface: Surface): Promise<HttpApp> {
   const server = createServer(SERVER_LIMITS);
   server.setTimeout(IDLE_MS);
   let router: Router = await createRouter(surface);
-  const handle: HttpApp['handle'] = (request, response) => router.route(request, response);
+  const lines = new WeakMap<Socket, Latest>();
+  const refused = new WeakSet<Socket>();
+  const upgraded = new Set<Socket>(); // the server knows them no more
+  const handle: HttpApp['handle'] = (request, response) => {
+    const { socket } = request;
+    if (refused.has(socket)) return; // it came behind a request whose end nobody knows: it may be a part of that one
+    const flaw = flawOf(request);
+    if (flaw !== undefined) {
+      refused.add(socket);
+      response.shouldKeepAlive = false;
+    }
+    const go = (): void =>
+      flaw === undefined ? router.route(request, response) : router.refuse(request, response, flaw);
+    inTurn(lines, request, response, go);
+  };
   server.on('request', handle);
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
     router.refuse(request, response, 'the expectation cannot be met'),
   );
-  server.on('clientError', refuseUnreadable);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
+    refuseUnreadable(error, socket, lines.get(socket)),
+  );
   server.on('error', () => undefined); // a port that is taken is told by `listen`
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     socket.on('error', () => socket.destroy()); // the server listens to it no more
-    router.route(request, responseOn(request, socket), { socket, head });
+    const before = lines.get(socket);
+    // Sent behind a request that is not answered yet: its answer still owns the connection, and a handshake takes it.
+    if (before !== undefined && !before.response.closed) return void socket.destroy();
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
+    const flaw = flawOf(request);
+    const response = responseOn(request, socket);
+    if (flaw === undefined) router.route(request, response, { socket, head });
+    else router.refuse(request, response, flaw);
   });
   return {
     server,
@@ -52,7 +78,7 @@ export async function createHttpApp(surface: Surface): Promise<HttpApp> {
     replace: async (next) => {
       router = await createRouter(next);
     },
-    close: () => closeServer(server),
+    close: () => closeServer(server, upgraded),
   };
 }
 
@@ -61,7 +87,12 @@ function responseOn(request: IncomingMessage, socket: Socket): ServerResponse {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
-  response.once('finish', () => socket.end());
+  const drained = (): void => void response.emit('drain'); // Node has taken its own listener off
+  socket.on('drain', drained);
+  response.once('finish', () => {
+    socket.setTimeout(LAST_WORD_MS, () => socket.destroy()); // whoever does not read it must not keep the connection
+    socket.destroySoon();
+  });
   return response;
 }
 
@@ -70,10 +101,13 @@ function isHandshake({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-function closeServer(server: Server): Promise<void> {
+function closeServer(server: Server, upgraded: ReadonlySet<Socket>): Promise<void> {
   if (!server.listening) return Promise.resolve();
   return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), FINISH_MS).unref();
+    const cut = setTimeout(() => {
+      server.closeAllConnections();
+      for (const socket of upgraded) socket.destroy();
+    }, FINISH_MS).unref();
     server.close(() => {
       clearTimeout(cut);
       resolve();
@@ -87,8 +121,14 @@ const LAST_HEADERS = Object.entries(SECURITY_HEADERS)
   .join('');
 
 /** What is not even HTTP gets a last word and a closed connection. @see RFC 9112 §9.6 */
-function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket, latest: Latest | undefined): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  if (latest !== undefined && !latest.response.closed && (latest.request.complete || latest.response.headersSent)) {
+    // An answer to something else is due: ours would be taken for it, or stand in the middle of it.
+    if (!latest.response.headersSent) latest.response.shouldKeepAlive = false;
+    latest.response.once('finish', () => socket.end());
+    return;
+  }
   const [status, title, code] =
     error.code === 'HPE_HEADER_OVERFLOW'
       ? (['431 Request Header Fields Too Large', 'The head of the request is too large.', 'HTTP_MALFORMED'] as const)

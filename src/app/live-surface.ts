@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { BlockEvent } from '../detection/index.ts';
 import type { GatewayDeps } from '../gateway/index.ts';
-import type { Route } from '../http/index.ts';
+import { httpFault, type Route } from '../http/index.ts';
 import type { ServedProfile } from '../profiles/index.ts';
 import type { Config } from './config.ts';
 import type { House } from './rooms.ts';
@@ -13,22 +13,28 @@ export interface LiveSurface {
   current(): OpenSurface;
   /** Whose route it is; of an older surface too, for what runs is finished under it. */
   profileOf(route: Route): ServedProfile;
+  /** Keeps the surface of a route open while a request is on its way through the line. @returns what lets it go */
+  hold(route: Route): () => void;
+  /** For what runs on: a route that is gone, or that asks for something else now, is no longer open. @throws HTTP_NOT_FOUND */
+  assertServed(route: Route): void;
   /**
    * Opens the surface of another configuration, has it served, and lets the old one end.
    *
    * @returns settings that differ and need a restart
    * @throws CONFIG_INVALID, SESSION_SECRET_WEAK: then nothing has changed
    */
-  reload(next: Config, serve: (opened: OpenSurface) => Promise<void>): Promise<readonly string[]>;
+  reload(read: () => Promise<Config>, serve: Serve): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
-export interface LiveSurfaceDeps extends Omit<SurfaceDeps, 'nativeRoutes' | 'gatewayPorts' | keyof House> {
+export interface LiveSurfaceDeps extends Omit<SurfaceDeps, 'nativeRoutes' | 'gatewayPorts' | 'ceilings' | keyof House> {
   readonly config: Config;
   readonly house: House;
   readonly system: SystemDeps;
   readonly gatewayPorts: Omit<GatewayDeps, 'config' | 'assertions'>;
 }
+
+type Serve = (opened: OpenSurface, next: Config) => Promise<void>;
 
 /** Settings that a reload takes up. All others are read once, at the start. */
 const RELOADED: ReadonlySet<string> = new Set(['backEnd', 'corsOrigins', 'gateway', 'profile', 'profiles']);
@@ -39,23 +45,32 @@ export async function openLiveSurface(deps: LiveSurfaceDeps): Promise<LiveSurfac
   const known: SurfaceDeps = {
     ...deps,
     ...house,
+    ceilings: deps.config.limits,
     nativeRoutes: [...systemRoutes(system, () => live.routes), ...house.routes],
   };
   let config = deps.config;
+  const heldOf = new WeakMap<OpenSurface, { readonly count: number }>();
+  const retired = new Set<OpenSurface>();
+  const holds = new WeakMap<Route, { count: number }>(); // how many requests are on their way to the gateway of a route
   let live = await open(config);
   let turn: Promise<unknown> = Promise.resolve();
 
   async function open(next: Config): Promise<OpenSurface> {
     const opened = await openSurface(next, known);
+    const held = { count: 0 };
     for (const route of opened.routes) owners.set(route, named(opened, route));
+    for (const route of opened.gateway.routes) holds.set(route, held);
+    heldOf.set(opened, held);
     return opened;
   }
 
-  async function exchange(next: Config, serve: (opened: OpenSurface) => Promise<void>): Promise<readonly string[]> {
+  async function exchange(read: () => Promise<Config>, serve: Serve): Promise<readonly string[]> {
+    const next = await read(); // in its turn, so that the newest that was read is the one that stays
+    house.adopt(next); // before the first token is signed that lives longer than any before
     const opened = await open(next);
     const old = live;
     try {
-      await serve(opened);
+      await serve(opened, next);
     } catch (error) {
       await opened.close();
       throw error;
@@ -63,8 +78,12 @@ export async function openLiveSurface(deps: LiveSurfaceDeps): Promise<LiveSurfac
     const changed = changedKeys(config, next);
     live = opened;
     config = next;
-    tellChange(old, changed);
-    void old.close().catch(deps.onError); // as soon as what runs there has ended
+    if (deps.isOwner) tellChange(old, changed);
+    retired.add(old);
+    void old
+      .retire(() => (heldOf.get(old)?.count ?? 0) > 0)
+      .catch(deps.onError)
+      .finally(() => retired.delete(old));
     return changed.filter((key) => !RELOADED.has(key));
   }
 
@@ -72,18 +91,39 @@ export async function openLiveSurface(deps: LiveSurfaceDeps): Promise<LiveSurfac
   return {
     current: () => live,
     profileOf: (route) => owners.get(route) ?? named(live, route),
-    reload: (next, serve) => {
-      const done = turn.then(() => exchange(next, serve)); // two at once would each close what the other serves
+    hold: (route) => {
+      const held = holds.get(route);
+      if (held === undefined) return release;
+      held.count++;
+      return () => {
+        held.count--;
+      };
+    },
+    assertServed: (route) => {
+      if (!live.routes.includes(route) && !live.routes.some((other) => isSame(other, route)))
+        throw httpFault('HTTP_NOT_FOUND');
+    },
+    reload: (read, serve) => {
+      const done = turn.then(() => exchange(read, serve)); // two at once would each close what the other serves
       turn = done.catch(() => undefined);
       return done;
     },
     close: async () => {
       unlisten();
       await turn;
-      await live.close();
+      await Promise.all([live, ...retired].map((surface) => surface.close()));
     },
   };
 }
+
+const release = (): void => undefined;
+
+const isSame = (one: Route, other: Route): boolean =>
+  one.method === other.method &&
+  one.path === other.path &&
+  one.host === other.host &&
+  one.profile === other.profile &&
+  isDeepStrictEqual(one.access, other.access);
 
 function named({ profiles }: OpenSurface, { profile = 'twinkeep' }: Route): ServedProfile {
   return profiles.find(({ name }) => name === profile) ?? profiles[0];
@@ -91,8 +131,19 @@ function named({ profiles }: OpenSurface, { profile = 'twinkeep' }: Route): Serv
 
 function changedKeys(before: Config, after: Config): readonly string[] {
   const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  const textOf = (config: Config, key: string): unknown => JSON.parse(JSON.stringify(Object(config)[key] ?? null));
-  return [...keys].filter((key) => !isDeepStrictEqual(textOf(before, key), textOf(after, key)));
+  return [...keys].filter((key) => comparable(Object(before)[key]) !== comparable(Object(after)[key]));
+}
+
+/** A value as text, with its secrets in it: two that differ in one alone differ. Compared, and kept nowhere. */
+function comparable(value: unknown): string {
+  return JSON.stringify(plainOf(value)) ?? '';
+}
+
+function plainOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plainOf);
+  if (typeof value !== 'object' || value === null) return value;
+  if ('reveal' in value && typeof value.reveal === 'function') return String(value.reveal());
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainOf(inner)]));
 }
 
 /** The names alone: a configuration holds secrets, and a log keeps what it is told (D10). */

@@ -64,6 +64,8 @@ before(async () => {
     ...house,
     contextOf,
     profileOf,
+    assertServed: () => undefined,
+    hold: () => () => undefined,
     who,
     slow,
     bus,

@@ -31,6 +31,10 @@ import type { Who } from './who.ts';
 export interface LineDeps {
   readonly contextOf: (request: IncomingMessage) => Context;
   readonly profileOf: (route: Route) => ServedProfile;
+  /** Keeps the gateway of a route open while a request is on its way to it. */
+  readonly hold: (route: Route) => () => void;
+  /** Whether a route is still one that is served, for what runs on. @throws HTTP_NOT_FOUND */
+  readonly assertServed: (route: Route) => void;
   readonly who: Who;
   readonly slow: Slow;
   readonly blocks: Blocks;
@@ -77,12 +81,13 @@ export function createRequestLine(deps: LineDeps): RequestLine {
   return async (route, request, response, params, upgrade) => {
     const context = contextOf(request);
     const passage: Passage = { context, profile: profileOf(route), caller: anonymous, tightest: undefined };
+    const release = route.relay === undefined ? undefined : deps.hold(route);
     let status = 500;
     try {
       bus.settle?.(); // what other threads have revoked is known from here on
       screen(route, context);
       await slowByAddress(route, passage);
-      passage.caller = await who(route, context);
+      passage.caller = await who.ask(route, context);
       genuine(route, context);
       const tenant = await where(context, passage.caller);
       await slowByPrincipal(route, passage, tenant);
@@ -90,14 +95,19 @@ export function createRequestLine(deps: LineDeps): RequestLine {
       const input = await inspectAndParse(route, request, context, params);
       const confirm = async (): Promise<void> => {
         bus.settle?.();
-        await may(route, await who(route, context), tenant);
+        deps.assertServed(route);
+        const caller = await who.askAgain(route, context);
+        if ((await where(context, caller)) !== tenant) throw tenantFault('TENANT_FOREIGN');
+        await may(route, caller, tenant);
       };
       status = await answer(route, { ...input, context, caller: passage.caller, tenantId: tenant, confirm });
     } catch (error) {
       await noteRefusal(route, passage, error);
       status = sendFault(request, response, answering(passage, error), error);
-      if (status >= 500) deps.onError(error, context);
+      // What back ends do is told once, by their health, and counted: a log of each would be the caller's to fill.
+      if (status >= 500 && !(isFault(error) && error.code.startsWith('GATEWAY_'))) deps.onError(error, context);
     } finally {
+      release?.();
       count(route, request, status, passage);
     }
 

@@ -125,6 +125,8 @@ export interface House {
   readonly assertions: Assertions;
   readonly signIn: SignIn;
   readonly people: People;
+  /** Takes up what of another configuration the rooms go by, before it is served. */
+  adopt(next: Config): void;
   readonly createTenant: ReturnType<typeof createTenancy>;
   /** Of the native API; profiles and the gateway bring their own. */
   readonly routes: readonly Route[];
@@ -210,7 +212,13 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     announce: blockNews.announce,
     isTrustedProxy,
   });
-  const failures = createFailures({ ...deps, blocks, config: config.detection, policyOf: failurePolicyOf(config) });
+  let policyOf = failurePolicyOf(config);
+  const failures = createFailures({
+    ...deps,
+    blocks,
+    config: config.detection,
+    policyOf: (profile) => policyOf(profile),
+  });
   const readings = createReadings({ storage, vault, audit, clock, config: config.readings });
 
   const { accessMs } = config.sessions;
@@ -252,18 +260,23 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     ...delivery.jobs,
     { name: 'apikeys.use', everyMs: 10_000, perProcess: true, run: apiKeys.flushUse },
   ];
-  const people5 = { tenants, identity, access, revocations, tokens, assertions, sessions, apiKeys };
+  const callers = { tenants, identity, access, revocations, tokens, assertions, sessions, apiKeys };
+  const adopt = (next: Config): void => {
+    revocations.keepFor(longestAccessMs(next));
+    policyOf = failurePolicyOf(next);
+  };
   const defence = { limits, detection, blocks, blockNews, failures };
   return {
     vault,
     audit,
-    ...people5,
+    ...callers,
     ...defence,
     delivery,
     readings,
     catalogue,
     signIn,
     people,
+    adopt,
     createTenant,
     routes,
     jobs,
@@ -276,7 +289,10 @@ function longestAccessMs({ sessions, profiles, profile }: Config): number {
 }
 
 /** A profile may say that its blocks stay (X17); all else is as configured for all. */
-function failurePolicyOf({ detection, profile }: Config): (name: string) => FailurePolicy {
+function failurePolicyOf({
+  detection,
+  profile,
+}: Pick<Config, 'detection' | 'profile'>): (name: string) => FailurePolicy {
   const { failures, windowMs, blockMs, permanent } = detection;
   return (name) => ({
     failures,

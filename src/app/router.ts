@@ -44,8 +44,10 @@ export async function createRouter(surface: Surface): Promise<Router> {
   const tables = new Map<string, FastifyInstance>();
   for (const host of hosts) tables.set(host, await createTable(surface, host, send));
 
-  const refuse = (request: IncomingMessage, response: ServerResponse, reason: string): void =>
+  const refuse = (request: IncomingMessage, response: ServerResponse, reason: string): void => {
+    response.shouldKeepAlive = false; // where two programs disagree about a request, they do about the next one
     send(refusing(profileAt(profiles, hostOf(request), request.url), reason), request, response, {});
+  };
 
   return {
     refuse,
@@ -54,8 +56,7 @@ export async function createRouter(surface: Surface): Promise<Router> {
       const { method = '', url } = request;
       if (!METHODS.includes(method)) {
         send(notFound(profileAt(profiles, hostOf(request), url)), request, response, {}); // Fastify knows more of them
-      } else if (!hasOneHost(request)) refuse(request, response, 'it needs one Host header');
-      else (tables.size === 0 ? everywhere : (tables.get(hostOf(request)) ?? everywhere)).routing(request, response);
+      } else (tables.size === 0 ? everywhere : (tables.get(hostOf(request)) ?? everywhere)).routing(request, response);
     },
   };
 }
@@ -182,15 +183,6 @@ const hasCors = (cors: Cors, origin: string | undefined): boolean => cors.header
 function hostOf({ headers }: IncomingMessage): string {
   const host = headers.host ?? '';
   const end = host.lastIndexOf(':');
-  return (end > host.lastIndexOf(']') ? host.slice(0, end) : host).toLowerCase();
-}
-
-/** Of two hosts a proxy before us may believe the other. @see RFC 9112 §3.2 */
-function hasOneHost({ rawHeaders, httpVersion }: IncomingMessage): boolean {
-  let hosts = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at];
-    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++;
-  }
-  return hosts === 1 || (hosts === 0 && httpVersion === '1.0');
+  const name = (end > host.lastIndexOf(']') ? host.slice(0, end) : host).toLowerCase();
+  return name.endsWith('.') ? name.slice(0, -1) : name; // the same name, written out to the root
 }

@@ -18,13 +18,24 @@ export interface Slow {
   byPrincipal(route: Route, context: Context, caller: Principal, tenant: TenantId): Outcome;
   /** A credential that is no good counts against the address that sent it. @throws LIMIT_EXCEEDED */
   badCredential(route: Route, context: Context): Outcome;
-  /** The count that a slow check of a key is taken from, and given back to when the key is good. */
-  keyAttempt(route: Route, context: Context): { beforeSlow(): Outcome; good(): void };
+  /**
+   * The count that a slow check of a key is taken from, and given back to unless the key is bad.
+   *
+   * @param stillGood asked when its turn comes, for it may have waited; throws where the caller was shut out meanwhile
+   */
+  keyAttempt(route: Route, context: Context, stillGood?: () => void): KeyAttempt;
+}
+
+interface KeyAttempt {
+  /** Keys of one lane are checked one after another. */
+  readonly lane: string;
+  beforeSlow(): Outcome;
+  giveBack(): void | Promise<void>;
 }
 
 type Outcome = Tightest | undefined | Promise<Tightest | undefined>;
 
-/** At most so many of one address may wait for a slow hash, whatever their keys (D01). */
+/** At most so many bad keys of one address are worth a slow hash (D01). */
 const KEY_ATTEMPTS: LimitRule = { name: 'key-attempt', count: 100, windowMs: 3_600_000 };
 
 export function createSlow(limits: Limits, profileOf: (route: Route) => ServedProfile): Slow {
@@ -62,9 +73,13 @@ export function createSlow(limits: Limits, profileOf: (route: Route) => ServedPr
       const claims = ofAddress(planOf(route).late, addressBlock);
       return claims.length === 0 ? undefined : limits.takeAll(claims);
     },
-    keyAttempt: (_route, { addressBlock: who }) => ({
-      beforeSlow: () => limits.takeAll([{ rule: KEY_ATTEMPTS, who }]),
-      good: () => void limits.giveBack({ rule: KEY_ATTEMPTS, who }),
+    keyAttempt: (_route, { addressBlock: who }, stillGood) => ({
+      lane: who,
+      beforeSlow: () => {
+        stillGood?.();
+        return limits.takeAll([{ rule: KEY_ATTEMPTS, who }]);
+      },
+      giveBack: () => limits.giveBack({ rule: KEY_ATTEMPTS, who }),
     }),
   };
 }

@@ -11,14 +11,20 @@ export interface OpenSurface {
   readonly profiles: readonly [ServedProfile, ...ServedProfile[]];
   readonly gateway: Gateway;
   readonly routes: readonly Route[];
-  /** Lets what runs end, and closes what it was opened with. */
+  /** Lets what runs end for a while, and closes what it was opened with. */
   close(): Promise<void>;
+  /** Lets what runs end, however long it takes, and what is `busy` on its way: another surface has taken its place. */
+  retire(busy: () => boolean): Promise<void>;
 }
 
 export interface SurfaceDeps extends Omit<ProfileDeps, 'generalRules'> {
   readonly tokens: Tokens;
   readonly assertions: Assertions;
   readonly gatewayPorts: Omit<GatewayDeps, 'config' | 'assertions'>;
+  /** The limits of the start: a reload does not take them up. */
+  readonly ceilings: Config['limits'];
+  /** Whether this thread is the one that owns the data: what is written once is written by it. */
+  readonly isOwner: boolean;
   /** Every permission that a role or key may hold; what routes to back ends ask for is added. */
   readonly catalogue: Set<string>;
   /** Those that every configuration has. */
@@ -31,7 +37,7 @@ export interface SurfaceDeps extends Omit<ProfileDeps, 'generalRules'> {
  * @throws CONFIG_INVALID where two routes want one place, or a back end's certificate can't be read; SESSION_SECRET_WEAK
  */
 export async function openSurface(config: Config, deps: SurfaceDeps): Promise<OpenSurface> {
-  const generalRules = generalRulesOf(config);
+  const generalRules = generalRulesOf(deps.ceilings);
   const native: ServedProfile = {
     name: 'twinkeep',
     host: undefined,
@@ -43,7 +49,9 @@ export async function openSurface(config: Config, deps: SurfaceDeps): Promise<Op
     routes: deps.nativeRoutes,
   };
   const served: ServedProfile[] = [];
+  let gateway: Gateway | undefined;
   const close = async (): Promise<void> => {
+    await gateway?.close();
     for (const profile of served) await profile.close?.();
   };
   try {
@@ -55,20 +63,23 @@ export async function openSurface(config: Config, deps: SurfaceDeps): Promise<Op
       );
     if (!served.includes(native)) served.push(native);
     assertServed(config, served);
-    const gateway = await openGateway({
+    gateway = await openGateway({
       ...deps.gatewayPorts,
       config: gatewayOf(config),
       assertions: deps.assertions,
     });
     const routes = [...withHealth(served), ...gateway.routes];
     assertOnePlaceEach(routes);
+    // Nothing is written before all is checked: a configuration that is refused leaves no trace.
+    if (deps.isOwner) for (const profile of served) await profile.start?.().catch(unusable(profile.name));
     for (const { access } of gateway.routes) if (access.kind === 'permission') deps.catalogue.add(access.permission);
     const [first = native, ...others] = served;
-    const closeAll = async (): Promise<void> => {
-      await gateway.close();
+    const drained = gateway;
+    const retire: OpenSurface['retire'] = async (busy) => {
+      await drained.retire(busy);
       await close();
     };
-    return { profiles: [first, ...others], gateway, routes, close: closeAll };
+    return { profiles: [first, ...others], gateway, routes, close, retire };
   } catch (error) {
     await close();
     throw error;
@@ -96,7 +107,7 @@ function withHealth(served: readonly ServedProfile[]): readonly Route[] {
 const HEALTH = '/health';
 
 /** Ceilings that hold for every profile, whatever its own limits are. */
-function generalRulesOf({ limits }: Config): readonly PolicyRule[] {
+function generalRulesOf(limits: Config['limits']): readonly PolicyRule[] {
   const perMinute = (name: 'address' | 'principal' | 'tenant', count: number) =>
     ({ name, per: name, count, windowMs: 60_000 }) as const;
   return [
@@ -144,7 +155,7 @@ function assertOnePlaceEach(routes: readonly Route[]): void {
   const seen = new Map<string, Route>();
   const errors: { at: string; reason: string }[] = [];
   for (const route of routes) {
-    const place = `${route.host ?? ''} ${route.method} ${route.path}`;
+    const place = `${route.host ?? ''} ${route.method} ${route.path.replace(/:[^/]+/g, ':')}`;
     const other = seen.get(place);
     if (other === undefined) seen.set(place, route);
     else {

@@ -205,16 +205,29 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
     gatewayPorts,
     rolesOf: house.access.rolesOf,
     assertHolds: house.access.assertHolds,
+    isOwner: owner === undefined,
     onError: log.failed,
   });
   const operators = new WeakSet<object>();
   const addresses = createAddressReader(config.trustedProxies);
   const contextOf = createContextReader({ clock, random, addresses, operators });
-  const { profileOf } = surface;
+  const { profileOf, assertServed, hold } = surface;
   const slow = createSlow(house.limits, profileOf);
   const who = createWho({ ...house, profileOf, slow });
   const onError = log.failedRequest;
-  const line = createRequestLine({ ...house, contextOf, profileOf, who, slow, bus, metrics, clock, onError });
+  const line = createRequestLine({
+    ...house,
+    contextOf,
+    profileOf,
+    assertServed,
+    hold,
+    who,
+    slow,
+    bus,
+    metrics,
+    clock,
+    onError,
+  });
   const { server, handle, replace, close } = await createHttpApp({ ...surface.current(), line });
 
   const audit = owner === undefined ? house.audit : undefined;
@@ -224,10 +237,11 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
   const text = crew?.metricsText ?? metrics.text;
 
   async function exchange(): Promise<readonly string[]> {
-    const next = (await parts.readConfig?.()) ?? config;
-    const changed = await surface.reload(next, (opened) => replace({ ...opened, line }));
-    await crew?.adopt(next);
-    return changed;
+    const read = async (): Promise<Config> => (await parts.readConfig?.()) ?? config;
+    return surface.reload(read, async (opened, next) => {
+      await replace({ ...opened, line });
+      await crew?.adopt(next);
+    });
   }
 
   await house.revocations.start();
@@ -264,8 +278,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
     close: async () => {
       serving = false;
       await crew?.close();
-      await close();
-      await surface.close();
+      await Promise.all([close(), surface.close()]); // open sockets are the gateway's to end
       await house.delivery.stop(); // cuts what it sends to receivers that do not answer, so that the jobs can end
       await jobs.stop();
       house.revocations.stop();

@@ -6,7 +6,7 @@ import type { Config } from './config.ts';
 
 /** Combinations that must not start: each with the way out of it. */
 export function unsafe(config: Config): readonly Flaw[] {
-  return [...inProduction(config), ...missingSecrets(config), ...mounts(config)];
+  return [...inProduction(config), ...badSecrets(config), ...mounts(config)];
 }
 
 function inProduction({ production, limits, corsOrigins, profile, profiles, delivery }: Config): readonly Flaw[] {
@@ -22,14 +22,19 @@ function inProduction({ production, limits, corsOrigins, profile, profiles, deli
 }
 
 /** In the words of the system that says it at all (E19). */
-function missingSecrets({ profile, profiles }: Config): readonly Flaw[] {
-  return profiles
-    .filter(isLegacy)
-    .filter((name) => profile[name].secret === undefined)
-    .map((name) => ({
-      at: 'JWT_SECRET_KEY',
-      reason: `Required secret JWT_SECRET_KEY not found; set it, JWT_SECRET_KEY_FILE or ${prefixOf(name)}JWT_SECRET_KEY`,
-    }));
+function badSecrets({ profile, profiles, production }: Config): readonly Flaw[] {
+  return profiles.filter(isLegacy).flatMap((name): readonly Flaw[] => {
+    const own = `${prefixOf(name)}JWT_SECRET_KEY`;
+    const secret = profile[name].secret?.reveal();
+    if (secret === undefined)
+      return [{ at: own, reason: `Required secret JWT_SECRET_KEY not found; set it, JWT_SECRET_KEY_FILE or ${own}` }];
+    const verdict = judgeSecret(secret);
+    const fix = 'set one of 32 random bytes: openssl rand -base64 32';
+    if (verdict.kind === 'refused') return [{ at: own, reason: `${verdict.reason}; ${fix}` }];
+    return verdict.kind === 'short' && production
+      ? [{ at: own, reason: `has ${verdict.bytes} bytes, and needs 32 in production; ${fix}` }]
+      : [];
+  });
 }
 
 /** Two profiles at one place must not own the same paths; which do is seen when the routes are laid out. */

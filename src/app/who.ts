@@ -18,48 +18,92 @@ export interface WhoDeps {
   readonly failures: Failures;
 }
 
-export type Who = (route: Route, context: Context) => Promise<Principal>;
+export interface Who {
+  /** For a request. A credential that is bad counts against its address. */
+  ask(route: Route, context: Context): Promise<Principal>;
+  /** For what runs on: the same question without counting, for nobody has sent anything anew. */
+  askAgain(route: Route, context: Context): Promise<Principal>;
+}
 
-/** Token, API key, or the operator's socket. A credential that is bad counts against its address. */
+interface Credential {
+  readonly kind: 'token' | 'api-key';
+  readonly text: string;
+}
+
+/** Token, API key, or the operator's socket. */
 export function createWho({ profileOf, apiKeys, limits, slow, failures }: WhoDeps): Who {
-  return async (route, context) => {
-    if (context.operator) return { kind: 'operator', tenantId: MAIN_TENANT };
-    if (route.access.kind === 'public' || route.access.kind === 'unlimited') return anonymous;
+  /** @returns undefined where there is none that the route would look at. @throws HTTP_TWO_CREDENTIALS */
+  function credentialOf(route: Route, context: Context): Credential | undefined {
     const bearer = bearerOf(context, route);
     const key = context.headers['x-api-key'];
     if (bearer !== undefined && key !== undefined) throw httpFault('HTTP_TWO_CREDENTIALS');
-    const profile = profileOf(route);
+    if (bearer !== undefined) return { kind: 'token', text: bearer };
+    return key === undefined ? undefined : { kind: 'api-key', text: String(key) };
+  }
+
+  async function ask(route: Route, context: Context): Promise<Principal> {
+    const early = withoutCredential(route, context);
+    if (early !== undefined) return early;
+    let kind: Credential['kind'] = 'token';
     try {
-      if (bearer !== undefined) return await profile.tokens.verify(bearer);
-      if (key !== undefined) return await knownByKey(String(key), route, context);
+      const credential = credentialOf(route, context);
+      if (credential === undefined) throw accessFault('ACCESS_UNAUTHENTICATED');
+      kind = credential.kind;
+      if (kind === 'token') return await profileOf(route).tokens.verify(credential.text);
+      const verified = apiKeys.verify(credential.text, slow.keyAttempt(route, context));
+      const principal = verified instanceof Promise ? await verified : verified;
+      failures.succeeded(context.addressBlock); // a key is a proof each time; a token merely repeats one
+      return principal;
     } catch (error) {
-      await refused(error, key === undefined ? 'token' : 'api-key', route, context);
+      await refused(error, kind, route, context);
       throw error;
     }
-    await slow.badCredential(route, context); // none at all: counted as its address, where the profile counts so
-    throw accessFault('ACCESS_UNAUTHENTICATED');
-  };
-
-  async function knownByKey(key: string, route: Route, context: Context): Promise<Principal> {
-    const verified = apiKeys.verify(key, slow.keyAttempt(route, context));
-    const principal = verified instanceof Promise ? await verified : verified;
-    failures.succeeded(context.addressBlock); // a key is a proof each time; a token merely repeats one
-    return principal;
   }
 
-  /** Notes a credential that was no good, and lets its address pay for it. @throws LIMIT_EXCEEDED */
-  async function refused(error: unknown, what: 'token' | 'api-key', route: Route, context: Context): Promise<void> {
-    if (!isFault(error) || error.kind !== 'unauthenticated') return;
-    const { name: profile, observer } = profileOf(route);
-    observer?.authentication({ context, action: what, user: undefined, success: false, facts: { code: error.code } });
-    const { address, addressBlock, requestId } = context;
-    // One that merely ran out was good once: its owner's client has yet to notice, and is no attacker.
-    const counts = !GONE_BY.has(error.code);
-    await failures.failed({ what, profile, address, addressBlock, requestId, counts });
-    await limits.take('bad-credentials', addressBlock);
+  async function askAgain(route: Route, context: Context): Promise<Principal> {
+    const early = withoutCredential(route, context);
+    if (early !== undefined) return early;
+    const credential = credentialOf(route, context);
+    if (credential === undefined) throw accessFault('ACCESS_UNAUTHENTICATED');
+    return credential.kind === 'token'
+      ? profileOf(route).tokens.verify(credential.text)
+      : apiKeys.verify(credential.text);
+  }
+
+  /** Notes a credential that was no good, or none, and lets its address pay for it. @throws LIMIT_EXCEEDED */
+  async function refused(error: unknown, what: Credential['kind'], route: Route, context: Context): Promise<void> {
+    if (!isFault(error)) return;
+    if (error.kind !== 'unauthenticated' && error.code !== 'HTTP_TWO_CREDENTIALS') return;
+    if (PRESENTED.has(error.code)) await noteFailure(error.code, what, route, context);
     await slow.badCredential(route, context);
   }
+
+  async function noteFailure(code: string, what: Credential['kind'], route: Route, context: Context): Promise<void> {
+    const { name: profile, observer } = profileOf(route);
+    observer?.authentication({ context, action: what, user: undefined, success: false, facts: { code } });
+    const { address, addressBlock, requestId } = context;
+    // One that merely ran out was good once: its owner's client has yet to notice, and is no attacker.
+    const counts = !GONE_BY.has(code);
+    await failures.failed({ what, profile, address, addressBlock, requestId, counts });
+    await limits.take('bad-credentials', addressBlock);
+  }
+
+  return { ask, askAgain };
 }
+
+/** Who is known without asking, or not asked for. */
+function withoutCredential({ access }: Route, { operator }: Context): Principal | undefined {
+  if (operator) return { kind: 'operator', tenantId: MAIN_TENANT };
+  return access.kind === 'public' || access.kind === 'unlimited' ? anonymous : undefined;
+}
+
+/** A credential was there, and was looked at. */
+const PRESENTED: ReadonlySet<string> = new Set([
+  'SESSION_TOKEN_INVALID',
+  'SESSION_EXPIRED',
+  'SESSION_REVOKED',
+  'APIKEY_INVALID',
+]);
 
 const GONE_BY: ReadonlySet<string> = new Set(['SESSION_EXPIRED', 'SESSION_REVOKED']);
 

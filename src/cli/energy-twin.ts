@@ -34,10 +34,10 @@ export async function findEnergyTwin(): Promise<EnergyTwin> {
   return {
     config: { gateway: { ...config.gateway, backEnds: { ...backEnds, [NAME]: backEnd } } },
     start: (address, issuer) => {
-      const { TWINKEEP_MASTER_KEY: _key, TWINKEEP_ADMIN_PASSWORD: _password, ...env } = process.env;
+      const { PATH, HOME, TZ } = process.env; // and nothing of ours: there are secrets in it
       const own = { HOST: '127.0.0.1', PORT: String(port), TWINKEEP_ISSUER: issuer };
       const child = spawn(process.execPath, [main], {
-        env: { ...env, ...own, TWINKEEP_JWKS_URL: `${address}/.well-known/assertion-jwks.json` },
+        env: { PATH, HOME, TZ, ...own, TWINKEEP_JWKS_URL: `${address}/.well-known/assertion-jwks.json` },
         stdio: ['pipe', 'ignore', 'inherit'], // a pipe that closes tells it that we are gone
       });
       child.unref();

@@ -45,7 +45,7 @@ export function answerHead(raw: unknown, options: AnswerOptions): string[] {
     if (name === 'content-length' && (chunked || status === 204)) continue; // one framing, and none where no body is
     if (gone?.includes(name)) continue;
     const value = textOf(pairs[at * 2 + 1]);
-    if (name === 'set-cookie' && OUR_COOKIE.test(value.trimStart())) continue;
+    if (name === 'set-cookie' && OUR_COOKIE.test(value.replace(/^[\s=]+/, ''))) continue;
     head.push(name, name === 'location' ? pathOf(value, options.origin) : value);
   }
   for (let at = 0; at < answerHeaders.length; at += 2) {

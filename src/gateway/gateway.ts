@@ -53,6 +53,12 @@ export interface Gateway {
    * admitted before still comes through until nothing has run for a moment, so that a reload drops no request.
    */
   close(): Promise<void>;
+  /**
+   * The same without cutting anything: for one that another has taken the place of. Resolves when nothing runs.
+   *
+   * @param busy whether something that was admitted is still on its way here
+   */
+  retire(busy?: () => boolean): Promise<void>;
 }
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -183,7 +189,19 @@ export function createGateway(deps: GatewayDeps): Gateway {
     await recorder.settle();
   }
 
+  async function retire(busy = (): boolean => false): Promise<void> {
+    for (const backEnd of backEnds.values()) backEnd.stop();
+    let quietMs = 0; // what the line had admitted before may be about to come
+    while (quietMs < SETTLE_MS && closing === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_STEP_MS).unref());
+      quietMs = running === 0 && !busy() ? quietMs + SETTLE_STEP_MS : 0;
+    }
+    closing ??= shut();
+    await closing;
+  }
+
   return {
+    retire,
     routes: config.routes.flatMap((route) => {
       const plan = planOf(route, config);
       const answer = { sockets: route.sockets, handle: neverAsked, relay: (input: RelayInput) => relay(plan, input) };

@@ -18,4 +18,5 @@ const NONE: Gateway = {
   openSockets: () => 0,
   running: () => 0,
   close: () => Promise.resolve(),
+  retire: () => Promise.resolve(),
 };

@@ -77,13 +77,16 @@ export function createTwinCheck(own: Pattern, all: readonly Pattern[]): (target:
   const others = [
     ...new Set(all.filter((other) => other.policy !== own.policy && other.path !== own.path).map(pathOf)),
   ];
-  if (others.length === 0 || !/[:*]/.test(own.path)) return () => undefined;
+  if (!/[:*]/.test(own.path)) return () => undefined;
+  const mine = new RegExp(`^${patternOf(own.path)}$`);
   const strict = others.map((path) => new RegExp(`^${patternOf(path)}$`));
   const loose = others.map((path) => new RegExp(`^${patternOf(path).replace(/\/$/, '')}/?$`, 'i'));
   const any = new RegExp(loose.map(({ source }) => source).join('|'), 'i');
   return (target) => {
     const query = target.indexOf('?');
     const raw = query === -1 ? target : target.slice(0, query);
+    if (!mine.test(raw)) throw refusal('a part of it is empty', raw.length); // our router takes `/meters/` for `/meters/:id`
+    if (others.length === 0) return;
     const path = raw.includes('%') ? decodeURIComponent(raw) : raw;
     if (!any.test(path)) return;
     const confused = loose.some((form, at) => form.test(path) && strict[at]?.test(raw) !== true);

@@ -27,7 +27,7 @@ export function createAddressReader(trustedProxies: readonly string[]): AddressR
       if (forwarded === undefined || !trusts(client)) return client;
       // From the right: each hop was written by the one after it, so the first that we don't trust is the client.
       for (const hop of forwarded.split(',').reverse()) {
-        const address = plain(hop.trim());
+        const address = plain(withoutPort(hop.trim()));
         if (isIP(address) === 0) return client; // what stands left of nonsense can't be believed
         client = address;
         if (!trusts(address)) return client;
@@ -35,6 +35,12 @@ export function createAddressReader(trustedProxies: readonly string[]): AddressR
       return client;
     },
   };
+}
+
+/** Some balancers write the client's port too: `1.2.3.4:5678`, `[::1]:5678`. */
+function withoutPort(hop: string): string {
+  const [, bracketed, dotted] = /^(?:\[([0-9A-Fa-f:.]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/.exec(hop) ?? [];
+  return bracketed ?? dotted ?? hop;
 }
 
 /** `::ffff:10.0.0.1`, `::ffff:a00:1` in any spelling, and `10.0.0.1` are one client. */

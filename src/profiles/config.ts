@@ -30,6 +30,11 @@ const settingsOf = ({ accessMs, refreshMs }: Preset) =>
       .transform((text) => createSecret(text))
       .optional()
       .describe('What its tokens are signed with (HS256), shared with back ends that check them themselves.'),
+    previousSecret: z
+      .string()
+      .transform((text) => createSecret(text))
+      .optional()
+      .describe('The secret before a change: tokens under it are good until they run out.'),
     algorithm: z.literal('HS256').default('HS256').describe('How its tokens are signed; old clients know no other.'),
     accessMs: z.int().min(minutes(1)).max(days(30)).default(accessMs).describe('The life of an access token.'),
     refreshMs: z

@@ -47,6 +47,8 @@ export interface ServedProfile {
   readonly rules: readonly PolicyRule[];
   readonly routes: readonly Route[];
   readonly observer?: Observer | undefined;
+  /** Writes what the profile brings along, once in a process, when all of its configuration is known to be good. */
+  start?(): Promise<void>;
   /** Writes out what it has gathered. */
   close?(): Promise<void>;
 }

@@ -9,6 +9,7 @@ import { createSecret } from '../kernel/secret.ts';
 import type { Readings } from '../readings/index.ts';
 import { createSharedSecretTokens, type Revocations, type Sessions } from '../sessions/index.ts';
 import type { Storage } from '../storage/index.ts';
+import type { Vault } from '../vault/index.ts';
 import type { ProfileConfig, ProfileSettings } from './config.ts';
 import { openEms } from './ems/ems.ts';
 import { type LegacyName, presets } from './presets.ts';
@@ -19,6 +20,7 @@ import { signInRoutes } from './sign-in-routes.ts';
 export interface ProfileDeps {
   readonly issuer: string;
   readonly storage: Storage;
+  readonly vault: Vault;
   readonly clock: Clock;
   readonly random: Random;
   readonly revocations: Revocations;
@@ -34,7 +36,7 @@ export interface ProfileDeps {
 }
 
 /** What a profile adds to what all of them have. */
-export type Extras = Partial<Pick<ServedProfile, 'face' | 'observer' | 'close'>> & {
+export type Extras = Partial<Pick<ServedProfile, 'face' | 'observer' | 'start' | 'close'>> & {
   readonly routes?: readonly Route[];
 };
 
@@ -49,10 +51,11 @@ export async function serveProfile(name: LegacyName, config: ProfileConfig, deps
     profile: name,
     issuer,
     accessMs,
+    previousSecret: settings.previousSecret,
     secret: settings.secret ?? createSecret(''), // the configuration is refused without one, and so is this
     claimsOf: async (holder) => ({ sub: holder.username, role: await roleOf(deps, holder) }),
   });
-  const extras: Extras = name === 'ems' ? await openEms(config.ems, deps) : {};
+  const extras: Extras = name === 'ems' ? openEms(config.ems, deps) : {};
   const terms = {
     profile: name,
     tokens,

@@ -58,6 +58,7 @@ function limits(value: string): unknown {
  */
 export const PROFILE_VARIABLES: readonly ProfileVariable[] = [
   { name: 'JWT_SECRET_KEY', key: 'secret', read: text, secret: true },
+  { name: 'JWT_SECRET_KEY_PREVIOUS', key: 'previousSecret', read: text, secret: true },
   { name: 'JWT_ALGORITHM', key: 'algorithm', read: text },
   { name: 'JWT_ACCESS_TOKEN_EXPIRES', key: 'accessMs', read: scaled(1_000) },
   { name: 'JWT_ACCESS_TOKEN_EXPIRE_MINUTES', key: 'accessMs', read: scaled(60_000) },

@@ -17,7 +17,7 @@ export interface RevocationDeps {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly random: Random;
-  /** The longest life of an access token: a revocation is kept until no token from before it can be alive. */
+  /** The longest life of an access token at the start: a revocation is kept until no token from before it can be alive. */
   readonly accessMs: number;
   readonly onError: (error: unknown) => void;
 }
@@ -32,6 +32,8 @@ export interface Revocations {
   revokes(holder: TokenHolder): boolean;
   /** False when the feed was lost for longer than its limit: then every token has to be refused. */
   fresh(): boolean;
+  /** Keeps those from now on at least so long: before the first token is signed that lives longer than any before. */
+  keepFor(accessMs: number): void;
   start(): Promise<void>;
   stop(): void;
 }
@@ -43,7 +45,8 @@ const OVERLAP_MS = minutes(1); // an id is drawn before its commit, so late ones
 const PRUNE_MS = minutes(10);
 
 export function createRevocations(deps: RevocationDeps): Revocations {
-  const { storage, bus, clock, random, accessMs, onError } = deps;
+  const { storage, bus, clock, random, onError } = deps;
+  let { accessMs } = deps;
   const dead = new Map<string, { before: EpochMs; expiresAt: EpochMs }>();
   const shared = storage.dialect !== 'sqlite'; // an embedded database has no other writer than this process
   let readAt = clock.now();
@@ -95,6 +98,9 @@ export function createRevocations(deps: RevocationDeps): Revocations {
       );
     },
     fresh: () => !shared || clock.now() - readAt <= STALE_MS,
+    keepFor: (longer) => {
+      accessMs = Math.max(accessMs, longer);
+    },
     start: async () => {
       await poll(0);
       timers = [setInterval(forget, PRUNE_MS).unref()];

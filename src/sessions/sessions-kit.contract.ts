@@ -96,7 +96,7 @@ export async function createSessionsKit(
     shared: (changes) =>
       createSharedSecretTokens({
         ...{ profile: 'ems', issuer: `${ISSUER}/ems`, accessMs: EMS_MS, secret: createSecret(SECRET) },
-        ...{ storage, clock, random, revocations },
+        ...{ storage, vault, clock, random, revocations },
         claimsOf: ({ username }) => ({ sub: username, role: 'analyst' }),
         ...changes,
       }),

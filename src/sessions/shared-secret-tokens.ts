@@ -1,4 +1,4 @@
-import { createSecretKey } from 'node:crypto';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import { encodeBase64url, hkdfSha256 } from '../crypto/index.ts';
@@ -9,6 +9,7 @@ import { newUuid, type Random } from '../kernel/random.ts';
 import type { Secret } from '../kernel/secret.ts';
 import { type Json, platform } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
+import type { FieldPlace, Vault } from '../vault/index.ts';
 import { sessionFault } from './errors.ts';
 import { decoded, momentOf, secondsOf } from './jwt.ts';
 import type { Revocations } from './revocations.ts';
@@ -25,12 +26,16 @@ export interface SharedSecretTokenDeps {
   readonly profile: string;
   /** What the profile's old back ends verify with too. */
   readonly secret: Secret;
+  /** The one before, whose tokens are good until they run out. */
+  readonly previousSecret?: Secret | undefined;
   /** The `iss` of the profile's tokens: no two profiles have the same. */
   readonly issuer: string;
   /** PyJWT and python-jose refuse a token with an `aud` that they were not told to expect; without it there is none. */
   readonly audience?: string | undefined;
   readonly accessMs: number;
   readonly storage: Storage;
+  /** Seals into each token who it stands for, which nobody who knows the shared secret can do. */
+  readonly vault: Vault;
   readonly clock: Clock;
   readonly random: Random;
   readonly revocations: Revocations;
@@ -44,22 +49,29 @@ const KID_BYTES = 12;
 /**
  * The issuer of an older system's tokens: HS256 under a secret that its back ends share.
  *
- * Whoever knows such a secret can sign, so a signature proves less here than the native issuer's. A token is worth no
- * more than the live session that it names, which must be of this profile and this person: with the secret alone, read
- * from an old back end or guessed, nobody becomes anybody. Rights are never read from it.
+ * Whoever knows such a secret can sign, so a signature proves less here than the native issuer's. Who a token stands for
+ * is therefore sealed into it by the vault, bound to its `jti`, and the session that it names must be live and of this
+ * profile: with the secret, and all that a back end is told of its callers, nobody becomes anybody. Rights are never
+ * read from it.
  *
  * @throws SESSION_SECRET_WEAK
  */
 export function createSharedSecretTokens(deps: SharedSecretTokenDeps): Tokens {
-  const { profile, issuer, audience, accessMs, clock, random, revocations, claimsOf } = deps;
+  const { profile, issuer, audience, accessMs, vault, clock, random, revocations, claimsOf } = deps;
   const { key, kid } = openSecret(deps.secret, profile);
+  const keys = new Map<string | undefined, KeyObject>([[kid, key]]);
+  if (deps.previousSecret !== undefined) {
+    const previous = openSecret(deps.previousSecret, profile);
+    keys.set(previous.kid, previous.key);
+  }
 
   async function readClaims(token: string): Promise<Claims> {
     const { payload } = await jwtVerify(
       token,
       (header) => {
-        if (header.kid !== kid) throw sessionFault('SESSION_TOKEN_INVALID'); // another profile's, under the same secret
-        return key;
+        const named = keys.get(header.kid);
+        if (named === undefined) throw sessionFault('SESSION_TOKEN_INVALID'); // of another profile, under the same secret
+        return named;
       },
       {
         issuer,
@@ -73,36 +85,56 @@ export function createSharedSecretTokens(deps: SharedSecretTokenDeps): Tokens {
     return claims.parse(payload);
   }
 
+  /** What stands sealed in a token is ours; what stands beside it anybody may have written who knows the secret. */
+  async function holderOf({ jti, twinkeep: sealed, ...beside }: Claims): Promise<Holder> {
+    const fields = await vault.fields(PLATFORM);
+    const found = holder.parse(JSON.parse(opened(() => fields.open(placeOf(profile, jti), sealed))));
+    const same = found.sid === beside.sid && found.iat === beside.iat && found.exp === beside.exp;
+    const issuedAt = momentOf(jti);
+    if (!same || issuedAt > clock.now() + SKEW_MS) throw sessionFault('SESSION_TOKEN_INVALID');
+    return { ...found, issuedAt };
+  }
+
   async function read(token: string): Promise<VerifiedToken> {
-    const found = await decoded(token, async () => placed(await readClaims(token), accessMs, clock.now()));
+    const found = await decoded(token, async () => holderOf(await readClaims(token)));
     const session = await deps.storage.read(platform, (tx) => sessionStore.get(tx, found.sid));
-    return verifiedOf(found, session, profile);
+    return verifiedOf(found, session, profile, accessMs);
   }
 
   return {
     accessMs,
     jwks: { keys: [] },
     verify: createVerifiedCache({ clock, revocations, read }),
-    sign: async (holder, notAfter = LATEST) => {
-      const legacy = await claimsOf(holder);
+    sign: async (principal, notAfter = LATEST) => {
+      const legacy = await claimsOf(principal);
       const jti = newUuid(clock, random);
       const at = momentOf(jti);
-      const token = new SignJWT({
-        fresh: true,
-        ...legacy,
-        type: 'access',
-        sid: holder.sessionId,
-        twinkeep: { person: holder.personId, tenant: holder.tenantId, name: holder.username },
-      })
+      const [iat, exp] = [secondsOf(at), secondsOf(Math.min(at + accessMs, notAfter))];
+      const { personId: person, tenantId: tenant, username: name, sessionId: sid } = principal;
+      const fields = await vault.fields(PLATFORM);
+      const sealed = fields.seal(placeOf(profile, jti), JSON.stringify({ person, tenant, name, sid, iat, exp }));
+      const token = new SignJWT({ fresh: true, ...legacy, type: 'access', sid, twinkeep: sealed })
         .setProtectedHeader({ alg: 'HS256', typ: 'JWT', kid })
         .setIssuer(issuer)
         .setJti(jti)
-        .setIssuedAt(secondsOf(at))
-        .setExpirationTime(secondsOf(Math.min(at + accessMs, notAfter)));
+        .setIssuedAt(iat)
+        .setExpirationTime(exp);
       return (audience === undefined ? token : token.setAudience(audience)).sign(key);
     },
   };
 }
+
+/** What does not open was not sealed for this token. */
+function opened(open: () => string): string {
+  try {
+    return open();
+  } catch (error) {
+    throw sessionFault('SESSION_TOKEN_INVALID', {}, error);
+  }
+}
+
+const PLATFORM = tenantId('platform');
+const placeOf = (profile: string, jti: string): FieldPlace => ({ table: 'shared_token', column: profile, row: jti });
 
 /** The `kid` is drawn from secret and profile, so that it says which secret it is and helps nobody to find it. */
 function openSecret(secret: Secret, profile: string) {
@@ -124,32 +156,28 @@ const claims = z.object({
   jti: z.string(),
   iat: z.int(),
   exp: z.int(),
-  sid: z.string().transform(sessionId),
-  twinkeep: z.strictObject({
-    person: z.string().transform(personId),
-    tenant: z.string().transform(tenantId),
-    name: z.string().min(1),
-  }),
+  sid: z.string(),
+  twinkeep: z.string().max(2_048),
 });
 type Claims = z.output<typeof claims>;
 
-interface Placed extends Claims {
-  readonly issuedAt: EpochMs;
-}
+const holder = z.strictObject({
+  person: z.string().transform(personId),
+  tenant: z.string().transform(tenantId),
+  name: z.string().min(1),
+  sid: z.string().transform(sessionId),
+  iat: z.int(),
+  exp: z.int(),
+});
+type Holder = z.output<typeof holder> & { readonly issuedAt: EpochMs };
 
-/** Places a token in time. One that this issuer can't have signed was signed by somebody else who knows the secret. */
-function placed(found: Claims, accessMs: number, now: EpochMs): Placed {
-  const issuedAt = momentOf(found.jti);
-  const own =
-    secondsOf(issuedAt) === found.iat &&
-    issuedAt <= now + SKEW_MS && // else it would outlive every revocation to come
-    found.exp <= secondsOf(issuedAt + accessMs);
-  if (!own) throw sessionFault('SESSION_TOKEN_INVALID');
-  return { ...found, issuedAt };
-}
-
-function verifiedOf(found: Placed, session: SessionRow | undefined, profile: string): VerifiedToken {
-  const { person, tenant, name } = found.twinkeep;
+/** A token of a time when lives were longer ends when one of today would, as one that ran out. */
+function verifiedOf(
+  { person, tenant, name, exp, issuedAt }: Holder,
+  session: SessionRow | undefined,
+  profile: string,
+  accessMs: number,
+): VerifiedToken {
   const own =
     session !== undefined && session.profile === profile && session.personId === person && session.tenantId === tenant;
   if (!own) throw sessionFault('SESSION_TOKEN_INVALID');
@@ -164,7 +192,7 @@ function verifiedOf(found: Placed, session: SessionRow | undefined, profile: str
       username: name,
       authenticatedAt: session.authenticatedAt,
     },
-    issuedAt: found.issuedAt,
-    expiresAt: epochMs(Math.min(found.exp * 1_000, session.expiresAt)),
+    issuedAt,
+    expiresAt: epochMs(Math.min(exp * 1_000, issuedAt + accessMs, session.expiresAt)),
   };
 }

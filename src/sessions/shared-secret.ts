@@ -9,6 +9,8 @@ const LEAST_BYTES = 16;
 const GOOD_BYTES = 32;
 const LEAST_CHARACTERS = 6;
 const LEAST_OWN = 8;
+/** Words that ask for a secret, which none of random bytes has. */
+const ASKS = /change.?me|change.?this|replace.?me|openssl|your.?secret|secret.?key|placeholder/i;
 
 /** What stands in samples, guides and old settings in place of a secret; longer words first. */
 const WORDS = [
@@ -53,6 +55,19 @@ const WORDS = [
     'value',
   ],
   ...['admin', 'prod', 'test', 'your', 'this', 'here', 'with', 'must', 'very', 'long', 'some', 'demo', 'local', 'todo'],
+  ...[
+    'openssl',
+    'rand',
+    'hex',
+    'base64',
+    'precious',
+    'keptsafe',
+    'kept',
+    'safe',
+    'allyourbase',
+    'that',
+    'supersecretkey',
+  ],
   ...['jwt', 'key', 'dev', 'the', 'foo', 'bar', 'baz', 'xxx', 'abc', 'not', 'for', 'use', 'app', 'api', 'new', 'set'],
 ];
 
@@ -66,7 +81,8 @@ export function judgeSecret(secret: string): SecretVerdict {
   if (new Set(secret).size < LEAST_CHARACTERS) {
     return { kind: 'refused', reason: `has fewer than ${LEAST_CHARACTERS} different characters` };
   }
-  if (ownPart(secret).length < LEAST_OWN) return { kind: 'refused', reason: 'is a placeholder, not a secret' };
+  if (ownPart(secret).length < LEAST_OWN || ASKS.test(secret))
+    return { kind: 'refused', reason: 'is a placeholder, not a secret' };
   return bytes < GOOD_BYTES ? { kind: 'short', bytes } : { kind: 'good' };
 }
 

@@ -204,6 +204,7 @@ test('a request with two hosts, none, or one that is none is refused, and the co
     'the same twice': `${first}Host: a\r\nHost: a\r\n\r\n${SMUGGLED}`,
     none: `${first}\r\n${SMUGGLED}`,
     empty: `${first}Host:\r\n\r\n${SMUGGLED}`,
+    'two, for a socket': `${first}Host: a\r\nHost: b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
     'a space before the colon': `${first}Host : a\r\n\r\n${SMUGGLED}`,
     ...Object.fromEntries(junk.map((host) => [host, `${first}Host: ${host}\r\n\r\n${SMUGGLED}`])),
   });

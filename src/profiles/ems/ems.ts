@@ -18,16 +18,16 @@ export interface EmsDeps {
 }
 
 /** The EMS agent's own part of its profile: error bodies, log files, routes, and keys from a file (E03 to E08, E16, E24). */
-export async function openEms(
+export function openEms(
   settings: EmsSettings,
   deps: EmsDeps,
-): Promise<Pick<ServedProfile, 'face' | 'observer' | 'close' | 'routes'>> {
-  await importKeys(settings, deps);
+): Pick<ServedProfile, 'face' | 'observer' | 'start' | 'close' | 'routes'> {
   const logs = openEmsLogs({ ...deps, directory: settings.logDirectory });
   const { prefix } = settings;
   return {
     face: emsFace,
     observer: logs.observer,
+    start: () => importKeys(settings, deps),
     close: logs.close,
     routes: emsRoutes({ prefix, readings: deps.readings, logs }),
   };

@@ -1,4 +1,4 @@
-import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
+import { appendFile, closeSync, createWriteStream, mkdirSync, openSync, type WriteStream } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** A text file that grows by lines, for collectors that follow it. */
@@ -20,9 +20,11 @@ const REOPEN_MS = 5_000;
  */
 export function openLogFile(path: string, onError: (error: unknown) => void): LogFile {
   mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
-  let stream = open();
+  closeSync(openSync(path, 'a', 0o640)); // what can't be written is told at the start, not by an empty log
   let failing = false;
   let lost = 0;
+  let closed = false;
+  let stream = open();
 
   function open(): WriteStream {
     const opened = createWriteStream(path, { flags: 'a', mode: 0o640 });
@@ -30,13 +32,15 @@ export function openLogFile(path: string, onError: (error: unknown) => void): Lo
       if (!failing) onError(error);
       failing = true;
     });
+    opened.on('open', () => {
+      failing = false;
+    });
     return opened;
   }
 
   function reopen(): void {
     const old = stream;
     stream = open();
-    failing = false;
     old.end();
   }
 
@@ -45,6 +49,8 @@ export function openLogFile(path: string, onError: (error: unknown) => void): Lo
 
   return {
     line: (text) => {
+      if (closed)
+        return appendFile(path, `${text}\n`, { mode: 0o640 }, (error) => (error ? onError(error) : undefined));
       if (failing || stream.writableLength > MAX_WAITING_BYTES) {
         lost++; // a disk that is slow or full must not fill the memory
         return;
@@ -55,6 +61,7 @@ export function openLogFile(path: string, onError: (error: unknown) => void): Lo
     },
     close: () => {
       clearInterval(timer);
+      closed = true; // a request that ends later still gets its line
       return new Promise((resolve) => {
         stream.once('close', resolve);
         stream.end();

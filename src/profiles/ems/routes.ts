@@ -43,7 +43,7 @@ const offerData = ({ prefix, readings, logs }: EmsRouteDeps): Route =>
     summary: 'Stores one reading (EnergyDataInput).',
     access: { kind: 'permission', permission: 'write:meter_data' },
     records: 'change',
-    body: z.record(z.string(), z.unknown()), // the rules of a reading are those of the native API: `parse` knows them
+    body: z.unknown(), // the rules of a reading are those of the native API: `parse` knows them
     replies: {
       200: z.strictObject({ message: z.string(), meter_id: z.string(), stored: z.int(), repeated: z.int() }),
     },
@@ -58,11 +58,18 @@ const offerData = ({ prefix, readings, logs }: EmsRouteDeps): Route =>
   });
 
 /** A time without a zone is one of UTC (D09): the old clients send both. */
-function inUtc(body: Readonly<Record<string, unknown>>): unknown {
-  const { timestamp } = body;
-  if (typeof timestamp !== 'string' || !NAIVE.test(timestamp)) return body;
-  const whole = timestamp.length === 16 ? `${timestamp}:00` : timestamp;
-  return { ...body, timestamp: `${whole.replace(' ', 'T')}Z` };
+function inUtc(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw httpFault('HTTP_INPUT_REFUSED', { errors: [{ at: 'body', reason: 'must be one reading' }] });
+  }
+  const { timestamp } = Object(body);
+  return typeof timestamp === 'string' ? { ...body, timestamp: zoned(timestamp) } : body;
+}
+
+function zoned(text: string): string {
+  if (!NAIVE.test(text)) return text;
+  const whole = text.length === 16 ? `${text}:00` : text;
+  return `${whole.replace(' ', 'T')}Z`;
 }
 
 const NAIVE = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?$/;
@@ -75,7 +82,7 @@ const bound = (ofDay: string) =>
   z
     .string()
     .transform((text, issues) => {
-      const at = parseRfc3339(day.test(text) ? `${text}T${ofDay}Z` : NAIVE.test(text) ? `${text}Z` : text);
+      const at = parseRfc3339(day.test(text) ? `${text}T${ofDay}Z` : zoned(text));
       if (at !== undefined) return at;
       issues.addIssue(invalidTime);
       return z.NEVER;

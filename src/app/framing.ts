@@ -1,0 +1,60 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** The newest request of a connection. */
+export interface Latest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** It began at once, and so did all that are not answered yet: none of them changes anything. */
+  readonly free: boolean;
+}
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** Requests that were sent without waiting may run beside each other only where none changes anything. @see RFC 9112 §9.3.2 */
+export function inTurn(
+  lines: WeakMap<Socket, Latest>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  go: () => void,
+): void {
+  const { socket } = request;
+  const before = lines.get(socket);
+  const alone = before === undefined || before.response.closed;
+  const safe = SAFE.has(request.method ?? '');
+  const now = alone || (safe && before.free);
+  lines.set(socket, { request, response, free: safe && now });
+  if (now) go();
+  else before.response.once('close', () => (socket.destroyed ? undefined : go()));
+}
+
+/**
+ * What two programs could read in two ways, of any route. A target in absolute form names its host a second time, and
+ * only proxies are sent one, which we are not.
+ *
+ * @see RFC 9112 §2.3, §3.2, §6.1
+ */
+export function flawOf({ httpVersion, url = '', rawHeaders, method }: IncomingMessage): string | undefined {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return 'it must be HTTP/1.1';
+  if (!url.startsWith('/') && url !== '*' && method !== 'CONNECT') return 'it must ask for a path';
+  let hosts = 0;
+  let body = false;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    const value = rawHeaders[at + 1] ?? '';
+    if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
+      if (httpVersion === '1.0' || value.toLowerCase() !== 'chunked') return 'only chunked is understood';
+      body = true;
+    } else if (name.length === 14 && name.toLowerCase() === 'content-length') {
+      if (value.length > 15) return 'its length is too long';
+      body ||= Number(value) > 0;
+    } else if (name.length === 4 && name.toLowerCase() === 'host') {
+      hosts++;
+      if (!HOST.test(value)) return 'its host is none';
+    }
+  }
+  if (body && (method === 'GET' || method === 'HEAD')) return 'a body has no meaning with this method';
+  return hosts === 1 || (hosts === 0 && httpVersion === '1.0') ? undefined : 'it needs one Host header';
+}
+
+const HOST = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
