@@ -33,7 +33,8 @@ export interface ApiKeys {
    * Takes over keys of another system by their bcrypt hashes, found by the first 8 characters of each key.
    *
    * @param file the text of the file, or what it holds
-   * @throws APIKEY_IMPORT_REFUSED with each flaw and its place, and what `assertMayGive` throws; then none is taken over
+   * @throws APIKEY_IMPORT_REFUSED with each flaw and its place, and what `assertMayGive` throws; then none is taken over.
+   *   With `replace: 'source'` keys that find no room are `skipped` instead
    */
   readonly importLegacy: LegacyImport;
   list(tenantId: TenantId): Promise<readonly ApiKey[]>;
@@ -42,7 +43,7 @@ export interface ApiKeys {
   /**
    * Who a key stands for. One answer, in equal work, for a key that is unknown, altered, ended or run out.
    *
-   * @param guard counts the slow hashes of legacy keys
+   * @param guard counts the slow hashes of legacy keys, and says whose turn they take: callers without one share a turn
    * @throws APIKEY_INVALID; for what is not of our form, where there are legacy keys, also CRYPTO_BUSY and what the
    *   guard throws
    */

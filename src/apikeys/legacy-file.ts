@@ -12,11 +12,6 @@ export interface LegacyEntry {
   readonly work: number;
 }
 
-/** Hashes of one prefix, over all tenants: each is one more to try for whoever sends a key that begins so. */
-export const MOST_HASHES = 8;
-/** Rounds of all hashes of one prefix, over all tenants: about five seconds, which every bad key then takes. */
-export const MOST_WORK = 2 ** 16;
-
 const MAX_BYTES = 1_048_576;
 const MAX_ENTRIES = 10_000;
 const MAX_FLAWS = 20;

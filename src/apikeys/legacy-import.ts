@@ -5,20 +5,26 @@ import { type Actor, nameOf } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
 import { inTenant, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
-import { importFault, type LegacyEntry, MOST_HASHES, MOST_WORK, readLegacyKeys } from './legacy-file.ts';
+import { importFault, readLegacyKeys } from './legacy-file.ts';
+import { type LegacyPlan, planOf, type Wanted } from './legacy-plan.ts';
+import { type NewKey, refusalsOf } from './legacy-room.ts';
 import { type ApiKey, apiKeyStore } from './store.ts';
-import { type KeptHash, legacyStore, type NewHash } from './store-legacy.ts';
+import { legacyStore } from './store-legacy.ts';
 
 /** Asked of the access room, in the write: nobody gives a key rights that they lack. */
 export type AssertMayGive = (tx: Tx, actor: Actor, tenantId: TenantId, permissions: readonly string[]) => Promise<void>;
 
 export interface LegacyWish {
-  /** Of keys that are new; those that are here already keep theirs. */
+  /** Of keys that are new; those that are here already keep theirs, unless `replace` says otherwise. */
   readonly scopes: readonly string[];
-  /** Where the keys come from, for the audit log. */
+  /** Names where the keys come from, and stays the same from import to import. */
   readonly source: string;
-  /** Ends the keys that the file no longer has. */
-  readonly replace?: boolean | undefined;
+  /**
+   * `true` ends all keys that the file no longer has. `'source'` makes the file the whole truth about this source alone:
+   * its keys that the file no longer has end, those that stay get these scopes, and what cannot be added is skipped, so
+   * that no other tenant can keep a server from starting. Keys that came from elsewhere stay as they are.
+   */
+  readonly replace?: boolean | 'source' | undefined;
 }
 
 export interface LegacyCounts {
@@ -27,6 +33,12 @@ export interface LegacyCounts {
   readonly ended: number;
   /** Of the file, but ended here by hand: they stay ended. */
   readonly revoked: number;
+  /** Of the kept: those that got the scopes of this import. */
+  readonly rescoped: number;
+  /** Of the kept: those that have other scopes than this import names, and keep them. */
+  readonly otherScopes: number;
+  /** Prefixes with keys that were left out, where `replace` is `'source'`; else those stop the import. */
+  readonly skipped: readonly string[];
 }
 
 export interface LegacyImportDeps {
@@ -46,67 +58,53 @@ export type LegacyImport = (
   assertMayGive: AssertMayGive,
 ) => Promise<LegacyCounts>;
 
-/** Takes legacy keys over, all or none; a second time it changes nothing. */
+/** Takes legacy keys over; a second time it changes nothing, and records nothing. */
 export function createLegacyImport({ storage, audit, clock, random, onChange }: LegacyImportDeps): LegacyImport {
-  async function add(tx: Tx, actor: Actor, tenantId: TenantId, entries: readonly Wanted[], scopes: readonly string[]) {
-    const added = entries.map((entry) => ({ ...entry, id: apiKeyId(newUuid(clock, random)) }));
-    const vanished = added.filter(({ kept }) => kept !== undefined);
-    const fresh = added.filter(({ kept }) => kept === undefined);
-    const foreign = await legacyStore.add(tx, tenantId, fresh.map(hashOf));
-    // The same key in two tenants would be one credential for both.
-    if (foreign.length > 0) throw importFault(foreign.map((at) => ({ at: fresh[at]?.prefix ?? '', reason: FOREIGN })));
-    for (const entry of vanished) await legacyStore.revive(tx, tenantId, hashOf(entry));
+  /** @returns the prefixes of those that could not be added */
+  async function add(tx: Tx, actor: Actor, tenantId: TenantId, missing: readonly Wanted[], wish: LegacyWish) {
+    const added = missing.map((entry) => ({ ...entry, id: apiKeyId(newUuid(clock, random)), source: wish.source }));
+    const refused = await refusalsOf(tx, tenantId, added);
+    if (refused.size > 0 && wish.replace !== 'source')
+      throw importFault([...refused].map(([{ prefix: at }, reason]) => ({ at, reason })));
+    for (const { id } of refused.keys()) await legacyStore.remove(tx, tenantId, id);
     const [createdBy, now] = [nameOf(actor.principal), clock.now()];
+    const good = added.filter((entry) => !refused.has(entry));
     await apiKeyStore.addLegacy(
       tx,
-      added.map((entry) => keyOf(entry, scopes, createdBy, now)),
+      good.map((entry) => keyOf(entry, wish.scopes, createdBy, now)),
     );
+    return { added: good.length, skipped: [...new Set([...refused.keys()].map(({ prefix }) => prefix))] };
   }
 
-  return async (actor, tenantId, file, { scopes, source, replace = false }, assertMayGive) => {
+  /** Ends before it adds: a prefix has room for the keys that stand in the place of others. */
+  async function carryOut(tx: Tx, actor: Actor, tenantId: TenantId, plan: LegacyPlan, wish: LegacyWish) {
+    for (const { id } of plan.gone) await apiKeyStore.end(tx, tenantId, id, clock.now());
+    for (const { id } of plan.rescoped) await apiKeyStore.rescope(tx, id, wish.scopes);
+    for (const { id } of plan.claimed) await legacyStore.claim(tx, tenantId, id, wish.source);
+    return plan.missing.length > 0 ? add(tx, actor, tenantId, plan.missing, wish) : { added: 0, skipped: [] };
+  }
+
+  return async (actor, tenantId, file, given, assertMayGive) => {
     const entries = readLegacyKeys(file);
+    const wish = { ...given, scopes: [...new Set(given.scopes)] };
     return storage.write(inTenant(tenantId), async (tx) => {
-      await assertMayGive(tx, actor, tenantId, scopes);
-      const present = new Map((await legacyStore.ofTenant(tx, tenantId)).map((kept) => [nameIn(kept), kept]));
-      const wanted = entries.map((entry) => ({ ...entry, kept: present.get(nameIn(entry)) }));
-      const missing = wanted.filter(({ kept }) => kept === undefined || kept.ended === 'vanished');
-      await add(tx, actor, tenantId, missing, [...new Set(scopes)]);
-      const gone = replace ? goneOf(present, entries) : [];
-      for (const { id } of gone) await apiKeyStore.end(tx, tenantId, id, clock.now());
-      await assertRoom(tx, missing);
-      const revoked = wanted.filter(({ kept }) => kept?.ended === 'revoked').length;
-      const kept = wanted.length - missing.length - revoked;
-      const counts: LegacyCounts = { added: missing.length, kept, ended: gone.length, revoked };
-      const facts = { source, scopes, replace, ...counts };
-      await audit.record(tx, { ...actor, tenantId, action: 'api_key.imported', outcome: 'done', facts });
-      onChange(tx);
-      return counts;
+      await assertMayGive(tx, actor, tenantId, wish.scopes);
+      const plan = await planOf(tx, tenantId, entries, wish);
+      const { added, skipped } = await carryOut(tx, actor, tenantId, plan, wish);
+      const { kept, revoked, gone, rescoped, claimed, otherScopes } = plan;
+      const counts = { added, kept, ended: gone.length, revoked, rescoped: rescoped.length, otherScopes };
+      if (added + gone.length + rescoped.length + claimed.length > 0) {
+        const { source, scopes, replace = false } = wish;
+        const facts = { source, scopes, replace, ...counts, claimed: claimed.length, skipped: skipped.length };
+        await audit.record(tx, { ...actor, tenantId, action: 'api_key.imported', outcome: 'done', facts });
+        onChange(tx);
+      }
+      return { ...counts, skipped };
     });
   };
 }
 
-type Wanted = LegacyEntry & { readonly kept: KeptHash | undefined };
-
-const FOREIGN = 'stands in another tenant already';
-const CROWDED = `must share its first characters with fewer keys: ${MOST_HASHES} hashes and ${MOST_WORK} rounds at most`;
-
-const nameIn = ({ prefix, hash }: { readonly prefix: string; readonly hash: string }): string => `${prefix} ${hash}`;
-const hashOf = ({ prefix, hash, work, id }: NewHash): NewHash => ({ prefix, hash, work, id });
-
-function goneOf(present: ReadonlyMap<string, KeptHash>, entries: readonly LegacyEntry[]): readonly KeptHash[] {
-  const wanted = new Set(entries.map(nameIn));
-  return [...present].filter(([name, { ended }]) => ended === undefined && !wanted.has(name)).map(([, kept]) => kept);
-}
-
-/** Counted after the insert: the transaction is serializable, so no other one adds to the same prefix unseen. */
-async function assertRoom(tx: Tx, added: readonly LegacyEntry[]): Promise<void> {
-  if (added.length === 0) return;
-  const own = new Set(added.map(({ prefix }) => prefix));
-  const crowded = (await legacyStore.crowded(tx, MOST_HASHES, MOST_WORK)).filter((prefix) => own.has(prefix));
-  if (crowded.length > 0) throw importFault(crowded.map((at) => ({ at, reason: CROWDED })));
-}
-
-function keyOf({ id, prefix }: NewHash, scopes: readonly string[], createdBy: string, createdAt: EpochMs): ApiKey {
+function keyOf({ id, prefix }: NewKey, scopes: readonly string[], createdBy: string, createdAt: EpochMs): ApiKey {
   const name = `legacy ${prefix}…`;
   return {
     id,

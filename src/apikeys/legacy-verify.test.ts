@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { availableParallelism } from 'node:os';
 import { after, before, test } from 'node:test';
 import { checksum6 } from '../crypto/index.ts';
 import { isFault } from '../kernel/errors.ts';
@@ -55,7 +54,11 @@ const refused = (kit: LegacyKit, key: string, guard?: LegacyGuard) =>
 
 function countingGuard() {
   const calls: string[] = [];
-  return { calls, beforeSlow: () => void calls.push('slow'), good: () => void calls.push('good') };
+  return {
+    ...{ calls, lane: 'here' },
+    beforeSlow: () => void calls.push('slow'),
+    giveBack: () => void calls.push('back'),
+  };
 }
 
 test('a key takes its slow hash once, and is then known at once', async () => {
@@ -109,43 +112,18 @@ test('a mistyped key of our own form is no legacy key: it is not hashed', async 
 });
 
 // Attack: a new made-up key with every request, each worth a slow hash (D01).
-test('the guard is asked before any slow hash, and hears of a key that was good', async () => {
+test('the guard is asked before any slow hash, and gets back what it counted for a key that was good', async () => {
   const kit = await newKit();
   const guard = countingGuard();
   await verify(kit, ONE, guard);
   await verify(kit, ONE, guard);
   await refused(kit, 'unknown-prefix-of-a-key', guard);
-  assert.deepEqual(guard.calls, ['slow', 'good', 'slow']);
+  assert.deepEqual(guard.calls, ['slow', 'back', 'slow']);
   kit.costs.length = 0;
-  const full = { beforeSlow: () => Promise.reject(new Error('too many')), good: assert.fail };
+  const full = { lane: 'here', beforeSlow: () => Promise.reject(new Error('too many')), giveBack: assert.fail };
   await assert.rejects(verify(kit, TWO[0], full), /too many/);
   assert.deepEqual(kit.costs, []);
   assert.equal((await verify(kit, ONE, full)).tenantId, north, 'what has proved itself is asked nothing');
-});
-
-test('the same key many times at once is hashed once, and every caller is counted', async () => {
-  const kit = await newKit();
-  const guard = countingGuard();
-  const all = await Promise.all(Array.from({ length: 50 }, () => verify(kit, ONE, guard)));
-  assert.equal(new Set(all.map(({ apiKeyId }) => apiKeyId)).size, 1);
-  assert.deepEqual(kit.costs, [5]);
-  assert.equal(guard.calls.filter((call) => call === 'slow').length, 50);
-});
-
-// Attack: so many bad keys at once that people can't sign in, or the memory fills up.
-test('only so many keys wait for their hash; the others are told to come back', async () => {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const kit = await newKit({ gate: () => promise });
-  const running = Math.max(1, availableParallelism() >> 1);
-  const tries = Array.from({ length: running + 64 + 5 }, (_, at) => verify(kit, `made-up-key-${at}`));
-  const settled = Promise.allSettled(tries);
-  while (kit.costs.length < running) await new Promise(setImmediate);
-  assert.equal(kit.costs.length, running);
-  resolve();
-  const codes = (await settled).map((each) => each.status === 'rejected' && each.reason.code);
-  assert.equal(codes.filter((code) => code === 'CRYPTO_BUSY').length, 5);
-  assert.equal(codes.filter((code) => code === 'APIKEY_INVALID').length, running + 64);
-  assert.equal((await verify(kit, ONE)).tenantId, north);
 });
 
 test('a key that is nothing but its prefix is refused: lists and logs would show all of it', async () => {

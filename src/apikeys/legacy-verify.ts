@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { BCRYPT_COSTS, type Bcrypt, createHashQueue, hmacSha256 } from '../crypto/index.ts';
+import { BCRYPT_COSTS, type Bcrypt, hmacSha256 } from '../crypto/index.ts';
 import type { ApiKeyId, TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { ApiKeyPrincipal } from '../kernel/principal.ts';
@@ -8,17 +8,20 @@ import type { Random } from '../kernel/random.ts';
 import { inTenant, lookup, type Tx } from '../kernel/tx.ts';
 import { type Bus, createFreshCache, type Storage } from '../storage/index.ts';
 import { apiKeyFault } from './errors.ts';
+import { createFairLanes } from './fair-lanes.ts';
 import { isOurForm } from './key.ts';
 import { workOf } from './legacy-file.ts';
 import { apiKeyStore, LEGACY_PREFIX_CHARS } from './store.ts';
 import { type LegacyHash, legacyStore } from './store-legacy.ts';
 
-/** Counts what a caller makes us hash. What either returns is awaited. */
+/** Counts what a caller makes us hash. What the functions return is awaited. */
 export interface LegacyGuard {
-  /** Called before any slow hash; throws where there were too many. */
+  /** Who takes turns with whom, as the block of the caller's address: of one lane only a few wait or run. */
+  readonly lane: string;
+  /** Called when it is the key's turn to be hashed, which may be seconds later; throws where nothing more is owed. */
   beforeSlow(): unknown;
-  /** Called when the key was good after all. */
-  good(): unknown;
+  /** Undoes what `beforeSlow` counted, for the key turned out good, or could not be checked at all. */
+  giveBack(): unknown;
 }
 
 export interface LegacyVerifierDeps {
@@ -43,6 +46,8 @@ interface Proven {
 
 const MAX_REMEMBERED = 20_000;
 const MAX_WAITING = 64;
+/** Searches of one lane, waiting or running. */
+const MAX_PER_LANE = 4;
 // Longer than its prefix, or the whole key would stand in lists and logs (D03); no longer than bcrypt reads (X28).
 const FORM = new RegExp(`^[\\x20-\\x7e]{${LEGACY_PREFIX_CHARS + 1},72}$`);
 
@@ -60,10 +65,11 @@ export function createLegacyVerifier({ storage, bus, clock, random, bcrypt }: Le
   });
   const mostWork = createFreshCache<number>({ ...cached, topic: topics.work, maxEntries: 1 });
   const remembered = new Map<string, Proven>();
-  const searches = new Map<string, Promise<LegacyHash | undefined>>();
+  const searches = new Map<string, Promise<Proven | undefined>>();
   const secret = createSecretKey(random.bytes(32));
   // Half of the cores: bad keys must not keep people from signing in, whose passwords wait in the same queue.
-  const lane = createHashQueue({ concurrency: Math.max(1, availableParallelism() >> 1), queueLimit: MAX_WAITING });
+  const concurrency = Math.max(1, availableParallelism() >> 1);
+  const lanes = createFairLanes({ concurrency, perLane: MAX_PER_LANE, queueLimit: MAX_WAITING });
 
   const principalOf = ({ tenantId, id }: Proven): Promise<ApiKeyPrincipal | undefined> =>
     principals.load(id, async () => {
@@ -78,22 +84,39 @@ export function createLegacyVerifier({ storage, bus, clock, random, bcrypt }: Le
     remembered.delete(digest); // it has ended; if its text opens another one, the hash tells
     const work = mostWork.get(ALL) ?? (await mostWork.load(ALL, () => storage.read(lookup, legacyStore.mostWork)));
     if (work === 0) throw apiKeyFault('APIKEY_INVALID');
-    await guard?.beforeSlow();
-    const proven = await searchOnce(text, digest, work);
+    const proven = await searchOnce(text, digest, work, guard);
     const principal = proven && (await principalOf(proven));
     if (proven === undefined || principal === undefined) throw apiKeyFault('APIKEY_INVALID');
-    remember(digest, proven);
-    await guard?.good();
     return principal;
   }
 
-  /** A fleet that starts at once sends the same key many times over: one search answers them all. */
-  function searchOnce(text: string, digest: string, work: number): Promise<LegacyHash | undefined> {
-    const running = searches.get(digest);
+  /**
+   * A fleet that starts at once sends the same key many times over: one search answers them all. Those of another lane
+   * have their own, or they would be refused with whoever came first.
+   */
+  function searchOnce(text: string, digest: string, work: number, guard: LegacyGuard | undefined) {
+    const lane = guard?.lane ?? '';
+    const name = `${digest} ${lane}`;
+    const running = searches.get(name);
     if (running !== undefined) return running;
-    const search = lane.run(() => searchFor(text, work)).finally(() => searches.delete(digest));
-    searches.set(digest, search);
+    const search = lanes.run(lane, () => attempt(text, digest, work, guard)).finally(() => searches.delete(name));
+    searches.set(name, search);
     return search;
+  }
+
+  async function attempt(text: string, digest: string, work: number, guard: LegacyGuard | undefined) {
+    const meanwhile = remembered.get(digest);
+    if (meanwhile !== undefined) return meanwhile; // proved from elsewhere while this one waited
+    await guard?.beforeSlow();
+    let isBad = false;
+    try {
+      const proven = await searchFor(text, work);
+      if (proven === undefined) isBad = true;
+      else remember(digest, proven);
+      return proven;
+    } finally {
+      if (!isBad) await guard?.giveBack();
+    }
   }
 
   /** Every search that fails takes `work` rounds, whatever the key and however many hashes its prefix has. */

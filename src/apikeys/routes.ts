@@ -29,6 +29,7 @@ const counts = z.strictObject({
   kept: z.int(),
   ended: z.int(),
   revoked: z.int().describe('Ended here before, and left so.'),
+  other_scopes: z.int().describe('Of the kept, those with other scopes than these; they keep theirs.'),
 });
 
 const key = z.strictObject({
@@ -78,7 +79,9 @@ export function apiKeyRoutes(keys: ApiKeys, assertMayGive: AssertMayGive): reado
         const { scopes, replace } = body;
         const actor = actorOf(context, caller, tenantId);
         const legacyWish = { scopes, source: 'request', replace };
-        return ok(await keys.importLegacy(actor, tenantId, body.keys, legacyWish, assertMayGive));
+        const done = await keys.importLegacy(actor, tenantId, body.keys, legacyWish, assertMayGive);
+        const { added, kept, ended, revoked, otherScopes } = done;
+        return ok({ added, kept, ended, revoked, other_scopes: otherScopes });
       },
     }),
     defineRoute({

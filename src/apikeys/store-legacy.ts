@@ -9,6 +9,7 @@ const row = {
   tenant: 'text',
   api_key_id: 'text',
   ended: 'text?',
+  source: 'text?',
 } as const;
 
 const insertHash = insertion({
@@ -36,23 +37,43 @@ const selectMostWork = statement({
 const selectCrowded = statement({
   reach: 'lookup',
   sql: `select prefix from api_key_legacy where ended is null
-    group by prefix having count(*) > :hashes or sum(work) > :work order by prefix`,
+    group by prefix having count(*) > :hashes or sum(work) > :work`,
   params: { hashes: 'int', work: 'int' },
+  returns: { prefix: 'text' },
+});
+
+const selectCrowdedOfTenant = statement({
+  reach: 'lookup',
+  sql: `select prefix from api_key_legacy where tenant = :tenant and ended is null
+    group by prefix having count(*) > :hashes or sum(work) > :work`,
+  params: { tenant: 'text', hashes: 'int', work: 'int' },
   returns: { prefix: 'text' },
 });
 
 const selectOfTenant = statement({
   reach: 'lookup',
-  sql: 'select prefix, hash, api_key_id, ended from api_key_legacy where tenant = :tenant',
+  sql: 'select prefix, hash, api_key_id, ended, source from api_key_legacy where tenant = :tenant',
   params: { tenant: 'text' },
-  returns: { prefix: 'text', hash: 'text', api_key_id: 'text', ended: 'text?' },
+  returns: { prefix: 'text', hash: 'text', api_key_id: 'text', ended: 'text?', source: 'text?' },
 });
 
 const reviveHash = statement({
   reach: 'lookup',
-  sql: `update api_key_legacy set api_key_id = :id, ended = null
+  sql: `update api_key_legacy set api_key_id = :id, source = :source, ended = null
     where prefix = :prefix and hash = :hash and tenant = :tenant and ended = 'vanished'`,
-  params: { prefix: 'text', hash: 'text', tenant: 'text', id: 'text' },
+  params: { prefix: 'text', hash: 'text', tenant: 'text', id: 'text', source: 'text' },
+});
+
+const claimHash = statement({
+  reach: 'lookup',
+  sql: 'update api_key_legacy set source = :source where tenant = :tenant and api_key_id = :id and ended is null',
+  params: { tenant: 'text', id: 'text', source: 'text' },
+});
+
+const deleteHash = statement({
+  reach: 'lookup',
+  sql: 'delete from api_key_legacy where tenant = :tenant and api_key_id = :id',
+  params: { tenant: 'text', id: 'text' },
 });
 
 const endHash = statement({
@@ -74,6 +95,8 @@ export interface KeptHash {
   readonly hash: string;
   readonly id: ApiKeyId;
   readonly ended: 'revoked' | 'vanished' | undefined;
+  /** `undefined` of a key from before sources were kept. */
+  readonly source: string | undefined;
 }
 
 export interface NewHash {
@@ -82,6 +105,13 @@ export interface NewHash {
   /** Rounds of bcrypt: 2 to the power of its cost. */
   readonly work: number;
   readonly id: ApiKeyId;
+  readonly source: string;
+}
+
+/** What the live hashes of one prefix may be at most: their number, and their rounds together. */
+export interface PrefixBound {
+  readonly hashes: number;
+  readonly work: number;
 }
 
 export const legacyStore = {
@@ -94,22 +124,35 @@ export const legacyStore = {
     })),
   /** The rounds of all live hashes of that prefix which has most of them; 0 where there is no live hash. */
   mostWork: async (tx: Tx): Promise<number> => (await tx.one(selectMostWork, {}))?.work ?? 0,
-  /** Prefixes with more than so many live hashes or rounds, of all tenants. */
-  crowded: async (tx: Tx, hashes: number, work: number): Promise<readonly string[]> =>
-    (await tx.all(selectCrowded, { hashes, work })).map(({ prefix }) => prefix),
+  /** Prefixes past a bound, all tenants together. */
+  crowded: async (tx: Tx, { hashes, work }: PrefixBound): Promise<ReadonlySet<string>> =>
+    new Set((await tx.all(selectCrowded, { hashes, work })).map(({ prefix }) => prefix)),
+  /** Prefixes past a bound by the hashes of one tenant alone. */
+  crowdedOf: async (tx: Tx, tenant: TenantId, { hashes, work }: PrefixBound): Promise<ReadonlySet<string>> =>
+    new Set((await tx.all(selectCrowdedOfTenant, { tenant, hashes, work })).map(({ prefix }) => prefix)),
   ofTenant: async (tx: Tx, tenant: TenantId): Promise<readonly KeptHash[]> =>
     (await tx.all(selectOfTenant, { tenant })).map((found) => ({
       prefix: found.prefix,
       hash: found.hash,
       id: apiKeyId(found.api_key_id),
       ended: found.ended === null ? undefined : found.ended === 'vanished' ? 'vanished' : 'revoked',
+      source: found.source ?? undefined,
     })),
   /** @returns the positions of those that another tenant has */
   add: (tx: Tx, tenant: TenantId, added: readonly NewHash[]): Promise<readonly number[]> =>
     tx.insert(
       insertHash,
-      added.map(({ prefix, hash, work, id }) => ({ prefix, hash, work, tenant, api_key_id: id, ended: null })),
+      added.map(({ prefix, hash, work, id, source }) => ({
+        ...{ prefix, hash, work, tenant, source },
+        api_key_id: id,
+        ended: null,
+      })),
     ),
-  revive: (tx: Tx, tenant: TenantId, { prefix, hash, id }: NewHash) => tx.run(reviveHash, { prefix, hash, tenant, id }),
+  revive: (tx: Tx, tenant: TenantId, { prefix, hash, id, source }: NewHash) =>
+    tx.run(reviveHash, { prefix, hash, tenant, id, source }),
+  /** From now on the key is said to come from there. */
+  claim: (tx: Tx, tenant: TenantId, id: ApiKeyId, source: string) => tx.run(claimHash, { tenant, id, source }),
+  /** As if it had never been added. */
+  remove: (tx: Tx, tenant: TenantId, id: ApiKeyId) => tx.run(deleteHash, { tenant, id }),
   end: (tx: Tx, tenant: TenantId, id: ApiKeyId, why: 'revoked' | 'vanished') => tx.run(endHash, { tenant, id, why }),
 };

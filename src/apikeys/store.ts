@@ -59,6 +59,12 @@ const revokeKey = statement({
   params: { id: 'text', now: 'int' },
 });
 
+const rescopeKey = statement({
+  reach: 'tenant',
+  sql: 'update api_key set scopes = :scopes where tenant_id = :tenant_id and id = :id and revoked_at is null',
+  params: { id: 'text', scopes: 'json' },
+});
+
 const touchKey = statement({
   reach: 'tenant',
   sql: 'update api_key set last_used_at = :at where tenant_id = :tenant_id and id = :id',
@@ -111,6 +117,7 @@ export const apiKeyStore = {
     await tx.run(revokeKey, { id, now });
     await legacyStore.end(tx, tenant, id, 'vanished');
   },
+  rescope: (tx: Tx, id: ApiKeyId, scopes: readonly string[]) => tx.run(rescopeKey, { id, scopes }),
   touch: (tx: Tx, id: ApiKeyId, at: EpochMs) => tx.run(touchKey, { id, at }),
 };
 

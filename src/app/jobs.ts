@@ -1,7 +1,7 @@
 import type { Storage } from '../storage/index.ts';
 import type { Job } from './rooms.ts';
 
-/** Runs jobs on time, each in one process at a time where several share a database. */
+/** Runs jobs on time, none beside itself, and each in one process at a time where several share a database. */
 export function startJobs(deps: {
   readonly jobs: readonly Job[];
   readonly storage: Storage;
@@ -9,7 +9,7 @@ export function startJobs(deps: {
   readonly onError: (error: unknown) => void;
 }): { stop(): Promise<void> } {
   const { jobs, storage, holder, onError } = deps;
-  const running = new Set<Promise<void>>();
+  const running = new Map<Job, Promise<void>>();
 
   async function turn({ name, everyMs, perProcess = false, run }: Job): Promise<void> {
     try {
@@ -23,14 +23,17 @@ export function startJobs(deps: {
 
   const timers = jobs.map((job) =>
     setInterval(() => {
-      const done = turn(job).finally(() => running.delete(done));
-      running.add(done);
+      if (running.has(job)) return; // its earlier turn is not over, and would only be joined by more that wait for it
+      running.set(
+        job,
+        turn(job).finally(() => running.delete(job)),
+      );
     }, job.everyMs).unref(),
   );
   return {
     stop: async () => {
       for (const timer of timers) clearInterval(timer);
-      await Promise.all(running);
+      await Promise.all(running.values());
     },
   };
 }

@@ -10,24 +10,35 @@ import {
   createThreadBus,
   createTurn,
   type HotState,
+  missOn,
   openPostgresStorage,
   openRedisBus,
   openRedisHotState,
   remoteValues,
   type Storage,
 } from '../storage/index.ts';
-import type { Config } from './config.ts';
+import { type Config, databaseUrlOf } from './config.ts';
 import type { Threads } from './worker-ground.ts';
 
 type OnError = (error: unknown) => void;
 
-/** @param url `sqlite:` and a path, or `postgres://…` */
-export async function openStorage(url: Secret, clock: Clock, onError: OnError, threads?: Threads): Promise<Storage> {
+/**
+ * @param url `sqlite:` and a path, or `postgres://…`
+ * @param bus hears of a gap when what was stored could not be told; threads share theirs and need none
+ */
+export async function openStorage(
+  url: Secret,
+  clock: Clock,
+  onError: OnError,
+  threads?: Threads,
+  bus?: Pick<Bus, 'miss'>,
+): Promise<Storage> {
   const text = url.reveal();
-  if (text.startsWith('sqlite:')) {
+  if (isSqlite(url)) {
     const turn = threads === undefined ? undefined : createTurn(threads.ground.turn, threads.seat);
     const joins = threads?.owner !== undefined;
-    return createSqliteStorage({ file: text.slice('sqlite:'.length), clock, onError, turn, joins });
+    const onDoubt = (): void => (threads === undefined ? bus?.miss() : missOn(threads.ground.bus));
+    return createSqliteStorage({ file: text.slice('sqlite:'.length), clock, onError, onDoubt, turn, joins });
   }
   return openPostgresStorage({ url: text, clock, onError });
 }
@@ -52,8 +63,15 @@ export async function openHotState(
   return createFlooredHotState({ shared, floor: local, onError }); // limits go on, each process for itself
 }
 
-/** With Redis the threads of a process hear of each other as those of several processes do. */
-export async function openBus({ redisUrl }: Config, onError: OnError, threads?: Threads): Promise<Bus> {
-  if (redisUrl !== undefined) return openRedisBus({ url: redisUrl.reveal(), onError });
+const isSqlite = (url: Secret): boolean => url.reveal().startsWith('sqlite:');
+
+/**
+ * With Redis the threads of a process hear of each other as those of several processes do. On SQLite one process has
+ * the file for itself, so its threads hear of each other in memory, where nothing is lost while Redis is away.
+ */
+export async function openBus(config: Config, onError: OnError, threads?: Threads): Promise<Bus> {
+  const { redisUrl } = config;
+  if (redisUrl !== undefined && !isSqlite(databaseUrlOf(config)))
+    return openRedisBus({ url: redisUrl.reveal(), onError });
   return threads === undefined ? createMemoryBus(onError) : createThreadBus(threads.ground.bus, onError);
 }

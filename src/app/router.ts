@@ -67,7 +67,7 @@ async function createTable(surface: Surface, host: string | undefined, send: Sen
     serverFactory: () => createServer(), // never listens: requests are handed in
     schemaController: { compilersFactory: NO_COMPILERS },
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 128 },
+    routerOptions: { maxParamLength: 8_192 }, // each route says what it takes; the head is bounded anyway
     frameworkErrors: (_error, request, reply) => {
       reply.hijack();
       const profile = profileAt(surface.profiles, host, request.raw.url);

@@ -25,6 +25,8 @@ export interface SurfaceDeps extends Omit<ProfileDeps, 'generalRules'> {
   readonly ceilings: Config['limits'];
   /** Whether this thread is the one that owns the data: what is written once is written by it. */
   readonly isOwner: boolean;
+  /** Whether a command has opened the folder for a moment: it takes nothing over. */
+  readonly isVisit: boolean;
   /** Every permission that a role or key may hold; what routes to back ends ask for is added. */
   readonly catalogue: Set<string>;
   /** Those that every configuration has. */
@@ -71,7 +73,8 @@ export async function openSurface(config: Config, deps: SurfaceDeps): Promise<Op
     const routes = [...withHealth(served), ...gateway.routes];
     assertOnePlaceEach(routes);
     // Nothing is written before all is checked: a configuration that is refused leaves no trace.
-    if (deps.isOwner) for (const profile of served) await profile.start?.().catch(unusable(profile.name));
+    if (deps.isOwner && !deps.isVisit)
+      for (const profile of served) await profile.start?.().catch(unusable(profile.name));
     for (const { access } of gateway.routes) if (access.kind === 'permission') deps.catalogue.add(access.permission);
     const [first = native, ...others] = served;
     const drained = gateway;
@@ -118,12 +121,12 @@ function generalRulesOf(limits: Config['limits']): readonly PolicyRule[] {
 }
 
 /** `backEnd` is the short form of a gateway with one back end for everything that is not ours. */
-function gatewayOf({ backEnd, gateway }: Config): GatewayConfig {
+function gatewayOf({ backEnd, gateway, profiles: [profile] }: Config): GatewayConfig {
   if (backEnd === undefined) return gateway;
   const parsed = gatewayConfig.safeParse({
     ...gateway,
     backEnds: { ...gateway.backEnds, main: { url: new URL(backEnd).origin } },
-    routes: [...gateway.routes, { path: '/*', to: 'main', sockets: true }],
+    routes: [...gateway.routes, { path: '/*', to: 'main', sockets: true, profile }],
   });
   if (parsed.success) return parsed.data;
   const errors = parsed.error.issues.map(({ message }) => ({ at: 'TWINKEEP_BACK_END', reason: message }));

@@ -39,6 +39,8 @@ export interface TwinkeepOptions {
   readonly alerts?: AlertConfig | undefined;
   /** Hears of the administrator that was made where what came after failed: nobody is ever told the password again. */
   readonly onUnopened?: (made: FirstAdministrator) => void;
+  /** True for a command that opens the folder for a moment: what a server takes over from files at its start stays there. */
+  readonly isVisit?: boolean;
   /** Reads the configuration again, for a reload; without it the one that was given stays. */
   readonly readConfig?: () => Promise<Config>;
   /** False where the database has no data folder of its own: tests on `:memory:`. */
@@ -143,6 +145,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
       undo,
       alerts: options.alerts,
       readConfig: options.readConfig,
+      isVisit: options.isVisit === true,
       threads,
     });
   } catch (error) {
@@ -182,6 +185,7 @@ interface Parts {
   readonly undo: (() => unknown)[];
   readonly alerts: TwinkeepOptions['alerts'];
   readonly readConfig: TwinkeepOptions['readConfig'];
+  readonly isVisit: boolean;
   readonly threads: Threads | undefined;
 }
 
@@ -206,6 +210,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
     rolesOf: house.access.rolesOf,
     assertHolds: house.access.assertHolds,
     isOwner: owner === undefined,
+    isVisit: parts.isVisit,
     onError: log.failed,
   });
   const operators = new WeakSet<object>();

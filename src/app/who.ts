@@ -1,6 +1,6 @@
 import { accessFault } from '../access/index.ts';
 import type { ApiKeys } from '../apikeys/index.ts';
-import type { Failures } from '../detection/index.ts';
+import type { Blocks, Failures } from '../detection/index.ts';
 import { bearerOfProtocols } from '../gateway/index.ts';
 import { type Context, httpFault, type Route } from '../http/index.ts';
 import { isFault } from '../kernel/errors.ts';
@@ -16,6 +16,7 @@ export interface WhoDeps {
   readonly limits: Limits;
   readonly slow: Slow;
   readonly failures: Failures;
+  readonly blocks: Blocks;
 }
 
 export interface Who {
@@ -31,7 +32,7 @@ interface Credential {
 }
 
 /** Token, API key, or the operator's socket. */
-export function createWho({ profileOf, apiKeys, limits, slow, failures }: WhoDeps): Who {
+export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks }: WhoDeps): Who {
   /** @returns undefined where there is none that the route would look at. @throws HTTP_TWO_CREDENTIALS */
   function credentialOf(route: Route, context: Context): Credential | undefined {
     const bearer = bearerOf(context, route);
@@ -50,7 +51,8 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures }: WhoDep
       if (credential === undefined) throw accessFault('ACCESS_UNAUTHENTICATED');
       kind = credential.kind;
       if (kind === 'token') return await profileOf(route).tokens.verify(credential.text);
-      const verified = apiKeys.verify(credential.text, slow.keyAttempt(route, context));
+      const stillGood = (): void => blocks.assertNotBlocked(context); // it may have waited for its turn
+      const verified = apiKeys.verify(credential.text, slow.keyAttempt(route, context, stillGood));
       const principal = verified instanceof Promise ? await verified : verified;
       failures.succeeded(context.addressBlock); // a key is a proof each time; a token merely repeats one
       return principal;
@@ -67,7 +69,7 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures }: WhoDep
     if (credential === undefined) throw accessFault('ACCESS_UNAUTHENTICATED');
     return credential.kind === 'token'
       ? profileOf(route).tokens.verify(credential.text)
-      : apiKeys.verify(credential.text);
+      : apiKeys.verify(credential.text, { ...UNCOUNTED, lane: context.addressBlock });
   }
 
   /** Notes a credential that was no good, or none, and lets its address pay for it. @throws LIMIT_EXCEEDED */
@@ -90,6 +92,8 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures }: WhoDep
 
   return { ask, askAgain };
 }
+
+const UNCOUNTED = { beforeSlow: () => undefined, giveBack: () => undefined };
 
 /** Who is known without asking, or not asked for. */
 function withoutCredential({ access }: Route, { operator }: Context): Principal | undefined {

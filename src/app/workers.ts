@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Audit } from '../audit/index.ts';
 import { foldMetrics, type Metrics, type MetricsSnapshot, sumMetrics } from '../metrics/index.ts';
-import { createLink, type HotState, type Link, valueAnswers, watchTurn } from '../storage/index.ts';
+import { createLink, type HotState, type Link, missOn, valueAnswers, watchTurn } from '../storage/index.ts';
 import { type Config, databaseUrlOf } from './config.ts';
 import { appFault } from './errors.ts';
 import type { Log } from './log.ts';
@@ -87,16 +87,20 @@ export function createCrew(deps: CrewDeps): Crew {
     const hand: Hand = { seat, worker, link, since: performance.now(), numbers: [] };
     hands.set(seat, hand);
     worker.on('error', log.failed);
-    worker.once('exit', () => bury(hand));
+    worker.once('exit', (code) => bury(hand, code));
     if (adopted !== undefined) await link.ask('adopt', adopted); // of a newer one it takes up what the others did
     await link.ask('open');
   }
 
-  /** Whatever a thread ends of: its turn is freed, and what it counted is kept. */
-  function bury({ seat, link, numbers }: Hand): void {
+  /**
+   * Whatever a thread ends of: its turn is freed, and what it counted is kept. One that did not end by itself may have
+   * stored a revocation that it had yet to tell the others of, so they read again.
+   */
+  function bury({ seat, link, numbers }: Hand, code: number): void {
     hands.delete(seat);
     link.cut();
     watch.release(seat);
+    if (code !== 0) missOn(ground.bus);
     departed = foldMetrics([departed, numbers]);
   }
 

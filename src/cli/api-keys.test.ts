@@ -37,7 +37,7 @@ test('a file of legacy keys is taken over and listed as such', async () => {
   const file = await fileOf('keys.json', `\ufeff${JSON.stringify({ 'gateway-': A, 'meter-01': [A] }, undefined, 2)}`);
   const first = await run('import', file, '--scope', 'read,write:meter_data', '--json');
   assert.equal(first.code, 0, first.err);
-  assert.deepEqual(JSON.parse(first.out), { added: 2, kept: 0, ended: 0, revoked: 0 });
+  assert.deepEqual(JSON.parse(first.out), { added: 2, kept: 0, ended: 0, revoked: 0, other_scopes: 0 });
 
   const fewer = await fileOf('fewer.json', JSON.stringify({ 'gateway-': A }));
   const second = await run('import', fewer, '--scope', 'read', '--replace');

@@ -20,7 +20,7 @@ const key = z.object({
 });
 const newKey = key.extend({ key: z.string() });
 const keys = z.object({ items: z.array(key) });
-const counts = z.object({ added: z.int(), kept: z.int(), ended: z.int(), revoked: z.int() });
+const counts = z.object({ added: z.int(), kept: z.int(), ended: z.int(), revoked: z.int(), other_scopes: z.int() });
 
 const MAX_FILE_BYTES = 1_048_576;
 
@@ -60,9 +60,10 @@ export const importKeys: Run = (args, terminal) => {
   const body = { keys: readKeyFile(file), scopes: namesOf(args, 'scope'), replace: args.flag('replace') };
   return throughDoor(args, terminal, 'makes', async (door) => {
     const done = counts.parse(await door.call('POST', '/v1/api-keys/import', body));
-    const { added, kept, ended, revoked } = done;
+    const { added, kept, ended, revoked, other_scopes: unlike } = done;
     const stays = revoked === 0 ? '' : `, ${revoked} were revoked here and stay so`;
-    terminal.answer(done, `From ${file}: ${added} added, ${kept} kept, ${ended} ended${stays}.`);
+    const others = unlike === 0 ? '' : `; ${unlike} of the kept have other scopes and keep them`;
+    terminal.answer(done, `From ${file}: ${added} added, ${kept} kept, ${ended} ended${stays}${others}.`);
     return 0;
   });
 };

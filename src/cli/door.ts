@@ -53,6 +53,7 @@ export async function throughServer<Result>(args: Arguments, work: (door: Door) 
 
 async function openDoor(config: Config, terminal: Terminal, makes: boolean): Promise<OpenDoor> {
   const folder = await takeFolder({ ...config, logLevel: 'error' }, () => makes || assertData(config), {
+    isVisit: true,
     onUnopened: (firstAdministrator) => announce({ firstAdministrator }, terminal),
   });
   if (folder.kind === 'opened') return openHere(folder.twinkeep, terminal);

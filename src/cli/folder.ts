@@ -24,6 +24,8 @@ const PAUSE_MS = 100;
 export interface OpenOptions {
   /** For a server that is told to read its configuration anew. */
   readonly readConfig?: () => Promise<Config>;
+  /** Whether it is opened for one command. */
+  readonly isVisit?: boolean;
   /** Tells of an administrator that was made before the rest failed. */
   readonly onUnopened?: NonNullable<TwinkeepOptions['onUnopened']>;
 }
@@ -38,7 +40,7 @@ export interface OpenOptions {
 export async function takeFolder(
   config: Config,
   assertMayOpen: () => void,
-  { readConfig = loadSettings, onUnopened = () => undefined }: OpenOptions = {},
+  { readConfig = loadSettings, onUnopened = () => undefined, isVisit = false }: OpenOptions = {},
 ): Promise<Folder> {
   const socketPath = ownerSocketOf(config);
   const until = Date.now() + PATIENCE_MS;
@@ -47,7 +49,7 @@ export async function takeFolder(
     if (await isServed(socketPath)) return { kind: 'served', socketPath };
     assertMayOpen();
     try {
-      return { kind: 'opened', twinkeep: await createTwinkeep(config, { alerts, readConfig, onUnopened }) };
+      return { kind: 'opened', twinkeep: await createTwinkeep(config, { alerts, readConfig, onUnopened, isVisit }) };
     } catch (error) {
       if (!isFault(error, 'STORAGE_LOCKED') || Date.now() > until) throw error;
       await wait(PAUSE_MS);

@@ -67,7 +67,7 @@ const emsSettings = settingsOf(presets.ems).extend({
     .min(1)
     .default('/secrets/api_keys.json')
     .describe(
-      'A JSON file of key prefixes and bcrypt hashes, read at the start; an absent one means that there are none.',
+      'A JSON file of key prefixes and bcrypt hashes, read at the start and at a reload; keys that it no longer has end.',
     ),
   apiKeyScopes: z
     .array(z.string().min(1).max(64))

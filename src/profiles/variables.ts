@@ -69,6 +69,7 @@ export const PROFILE_VARIABLES: readonly ProfileVariable[] = [
   { name: 'RATELIMIT_DEFAULT', key: 'limits', read: limits },
   { name: 'RATE_LIMIT_REQUESTS_PER_MINUTE', key: 'limits', read: perMinute },
   { name: 'RATELIMIT_ENABLED', key: 'limitsEnabled', read: onOff },
+  { name: 'SECURITY_LOG_DIR', key: 'logDirectory', only: 'ems', read: text },
   { name: 'API_KEYS_FILE', key: 'apiKeysFile', only: 'ems', read: text },
 ];
 

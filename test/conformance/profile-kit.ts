@@ -48,7 +48,8 @@ export async function startProfile<Name extends ProfileName>(
 ): Promise<ProfileKit> {
   const folder = mkdtempSync(join(tmpdir(), 'twinkeep-profile-'));
   const given = typeof settings === 'function' ? settings(folder) : settings;
-  const own = { secret: SECRET, logDirectory: join(folder, 'log'), ...given };
+  const logs = name === 'ems' ? { logDirectory: join(folder, 'log') } : {};
+  const own = { secret: SECRET, ...logs, ...given };
   const profile = { ...config.profile, [name]: own };
   const kit = await createKit({ ...options, config: { profiles: [name], ...config, profile } });
   const login = async (username = 'admin', password = KIT_PASSWORD): Promise<string> => {

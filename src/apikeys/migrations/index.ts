@@ -51,4 +51,10 @@ export const apiKeyMigrations: readonly Migration[] = [
       { kind: 'index', name: 'api_key_legacy_of_tenant', table: 'api_key_legacy', columns: ['tenant', 'api_key_id'] },
     ],
   },
+  {
+    name: '202611211400_apikeys_source',
+    changes: [
+      { kind: 'column', table: 'api_key_legacy', name: 'source', type: 'text?' }, // null: whoever names the key next
+    ],
+  },
 ];

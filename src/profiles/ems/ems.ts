@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { ApiKeys, AssertMayGive } from '../../apikeys/index.ts';
+import { type ApiKeys, type AssertMayGive, apiKeyFault } from '../../apikeys/index.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Readings } from '../../readings/index.ts';
 import { MAIN_TENANT } from '../../tenants/index.ts';
@@ -33,13 +33,30 @@ export function openEms(
   };
 }
 
-/** An absent file means that there are no keys (E08); one that cannot be understood stops the start. */
+/** Names the key file in the list of sources, wherever it lies: moved, it brings the same keys. */
+const SOURCE = 'profile ems, key file';
+
+/**
+ * What the file says holds: keys that it no longer has end, those that it has get the configured scopes. An absent file
+ * has no keys (E08); one that cannot be understood stops the start.
+ */
 async function importKeys({ apiKeysFile, apiKeyScopes: scopes }: EmsSettings, deps: EmsDeps): Promise<void> {
-  const text = textOf(apiKeysFile);
-  if (text === undefined) return;
+  const text = textOf(apiKeysFile) ?? '{}';
   const actor = { principal: { kind: 'operator', tenantId: MAIN_TENANT }, tenantId: MAIN_TENANT } as const;
-  await deps.apiKeys.importLegacy(actor, MAIN_TENANT, text, { scopes, source: apiKeysFile }, deps.assertHolds);
+  const wish = { scopes, source: SOURCE, replace: 'source' } as const;
+  const { skipped } = await deps.apiKeys.importLegacy(actor, MAIN_TENANT, text, wish, deps.assertHolds);
+  // Not fatal: whoever fills a prefix in another tenant would keep the whole server from starting.
+  if (skipped.length > 0) deps.onError(skippedFault(apiKeysFile, skipped));
 }
+
+/** The prefixes stand in the cause, which the log shows. */
+function skippedFault(file: string, skipped: readonly string[]): Error {
+  const named = skipped.slice(0, MAX_NAMED).join(', ');
+  const cause = new Error(`skipped keys of ${file} that begin with one of ${skipped.length} prefixes: ${named}`);
+  return apiKeyFault('APIKEY_IMPORT_REFUSED', { skipped: skipped.length }, cause);
+}
+
+const MAX_NAMED = 20;
 
 function textOf(file: string): string | undefined {
   try {

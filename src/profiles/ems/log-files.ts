@@ -37,7 +37,7 @@ export function openEmsLogs({ directory, clock, onError }: EmsLogDeps): EmsLogs 
   const audit = openLogFile(join(directory, 'audit.log'), onError);
   const stamped = (members: Members): Members => ({ timestamp: rfc3339(clock.now()), ...members });
   const write = (file: LogFile, level: Level | 'AUDIT', members: Members): void =>
-    file.line(`${timeOf(clock)} - ${level} - ${JSON.stringify(members)}`);
+    file.line(`${timeOf(clock)} - ${level} - ${asciiJson(members)}`);
 
   const observer: Observer = {
     access: ({ context, caller, status }) =>
@@ -89,6 +89,16 @@ export function openEmsLogs({ directory, clock, onError }: EmsLogDeps): EmsLogs 
 export function userOf(caller: Principal): string {
   return caller.kind === 'person' ? caller.username : nameOf(caller);
 }
+
+/**
+ * JSON in ASCII, as the old system wrote it: readers that take U+2028 or U+0085 for the end of a line would else be shown
+ * a line of whoever chose a user name.
+ */
+const asciiJson = (members: Members): string =>
+  JSON.stringify(members).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 
 /** `2026-11-21 03:15:00,123`, as Python's logging writes it, in UTC. */
 const timeOf = (clock: Clock): string => rfc3339(clock.now()).replace('T', ' ').replace('.', ',').slice(0, 23);

@@ -44,7 +44,7 @@ test('D02 requests that arrive at one moment do not pass the limit together', as
   try {
     const key = await own.key('read');
     await own.call('GET', '/v1/me', { key }); // from here on the key is known
-    own.clock.advance(60_000);
+    own.clock.advance(61_000); // a take counts for a sixtieth more than its window at most
     const answers = await Promise.all(Array.from({ length: 60 }, () => own.call('GET', '/v1/me', { key })));
     assert.equal(answers.filter(({ status }) => status === 200).length, 7);
   } finally {

@@ -45,7 +45,12 @@ test('E16 the five headers stand in every answer as they are promised, good or b
       [404, 'GET', '/nothing'],
       [404, 'GET', '/api/v1/nothing', { token }],
       [405, 'PUT', '/api/v1/data', { token, body: data }],
-      [413, 'POST', '/api/v1/data', { token, body: `"${'x'.repeat(1_100_000)}"`, headers: { 'content-type': 'application/json' } }],
+      [
+        413,
+        'POST',
+        '/api/v1/data',
+        { token, body: `"${'x'.repeat(1_100_000)}"`, headers: { 'content-type': 'application/json' } },
+      ],
       [415, 'POST', '/api/v1/data', { token, body: 'x', headers: text }],
       [422, 'POST', '/api/v1/data', { token, body: {} }],
       [400, 'GET', '/%zz'],

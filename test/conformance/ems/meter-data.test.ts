@@ -26,7 +26,11 @@ async function assertTaken(change: object): Promise<void> {
 async function assertRefused(change: object, field: string): Promise<void> {
   const { status, json } = await send(fresh(change));
   assert.equal(status, 422, JSON.stringify(change));
-  assert.deepEqual([json.detail[0].loc, typeof json.detail[0].msg], [['body', field], 'string'], JSON.stringify(change));
+  assert.deepEqual(
+    [json.detail[0].loc, typeof json.detail[0].msg],
+    [['body', field], 'string'],
+    JSON.stringify(change),
+  );
 }
 
 describe('E12 EnergyDataInput at POST /api/v1/data', () => {
@@ -59,7 +63,12 @@ describe('E12 EnergyDataInput at POST /api/v1/data', () => {
   });
 
   test('wants a time that is not in the future; one without a zone is UTC (D09)', async () => {
-    for (const timestamp of ['2026-11-21T12:00:00Z', '2026-11-21T11:59:00', '2026-11-21T11:58', '2026-11-21T20:57:00+09:00'])
+    for (const timestamp of [
+      '2026-11-21T12:00:00Z',
+      '2026-11-21T11:59:00',
+      '2026-11-21T11:58',
+      '2026-11-21T20:57:00+09:00',
+    ])
       await assertTaken({ meter_id: `T${timestamp.length}`, timestamp });
     for (const timestamp of ['2026-11-21T12:10:00Z', '2026-11-21T12:10:00', 'yesterday', 5, undefined])
       await assertRefused({ timestamp }, 'timestamp');
@@ -81,7 +90,11 @@ describe('E12 EnergyDataInput at POST /api/v1/data', () => {
       assert.ok(status === 400 || status === 422, `${body}: ${status}`);
       assert.ok('detail' in told, body);
     }
-    const xml = await kit.call('POST', '/api/v1/data', { token, body: '<a/>', headers: { 'content-type': 'text/xml' } });
+    const xml = await kit.call('POST', '/api/v1/data', {
+      token,
+      body: '<a/>',
+      headers: { 'content-type': 'text/xml' },
+    });
     assert.equal(xml.status, 415);
   });
 });
@@ -89,11 +102,18 @@ describe('E12 EnergyDataInput at POST /api/v1/data', () => {
 const read = (meter: string, query: Readonly<Record<string, string>> = {}): Promise<Answer> =>
   kit.call('GET', `/api/v1/data/${encodeURIComponent(meter)}?${new URLSearchParams(query)}`, { token });
 
-const timesOf = ({ json }: Answer): string[] => json.data.map(({ timestamp }: { timestamp: string }) => timestamp).sort();
+const timesOf = ({ json }: Answer): string[] =>
+  json.data.map(({ timestamp }: { timestamp: string }) => timestamp).sort();
 
 describe('E13 get_meter_data at GET /api/v1/data/{meter_id}', () => {
   test('answers between two dates, both within, and one without the other', async () => {
-    const times = ['09-30T23:59:59.999', '10-01T00:00:00.000', '10-02T12:00:00.000', '10-02T23:59:59.999', '10-03T00:00:00.000'];
+    const times = [
+      '09-30T23:59:59.999',
+      '10-01T00:00:00.000',
+      '10-02T12:00:00.000',
+      '10-02T23:59:59.999',
+      '10-03T00:00:00.000',
+    ];
     const all = times.map((time) => `2026-${time}Z`);
     for (const timestamp of all) assert.equal((await send({ ...good, meter_id: 'DATES', timestamp })).status, 200);
     const days = { start_date: '2026-10-01', end_date: '2026-10-02' };
@@ -122,7 +142,10 @@ describe('E13 get_meter_data at GET /api/v1/data/{meter_id}', () => {
     for (const start_date of ["2026-01-01' OR 1=1 --", '2026-02-30', 'now', '20260101', '2026-10-01T00:00:00+9'])
       assert.equal((await read('DATES', { start_date })).status, 422, start_date);
     assert.equal((await read('DATES', { limit: '99999' })).status, 422, 'no other member');
-    assert.equal((await kit.call('GET', '/api/v1/data/DATES?end_date=2026-10-02&end_date=2026-10-03', { token })).status, 400);
+    assert.equal(
+      (await kit.call('GET', '/api/v1/data/DATES?end_date=2026-10-02&end_date=2026-10-03', { token })).status,
+      400,
+    );
     assert.equal(timesOf(await read('DATES')).length, 5);
   });
 
@@ -142,7 +165,9 @@ describe('E13 get_meter_data at GET /api/v1/data/{meter_id}', () => {
 
   test('shows nobody the readings of another tenant', async () => {
     const { house } = kit.twinkeep;
-    const actor = { principal: { kind: 'operator', tenantId: (await house.tenants.list())[0]?.id ?? assert.fail() } } as const;
+    const actor = {
+      principal: { kind: 'operator', tenantId: (await house.tenants.list())[0]?.id ?? assert.fail() },
+    } as const;
     const { tenantId } = await import('../../../src/kernel/brand.ts');
     await house.createTenant(actor, tenantId('rival'), 'Rival');
     await house.people.create(actor, tenantId('rival'), {

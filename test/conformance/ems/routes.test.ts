@@ -9,7 +9,8 @@ let kit: ProfileKit;
 const tokens: Record<string, string> = {};
 before(async () => {
   kit = await startProfile('ems', { limitsEnabled: false });
-  for (const role of ['admin', 'analyst', 'viewer', 'meter_reader']) tokens[role] = await kit.member(`the-${role}`, role);
+  for (const role of ['admin', 'analyst', 'viewer', 'meter_reader'])
+    tokens[role] = await kit.member(`the-${role}`, role);
   tokens['nobody'] = await kit.member('the-nobody');
 });
 after(() => kit.close());

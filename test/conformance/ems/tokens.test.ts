@@ -92,7 +92,15 @@ test('E02 whoever knows the secret alone becomes nobody by it', async () => {
 test('E03 no token, a bad one, one that ran out and one of another scheme get one answer', async () => {
   const absent = await kit.call('GET', '/api/v1/data/secure');
   assertRefused(absent);
-  const heads = ['Bearer', 'Bearer ', 'Bearer x', `Basic ${token}`, token, `Bearer ${token} ${token}`, `Bearer ${token}x`];
+  const heads = [
+    'Bearer',
+    'Bearer ',
+    'Bearer x',
+    `Basic ${token}`,
+    token,
+    `Bearer ${token} ${token}`,
+    `Bearer ${token}x`,
+  ];
   for (const authorization of heads)
     assertRefused(await kit.call('GET', '/api/v1/data/secure', { headers: { authorization } }));
   for (const [method, path] of [
@@ -147,7 +155,8 @@ test('X32 E02 a token is good in the profile that issued it alone, even under on
     ] as const;
     for (const [method, path, owner, good] of doors) {
       for (const [name, bearer] of Object.entries(tokens)) {
-        if (name !== owner) assert.equal((await own.call(method, path, { token: bearer })).status, 401, `${name} ${path}`);
+        if (name !== owner)
+          assert.equal((await own.call(method, path, { token: bearer })).status, 401, `${name} ${path}`);
       }
       assert.equal((await own.call(method, path, { token: tokens[owner] })).status, good, path);
     }
