@@ -65,6 +65,9 @@ interface Passage {
   tightest: Tightest | undefined;
 }
 
+type Parsed = Pick<Input, 'params' | 'query' | 'body' | 'stream'>;
+type Permission = Extract<Route['access'], { kind: 'permission' }>;
+
 /** Routes that are open to everybody act in no tenant: nothing is ever stored under this one. */
 const NO_TENANT = tenantId('platform');
 /** The most of a body that is held so that detection may look at it; a larger one says `inspect: 'head'`. */
@@ -86,13 +89,20 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     try {
       bus.settle?.(); // what other threads have revoked is known from here on
       screen(route, context);
-      await slowByAddress(route, passage);
-      passage.caller = await who.ask(route, context);
+      // Waited for only where there is something to wait for: seven waits for nothing cost more than the checks.
+      const early = slowByAddress(route, passage);
+      if (early !== undefined) await early;
+      const known = who.ask(route, context);
+      passage.caller = known instanceof Promise ? await known : known;
       genuine(route, context);
-      const tenant = await where(context, passage.caller);
-      await slowByPrincipal(route, passage, tenant);
-      await may(route, passage.caller, tenant);
-      const input = await inspectAndParse(route, request, context, params);
+      const place = where(context, passage.caller);
+      const tenant = place instanceof Promise ? await place : place;
+      const late = slowByPrincipal(route, passage, tenant);
+      if (late !== undefined) await late;
+      const admitted = may(route, passage.caller, tenant);
+      if (admitted !== undefined) await admitted;
+      const parsed = inspectAndParse(route, request, context, params);
+      const input: Parsed = parsed instanceof Promise ? await parsed : parsed;
       const confirm = async (): Promise<void> => {
         bus.settle?.();
         deps.assertServed(route);
@@ -112,11 +122,13 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     }
 
     /** A room or a flow handles it, or the gateway passes it on. */
-    async function answer(matched: Route, input: Input): Promise<number> {
-      if (matched.relay !== undefined) {
-        const answerHeaders = headersOf(answering(passage));
-        return matched.relay({ ...input, request, response, answerHeaders, upgrade } satisfies RelayInput);
-      }
+    function answer(matched: Route, input: Input): Promise<number> {
+      if (matched.relay === undefined) return handle(matched, input);
+      const answerHeaders = headersOf(answering(passage));
+      return matched.relay({ ...input, request, response, answerHeaders, upgrade } satisfies RelayInput);
+    }
+
+    async function handle(matched: Route, input: Input): Promise<number> {
       const reply = await matched.handle(input);
       const sent = checkAndSend(matched, response, passage, reply);
       noteRead(matched, input.caller, input.tenantId, reply);
@@ -132,10 +144,18 @@ export function createRequestLine(deps: LineDeps): RequestLine {
   }
 
   /** A ceiling for everybody, and the route's own limit for those who are not known yet. */
-  async function slowByAddress(route: Route, passage: Passage): Promise<void> {
-    if (passage.context.operator || route.access.kind === 'unlimited') return;
+  function slowByAddress(route: Route, passage: Passage): Promise<void> | undefined {
+    if (passage.context.operator || route.access.kind === 'unlimited') return undefined;
     const taken = slow.byAddress(route, passage.context);
-    passage.tightest = taken instanceof Promise ? await taken : taken;
+    if (taken instanceof Promise) return taken.then((one) => tell(passage, one));
+    return tell(passage, taken);
+  }
+
+  /** Of two limits that were counted the one that is nearer to its end is told. */
+  function tell(passage: Passage, taken: Tightest | undefined): undefined {
+    const { tightest } = passage;
+    if (taken !== undefined && (tightest === undefined || shareOf(taken) <= shareOf(tightest)))
+      passage.tightest = taken;
   }
 
   /** Cookies go along by themselves, so an unsafe request that has one of ours must come from our own pages. */
@@ -144,21 +164,23 @@ export function createRequestLine(deps: LineDeps): RequestLine {
   }
 
   /** Principal, key, tenant, route and what is left of the address, all in one count. */
-  async function slowByPrincipal(route: Route, passage: Passage, tenant: TenantId): Promise<void> {
-    if (route.access.kind === 'unlimited') return;
-    const pending = slow.byPrincipal(route, passage.context, passage.caller, tenant);
-    const taken = pending instanceof Promise ? await pending : pending;
-    const { tightest } = passage;
-    if (taken !== undefined && (tightest === undefined || shareOf(taken) <= shareOf(tightest)))
-      passage.tightest = taken;
+  function slowByPrincipal(route: Route, passage: Passage, tenant: TenantId): Promise<void> | undefined {
+    if (route.access.kind === 'unlimited') return undefined;
+    const taken = slow.byPrincipal(route, passage.context, passage.caller, tenant);
+    if (taken instanceof Promise) return taken.then((one) => tell(passage, one));
+    return tell(passage, taken);
   }
 
   /** The tenant that the request is about: the principal's own, or another of them by header. */
-  async function where(context: Context, principal: Principal): Promise<TenantId> {
+  function where(context: Context, principal: Principal): TenantId | Promise<TenantId> {
     if (principal.kind === 'anonymous') return NO_TENANT;
     const wanted = context.headers[TENANT_HEADER];
     if (wanted === undefined || wanted === principal.tenantId) return principal.tenantId;
-    const id = await mayEnter(principal, String(wanted));
+    return elsewhere(principal, String(wanted));
+  }
+
+  async function elsewhere(principal: Principal, wanted: string): Promise<TenantId> {
+    const id = await mayEnter(principal, wanted);
     if (id === undefined) throw tenantFault('TENANT_FOREIGN');
     return id;
   }
@@ -176,52 +198,60 @@ export function createRequestLine(deps: LineDeps): RequestLine {
   }
 
   /** 401 before 403: who is not known is asked to sign in before anything is said about rights. */
-  async function may(route: Route, principal: Principal, tenant: TenantId): Promise<void> {
+  function may(route: Route, principal: Principal, tenant: TenantId): Promise<void> | undefined {
     const asked = route.access;
-    if (asked.kind === 'public' || asked.kind === 'unlimited') return;
+    if (asked.kind === 'public' || asked.kind === 'unlimited') return undefined;
     if (principal.kind === 'anonymous') throw accessFault('ACCESS_UNAUTHENTICATED');
     if (asked.kind === 'signed-in') {
       if (asked.as !== undefined && asked.as !== principal.kind)
         throw accessFault('ACCESS_FORBIDDEN', { needs: asked.as });
-      return;
+      return undefined;
     }
     const allowed = access.may(principal, tenant, asked.permission);
-    if (!(allowed instanceof Promise ? await allowed : allowed)) {
-      throw accessFault('ACCESS_FORBIDDEN', { permission: asked.permission });
-    }
-    if (asked.provedWithinMs !== undefined && principal.kind === 'person') {
-      const age = clock.now() - principal.authenticatedAt;
-      if (age > asked.provedWithinMs)
-        throw accessFault('ACCESS_PROOF_TOO_OLD', { max_age_s: asked.provedWithinMs / 1_000 });
-    }
+    if (allowed instanceof Promise) return allowed.then((one) => assertAllowed(asked, principal, one));
+    return assertAllowed(asked, principal, allowed);
+  }
+
+  function assertAllowed(asked: Permission, principal: Principal, allowed: boolean): undefined {
+    if (!allowed) throw accessFault('ACCESS_FORBIDDEN', { permission: asked.permission });
+    if (asked.provedWithinMs === undefined || principal.kind !== 'person') return;
+    const age = clock.now() - principal.authenticatedAt;
+    if (age > asked.provedWithinMs)
+      throw accessFault('ACCESS_PROOF_TOO_OLD', { max_age_s: asked.provedWithinMs / 1_000 });
   }
 
   /** The body is read only now, from somebody who may send it, looked at as bytes and parsed by the route's schemas. */
-  async function inspectAndParse(
+  function inspectAndParse(
     route: Route,
     request: IncomingMessage,
     context: Context,
     params: unknown,
-  ): Promise<Pick<Input, 'params' | 'query' | 'body' | 'stream'>> {
+  ): Parsed | Promise<Parsed> {
     if (route.relay !== undefined) return readRelayed(route, request, context, params);
     return readInput(route, request, params, (body) => void detection.inspect(context, body));
   }
 
   /** What is handed on unread is told as such; a body that is to be looked at is held, and so must be small. */
-  async function readRelayed(
+  function readRelayed(
     route: Route,
     request: IncomingMessage,
     context: Context,
     params: unknown,
-  ): Promise<Pick<Input, 'params' | 'query' | 'body' | 'stream'>> {
-    const given = { params, query: undefined };
-    if (route.inspect !== 'head+body' || !hasBody(request)) {
-      detection.inspect(context, undefined);
-      return { ...given, body: undefined, stream: request };
-    }
-    const body = await readBody(request, Math.min(route.maxBodyBytes ?? MAX_HELD_BYTES, MAX_HELD_BYTES));
+  ): Parsed | Promise<Parsed> {
+    if (route.inspect === 'head+body' && hasBody(request)) return readHeld(route, request, context, params);
+    detection.inspect(context, undefined);
+    return { params, query: undefined, body: undefined, stream: request };
+  }
+
+  async function readHeld(
+    { maxBodyBytes = MAX_HELD_BYTES }: Route,
+    request: IncomingMessage,
+    context: Context,
+    params: unknown,
+  ): Promise<Parsed> {
+    const body = await readBody(request, Math.min(maxBodyBytes, MAX_HELD_BYTES));
     detection.inspect(context, body);
-    return { ...given, body, stream: undefined };
+    return { params, query: undefined, body, stream: undefined };
   }
 
   /** A reply that is not what its route promises may hold what it must not: it does not go out. */

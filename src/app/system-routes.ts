@@ -43,6 +43,7 @@ export function systemRoutes(deps: SystemDeps, routes: () => readonly Route[]): 
   }
 
   let printed: { all: readonly Route[]; document: string; html: string } | undefined;
+  let pending: Promise<string> | undefined;
   const own: readonly Route[] = [
     defineRoute({
       method: 'GET',
@@ -72,7 +73,13 @@ export function systemRoutes(deps: SystemDeps, routes: () => readonly Route[]): 
       access: probe('a collector'),
       replies: { 200: 'text/plain; version=0.0.4; charset=utf-8' },
       faults: [],
-      handle: async () => ok(await metrics.text()),
+      handle: async () => {
+        // Whoever asks while the text is being made gets the same: nobody is limited here, and it is not cheap.
+        pending ??= metrics.text().finally(() => {
+          pending = undefined;
+        });
+        return ok(await pending);
+      },
     }),
     defineRoute({
       method: 'GET',

@@ -20,8 +20,8 @@ export interface WhoDeps {
 }
 
 export interface Who {
-  /** For a request. A credential that is bad counts against its address. */
-  ask(route: Route, context: Context): Promise<Principal>;
+  /** For a request; at once where nobody has to be waited for. A credential that is bad counts against its address. */
+  ask(route: Route, context: Context): Principal | Promise<Principal>;
   /** For what runs on: the same question without counting, for nobody has sent anything anew. */
   askAgain(route: Route, context: Context): Promise<Principal>;
 }
@@ -42,7 +42,7 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks }
     return key === undefined ? undefined : { kind: 'api-key', text: String(key) };
   }
 
-  async function ask(route: Route, context: Context): Promise<Principal> {
+  function ask(route: Route, context: Context): Principal | Promise<Principal> {
     const early = withoutCredential(route, context);
     if (early !== undefined) return early;
     let kind: Credential['kind'] = 'token';
@@ -50,16 +50,28 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks }
       const credential = credentialOf(route, context);
       if (credential === undefined) throw accessFault('ACCESS_UNAUTHENTICATED');
       kind = credential.kind;
-      if (kind === 'token') return await profileOf(route).tokens.verify(credential.text);
-      const stillGood = (): void => blocks.assertNotBlocked(context); // it may have waited for its turn
-      const verified = apiKeys.verify(credential.text, slow.keyAttempt(route, context, stillGood));
-      const principal = verified instanceof Promise ? await verified : verified;
-      failures.succeeded(context.addressBlock); // a key is a proof each time; a token merely repeats one
-      return principal;
+      const found =
+        kind === 'token' ? profileOf(route).tokens.verify(credential.text) : keyOf(credential.text, route, context);
+      return found instanceof Promise ? found.catch((error) => refuse(error, kind, route, context)) : found;
     } catch (error) {
-      await refused(error, kind, route, context);
-      throw error;
+      return refuse(error, kind, route, context);
     }
+  }
+
+  function keyOf(text: string, route: Route, context: Context): Principal | Promise<Principal> {
+    const stillGood = (): void => blocks.assertNotBlocked(context); // it may have waited for its turn
+    const verified = apiKeys.verify(text, slow.keyAttempt(route, context, stillGood));
+    return verified instanceof Promise ? verified.then((one) => proved(one, context)) : proved(verified, context);
+  }
+
+  function proved(principal: Principal, { addressBlock }: Context): Principal {
+    failures.succeeded(addressBlock); // a key is a proof each time; a token merely repeats one
+    return principal;
+  }
+
+  async function refuse(error: unknown, what: Credential['kind'], route: Route, context: Context): Promise<never> {
+    await refused(error, what, route, context);
+    throw error;
   }
 
   async function askAgain(route: Route, context: Context): Promise<Principal> {
@@ -115,6 +127,7 @@ const GONE_BY: ReadonlySet<string> = new Set(['SESSION_EXPIRED', 'SESSION_REVOKE
 function bearerOf({ headers }: Context, { sockets }: Route): string | undefined {
   const value = headers.authorization;
   if (value === undefined) return sockets ? bearerOfProtocols(headers['sec-websocket-protocol']) : undefined;
-  if (value.length > 7 && value.slice(0, 7).toLowerCase() === 'bearer ') return value.slice(7).trim();
+  const isBearer = value.startsWith('Bearer ') || value.slice(0, 7).toLowerCase() === 'bearer ';
+  if (isBearer && value.length > 7) return value.slice(7).trim();
   throw accessFault('ACCESS_UNAUTHENTICATED', { scheme: 'Bearer' });
 }

@@ -48,7 +48,10 @@ const ENTRY = new URL(import.meta.filename.endsWith('.ts') ? './worker-main.ts' 
 
 const PATIENCE_MS = 30_000; // longer than requests may take to finish
 const METRICS_MS = 1_000;
-const WATCH_MS = 5_000;
+const HEARTBEAT_MS = 500;
+const WATCH_MS = 1_000;
+const LONG_TURN_MS = 5_000; // a disk may be this slow now and then
+const LONGEST_TURN_MS = 60_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 const SETTLED_MS = 30_000; // whoever ran for this long is no repeated failure
@@ -63,6 +66,7 @@ export function createCrew(deps: CrewDeps): Crew {
   let port = 0;
   let closing = false;
   let watching: NodeJS.Timeout | undefined;
+  let warned: Hand | undefined; // has had one turn for so long that it was told
 
   /** @throws what kept it from opening */
   async function hire(seat: number): Promise<void> {
@@ -128,6 +132,27 @@ export function createCrew(deps: CrewDeps): Crew {
     }
   }
 
+  /**
+   * Ends a thread that hangs in its turn, so that the others can write. One that waits for a slow disk, in a checkpoint
+   * say, is left alone for a minute: ending it would not make the disk faster. The two are told apart by a question
+   * that reaches a thread in the middle of its script and not in a call of the system.
+   */
+  async function watchTurns(): Promise<void> {
+    const held = watch.held();
+    const hand = hands.get(held?.seat ?? 0);
+    if (held === undefined || hand === undefined || held.ms < LONG_TURN_MS) {
+      warned = undefined;
+      return;
+    }
+    if (warned !== hand) log.warn('a worker thread has held the database for seconds');
+    const hangs = warned === hand && (await runsScript(hand)); // a second time, for it may have just come back
+    warned = hand;
+    const still = watch.held();
+    if (still?.seat !== held.seat || still.ms < held.ms || !(hangs || held.ms >= LONGEST_TURN_MS)) return;
+    log.warn(`a worker thread that ${hangs ? 'hangs in its turn' : 'held the database for a minute'} is ended`);
+    await hand.worker.terminate();
+  }
+
   async function metricsText(): Promise<string> {
     const [own] = await Promise.all([metrics.snapshot(), ...[...hands.values()].map(refreshNumbers)]);
     return sumMetrics([own, departed, ...[...hands.values()].map(({ numbers }) => numbers)]);
@@ -140,12 +165,7 @@ export function createCrew(deps: CrewDeps): Crew {
       port = await findPort(config);
       const seats = Array.from({ length: config.workers }, (_, at) => OWNER_SEAT + 1 + at);
       await Promise.all(seats.map((seat) => hireAndReplace(seat, FIRST_PAUSE_MS / 2)));
-      watching = setInterval(() => {
-        const stuck = hands.get(watch.stuck() ?? 0);
-        if (stuck === undefined) return;
-        log.warn('a worker thread has held the database for seconds and is ended');
-        void stuck.worker.terminate();
-      }, WATCH_MS).unref();
+      watching = setInterval(() => void watchTurns(), WATCH_MS).unref();
       return port;
     },
     adopt: async (next) => {
@@ -174,6 +194,15 @@ async function refreshNumbers(hand: Hand): Promise<void> {
     pause(METRICS_MS, undefined, { ref: false }),
   ]);
   if (Array.isArray(numbers)) hand.numbers = numbers;
+}
+
+/** Whether a thread executes script at this moment, or is idle; not while it waits inside a call of the system. */
+async function runsScript({ worker }: Hand): Promise<boolean> {
+  const runs = worker.cpuUsage().then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([runs, pause(HEARTBEAT_MS, false, { ref: false })]);
 }
 
 async function dismiss({ worker, link }: Hand): Promise<void> {

@@ -8,66 +8,139 @@ const DROPPED = new Set([
 ]);
 const OURS = 'twinkeep-';
 const MAX_HEADERS = 200;
+const MAX_NAMES = 2_048;
+
+/** What a back end said: names in lower case, and the bytes of the values as latin1. */
+export type SaidHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 export interface AnswerOptions {
   /** Added where the back end says nothing of its own. */
   readonly answerHeaders: readonly string[];
-  readonly assertionHeader: string;
   /** `http://host:port` of the back end, taken out of redirects. */
   readonly origin: string;
   readonly status: number;
 }
 
-/**
- * The head of an answer as the client gets it.
- *
- * @param raw names and values in turn, as undici read them: buffers
- * @throws GATEWAY_ANSWER for more headers than anybody needs
- */
-export function answerHead(raw: unknown, options: AnswerOptions): string[] {
-  const { answerHeaders, status } = options;
-  const pairs: readonly unknown[] = Array.isArray(raw) ? raw : [];
-  if (pairs.length > MAX_HEADERS * 2) throw gatewayFault('GATEWAY_ANSWER', { reason: 'too many headers' });
-  const head: string[] = [];
-  const seen: string[] = [];
-  const names = pairs.length / 2;
-  let gone: readonly string[] | undefined;
-  let chunked = false;
-  for (let at = 0; at < names; at++) {
-    const name = textOf(pairs[at * 2]).toLowerCase();
-    if (name === 'connection') gone = nominated(textOf(pairs[at * 2 + 1]), gone);
-    else if (name === 'transfer-encoding') chunked = true;
-    seen.push(name);
-  }
-  for (let at = 0; at < names; at++) {
-    const name = seen[at] ?? '';
-    if (DROPPED.has(name) || name.startsWith(OURS) || name === options.assertionHeader) continue;
-    if (name === 'content-length' && (chunked || status === 204)) continue; // one framing, and none where no body is
-    if (gone?.includes(name)) continue;
-    const value = textOf(pairs[at * 2 + 1]);
-    if (name === 'set-cookie' && OUR_COOKIE.test(value.replace(/^[\s=]+/, ''))) continue;
-    head.push(name, name === 'location' ? pathOf(value, options.origin) : value);
-  }
-  for (let at = 0; at < answerHeaders.length; at += 2) {
-    const name = (answerHeaders[at] ?? '').toLowerCase();
-    if (DROPPED.has(name) ? name === 'x-request-id' : !isSaid(name, seen, gone)) {
-      head.push(name, answerHeaders[at + 1] ?? '');
-    }
-  }
-  return head;
+/** The head of an answer as the client gets it. */
+export interface AnswerHead {
+  /** Names and values in turn. */
+  readonly fields: string[];
+  /** The length of the body that the head tells; -1 where it tells none. */
+  readonly length: number;
 }
 
-const isSaid = (name: string, seen: readonly string[], gone: readonly string[] | undefined): boolean =>
-  seen.includes(name) && gone?.includes(name) !== true;
+/** Makes the heads of answers. */
+export interface AnswerHeads {
+  /** @throws GATEWAY_ANSWER for more headers than anybody needs */
+  of(said: SaidHeaders, options: AnswerOptions): AnswerHead;
+}
+
+/** What becomes of a header: of the back end's, and of ours of the same name. */
+interface Fate {
+  readonly name: string;
+  readonly said: 'pass' | 'drop' | 'length' | 'cookie' | 'redirect' | 'cors';
+  readonly added: 'unless-said' | 'never' | 'always';
+}
+
+/** @param assertionHeader in lower case */
+export function createAnswerHeads(assertionHeader: string): AnswerHeads {
+  const fates = new Map<string, Fate>();
+
+  /** Judged once for each spelling: most answers have the same names. */
+  function fateOf(spelling: string): Fate {
+    const known = fates.get(spelling);
+    if (known !== undefined) return known;
+    const fate = judge(spelling.toLowerCase(), assertionHeader);
+    if (fates.size < MAX_NAMES) fates.set(spelling, fate); // a back end could make up names without end
+    return fate;
+  }
+
+  return {
+    of: (said, { answerHeaders, origin, status }) => {
+      const gone = nominated(said['connection']);
+      const unframed = status === 204 || said['transfer-encoding'] !== undefined;
+      const fields: string[] = [];
+      let length = -1;
+      let count = 0;
+      for (const name in said) {
+        const value = said[name] ?? '';
+        count += typeof value === 'string' ? 1 : value.length;
+        if (count > MAX_HEADERS) throw gatewayFault('GATEWAY_ANSWER', { reason: 'too many headers' });
+        const fate = fateOf(name).said;
+        if (fate === 'drop' || gone?.includes(name)) continue;
+        if (fate === 'cors' && hasCors(answerHeaders)) continue;
+        if (fate === 'length') {
+          if (unframed) continue; // one framing, and none where no body is
+          length = Number(value);
+        }
+        if (typeof value === 'string') pushSaid(fields, fate, name, value, origin);
+        else for (const one of value) pushSaid(fields, fate, name, one, origin);
+      }
+      for (let at = 0; at < answerHeaders.length; at += 2) {
+        const { name, added } = fateOf(answerHeaders[at] ?? '');
+        if (added === 'never') continue;
+        if (added === 'always' || said[name] === undefined || gone?.includes(name) === true)
+          fields.push(name, answerHeaders[at + 1] ?? '');
+      }
+      return { fields, length };
+    },
+  };
+}
+
+function judge(name: string, assertionHeader: string): Fate {
+  const ours = name.startsWith(OURS) || name === assertionHeader;
+  if (name === 'x-request-id') return { name, said: 'drop', added: 'always' };
+  if (DROPPED.has(name)) return { name, said: 'drop', added: 'never' };
+  if (isCors(name)) return { name, said: ours ? 'drop' : 'cors', added: 'always' };
+  if (name === 'vary') return { name, said: 'pass', added: 'always' }; // a list: ours stands beside theirs
+  const said =
+    name === 'content-length' ? 'length' : name === 'set-cookie' ? 'cookie' : name === 'location' ? 'redirect' : 'pass';
+  return { name, said: ours ? 'drop' : said, added: 'unless-said' };
+}
+
+const isCors = (name: string): boolean => name.startsWith('access-control-');
+
+/** Then ours is the one policy that decides which pages may read: of two, browsers accept none. */
+const hasCors = (answerHeaders: readonly string[]): boolean =>
+  answerHeaders.some((name, at) => at % 2 === 0 && isCors(name.toLowerCase()));
+
+function pushSaid(fields: string[], fate: Fate['said'], name: string, value: string, origin: string): void {
+  if (fate === 'cookie' && OUR_COOKIE.test(value.replace(/^[\s=]+/, ''))) return;
+  fields.push(name, fate === 'redirect' ? pathOf(value, origin) : value);
+}
+
+/**
+ * The same for what undici left as it was read.
+ *
+ * @param raw names and values in turn: buffers
+ * @throws GATEWAY_ANSWER for more headers than anybody needs
+ */
+export function answerHead(
+  raw: unknown,
+  { assertionHeader, ...options }: AnswerOptions & { readonly assertionHeader: string },
+): string[] {
+  const pairs: readonly unknown[] = Array.isArray(raw) ? raw : [];
+  const said = new Map<string, string[]>();
+  for (let at = 0; at < pairs.length; at += 2) {
+    const name = textOf(pairs[at]).toLowerCase();
+    const value = textOf(pairs[at + 1]);
+    const values = said.get(name);
+    if (values === undefined) said.set(name, [value]);
+    else values.push(value);
+  }
+  return createAnswerHeads(assertionHeader).of(Object.fromEntries(said), options).fields;
+}
 
 /** Header values are bytes; latin1 gives them back as they were. */
 const textOf = (part: unknown): string =>
   typeof part === 'string' ? part : Buffer.isBuffer(part) ? part.toString('latin1') : '';
 
 /** Framing and cookies can't be named away by a back end that lists them in `Connection`. */
-function nominated(value: string, before: readonly string[] = []): readonly string[] {
-  const names = value.split(',').map((name) => name.trim().toLowerCase());
-  return [...before, ...names.filter((name) => !name.startsWith('content-'))];
+function nominated(said: string | readonly string[] | undefined): readonly string[] | undefined {
+  if (said === undefined || said === 'keep-alive' || said === 'close') return undefined;
+  const names = String(said).split(','); // of several, an array prints as the one list that they are
+  const plain = names.map((name) => name.trim().toLowerCase());
+  return plain.filter((name) => name !== 'set-cookie' && !name.startsWith('content-'));
 }
 
 /** A redirect to the back end's own address would show it to the world, and lead nowhere. */

@@ -18,6 +18,7 @@ const permission = z
   );
 const headerName = z.string().regex(/^[a-z][a-z0-9-]{1,63}$/, 'must be a header name in lower case');
 const file = z.string().min(1).max(4_096);
+const perPrincipal = (sentence: string) => z.int().min(1).max(104_096).optional().describe(sentence);
 
 /** An origin and nothing else: credentials in a URL end in logs, and a path would differ from what the policy saw. */
 const origin = z.string().refine(isOrigin, 'must be http(s)://host[:port], without user, path or query');
@@ -80,6 +81,17 @@ const backEnd = z.strictObject({
     .max(100_000)
     .default(1_024)
     .describe('Event streams to each URL at the same time, beside the connections.'),
+  maxPerPrincipal: perPrincipal(
+    'Requests to each URL that one person, key or unknown address may have at the same time, those that wait among ' +
+      'them; more are answered 429. A quarter of connections and queue unless told.',
+  ),
+  connectionsPerPrincipal: perPrincipal(
+    'Connections to each URL that one of them may take at the same time, while what is over waits; half of them ' +
+      'unless told.',
+  ),
+  streamsPerPrincipal: perPrincipal(
+    'Event streams to each URL that one of them may have open; a quarter of them unless told.',
+  ),
   connectTimeoutMs: ms(10, minutes(1), seconds(3)).describe(
     'A connection that is not made within this time has failed.',
   ),
@@ -91,6 +103,15 @@ const backEnd = z.strictObject({
     'The same for routes with `streams`, where silence is normal.',
   ),
   maxRequestBytes: bytes(0, 64 * GIBIBYTE, 10 * MEBIBYTE).describe('A request body may be this large.'),
+  minUploadBytesPerSecond: z
+    .int()
+    .min(0)
+    .max(GIBIBYTE)
+    .default(240)
+    .describe(
+      'A request body must come at least this fast, on average over each `idleTimeoutMs`; 0 asks for nothing. Routes ' +
+        'with `streams` are free of it.',
+    ),
   maxResponseBytes: bytes(1, 1_024 * GIBIBYTE, 64 * GIBIBYTE).describe(
     'An answer that grows beyond this is cut; event streams are not.',
   ),

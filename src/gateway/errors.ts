@@ -11,6 +11,7 @@ export const gatewayFault = defineFaults({
   GATEWAY_ANSWER: ['upstream', 'The answer of the back end makes no sense.'],
   GATEWAY_TIMEOUT: ['timeout', 'The back end did not answer in time.'],
   GATEWAY_DOWN: ['unavailable', 'The back end is not available at the moment.'],
+  GATEWAY_SHARE: ['limited', 'Too many requests of the same caller are running.'],
   GATEWAY_BUSY: ['unavailable', 'The back end has too much to do at the moment.'],
   GATEWAY_CLOSING: ['unavailable', 'The gateway is about to close.'],
   GATEWAY_UNRECORDED: ['unavailable', 'The request could not be recorded, so it was not handed on.'],

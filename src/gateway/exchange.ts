@@ -3,11 +3,12 @@ import type { Duplex, Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { httpFault } from '../http/index.ts';
 import type { TwinkeepError } from '../kernel/errors.ts';
-import { answerHead } from './answer-head.ts';
-import type { Target } from './back-end.ts';
+import type { AnswerHeads, SaidHeaders } from './answer-head.ts';
+import type { Picked } from './back-end.ts';
 import { gatewayFault } from './errors.ts';
 import { faultOf, isStaleConnection } from './faults.ts';
 import { reasonOf } from './health.ts';
+import { begun, whenConnectable } from './places.ts';
 import type { Plan } from './plan.ts';
 import { drainRest, type Framing, openBody, type RequestBody } from './request-body.ts';
 import type { Watch, Watched } from './watch.ts';
@@ -19,6 +20,7 @@ export interface Job {
   readonly response: ServerResponse;
   readonly answerHeaders: readonly string[];
   readonly assertionHeader: string;
+  readonly answerHeads: AnswerHeads;
   readonly confirm: (() => Promise<void>) | undefined;
   /** Names and values in turn. */
   readonly head: string[];
@@ -39,7 +41,7 @@ type Phase = 'waiting' | 'sent' | 'answering' | 'ended' | 'over';
 
 interface Live extends Watched {
   readonly job: Job;
-  readonly target: Target;
+  readonly picked: Picked;
   readonly watch: Watch;
   readonly resolve: (ending: Ending) => void;
   phase: Phase;
@@ -47,6 +49,10 @@ interface Live extends Watched {
   body: RequestBody | undefined;
   status: number;
   bytes: number;
+  /** What the answer's own length says; -1 where it says none. */
+  length: number;
+  /** An answer that came as one small piece, until it goes out with its head in one write. */
+  whole: Buffer | undefined;
   informational: number;
   /** Something moved since the last tick. */
   moved: boolean;
@@ -59,11 +65,13 @@ interface Live extends Watched {
 }
 
 const MAX_INFORMATIONAL = 16;
+/** Of a larger answer the copy costs more than the second buffer that it saves. */
+const MAX_WHOLE_BYTES = 8_192;
 
-/** Hands one request on and its answer back, both as they come. Never rejects. */
-export function runExchange(job: Job, target: Target, watch: Watch): Promise<Ending> {
+/** Hands one request on and its answer back, both as they come. The place stays the caller's. Never rejects. */
+export function runExchange(job: Job, picked: Picked, watch: Watch): Promise<Ending> {
   return new Promise((resolve) => {
-    const live = createLive(job, target, watch, resolve);
+    const live = createLive(job, picked, watch, resolve);
     const { response } = job;
     if (response.destroyed || job.request.socket.destroyed) {
       resolve({ kind: 'left' }); // while we asked and recorded: nothing is sent for nobody
@@ -71,21 +79,31 @@ export function runExchange(job: Job, target: Target, watch: Watch): Promise<End
     }
     response.on('close', live.onClose).on('error', ignore);
     watch.add(live);
-    count(live, 1);
-    try {
-      dispatch(live);
-    } catch (error) {
-      fail(live, error);
-    }
+    whenConnectable(picked.place, () => begin(live));
   });
 }
 
 const ignore = (): void => undefined; // the `close` that follows tells what we need
 
-function createLive(job: Job, target: Target, watch: Watch, resolve: (ending: Ending) => void): Live {
+function begin(live: Live): void {
+  const { place } = live.picked;
+  if (live.phase === 'over') {
+    begun(place);
+    return;
+  }
+  live.moved = true;
+  try {
+    dispatch(live);
+  } catch (error) {
+    begun(place);
+    fail(live, error);
+  }
+}
+
+function createLive(job: Job, picked: Picked, watch: Watch, resolve: (ending: Ending) => void): Live {
   const live: Live = {
     job,
-    target,
+    picked,
     watch,
     resolve,
     place: -1,
@@ -94,6 +112,8 @@ function createLive(job: Job, target: Target, watch: Watch, resolve: (ending: En
     body: undefined,
     status: 0,
     bytes: 0,
+    length: -1,
+    whole: undefined,
     informational: 0,
     moved: false,
     silentMs: 0,
@@ -109,19 +129,19 @@ function createLive(job: Job, target: Target, watch: Watch, resolve: (ending: En
 }
 
 function dispatch(live: Live): void {
-  const { job, target } = live;
+  const { job, picked } = live;
   const { plan, request } = job;
-  const { upstream } = target;
+  const { upstream } = picked.target;
   const length = lengthOf(job);
-  const options: Dispatcher.DispatchOptions & { readonly servername?: string } = {
+  const options: Dispatcher.DispatchOptions & { readonly servername: string | undefined } = {
     path: request.url ?? '/',
     method: request.method ?? 'GET',
     headers: length === undefined ? job.head : [...job.head, 'content-length', length],
     body: bodyOf(live),
     headersTimeout: plan.responseTimeoutMs,
     bodyTimeout: plan.idleTimeoutMs,
-    ...(job.upgrade ? { upgrade: 'websocket' } : {}),
-    ...(upstream.servername === undefined ? {} : { servername: upstream.servername }),
+    upgrade: job.upgrade ? 'websocket' : null,
+    servername: upstream.servername,
   };
   (plan.streams ? upstream.streamPool() : upstream.pool).dispatch(options, handlerOf(live));
 }
@@ -149,6 +169,7 @@ function bodyOf(live: Live): Readable | Uint8Array | null {
 function handlerOf(live: Live): Dispatcher.DispatchHandler {
   return {
     onRequestStart: (controller) => {
+      begun(live.picked.place);
       // Thrown, it is never written: aborted, it would take the connection with it.
       if (live.phase === 'over') throw live.stop ?? gatewayFault('GATEWAY_CLOSING');
       live.controller = controller;
@@ -158,25 +179,25 @@ function handlerOf(live: Live): Dispatcher.DispatchHandler {
     onRequestUpgrade: (controller, status, _headers, socket) => {
       socket.on('error', ignore);
       if (live.phase === 'over' || status !== 101) socket.destroy();
-      live.target.health.reached();
+      live.picked.target.health.reached();
       if (status !== 101) fail(live, gatewayFault('GATEWAY_ANSWER', { back_end: live.job.plan.to }));
       else finish(live, { kind: 'upgraded', socket, rawHeaders: controller.rawHeaders });
     },
-    onResponseStart: (controller, status) => start(live, controller, status),
+    onResponseStart: (_controller, status, said) => start(live, status, said),
     onResponseData: (controller, chunk) => pass(live, controller, chunk),
     onResponseEnd: () => {
-      if (live.phase !== 'answering') return;
-      live.phase = 'ended';
-      live.job.response.end();
-      live.body?.stop();
-      if (live.body !== undefined && !live.body.ended()) drainRest(live.job.request);
+      if (live.phase === 'answering') end(live);
     },
-    onResponseError: (_controller, error) => fail(live, error),
+    onResponseError: (_controller, error) => {
+      begun(live.picked.place);
+      fail(live, error);
+    },
   };
 }
 
-function start(live: Live, controller: Dispatcher.DispatchController, status: number): void {
-  const { job, target } = live;
+function start(live: Live, status: number, said: SaidHeaders): void {
+  const { job, picked } = live;
+  const { target } = picked;
   if (status < 200) {
     // A back end that sends nothing but these would hold us without end.
     if (++live.informational > MAX_INFORMATIONAL || status < 100) throw gatewayFault('GATEWAY_ANSWER', { status });
@@ -184,12 +205,12 @@ function start(live: Live, controller: Dispatcher.DispatchController, status: nu
   }
   if (live.phase === 'over') return;
   target.health.reached();
-  const { answerHeaders, assertionHeader, response } = job;
-  const origin = target.upstream.url;
-  const head = answerHead(controller.rawHeaders, { answerHeaders, assertionHeader, origin, status });
-  response.writeHead(status, head);
+  const { answerHeaders, answerHeads, response } = job;
+  const head = answerHeads.of(said, { answerHeaders, origin: target.upstream.url, status });
+  response.writeHead(status, head.fields);
   live.phase = 'answering';
   live.status = status;
+  live.length = head.length;
   live.moved = true;
   queueMicrotask(() => {
     if (live.bytes === 0 && live.phase === 'answering') response.flushHeaders(); // the body may take its time
@@ -205,12 +226,28 @@ function pass(live: Live, controller: Dispatcher.DispatchController, chunk: Buff
     stop(live, gatewayFault('GATEWAY_ANSWER', { reason: 'too large' }));
     return;
   }
+  if (chunk.length === live.length && live.length <= MAX_WHOLE_BYTES) {
+    live.whole = chunk; // the parser says in this same turn that this was all
+    return;
+  }
   if (response.write(chunk)) return;
   controller.pause();
   response.once('drain', () => {
     live.moved = true;
     if (live.phase === 'answering') controller.resume();
   });
+}
+
+/** All came: what was held goes out with its head in one write, which costs the system half of two. */
+function end(live: Live): void {
+  const { job, whole, body } = live;
+  live.phase = 'ended';
+  live.whole = undefined;
+  if (whole === undefined) job.response.end();
+  else job.response.end(whole.toString('latin1'), 'latin1');
+  if (body === undefined) return;
+  body.stop();
+  if (!body.ended()) drainRest(job.request);
 }
 
 /** The response is over: complete, or its client gone. */
@@ -235,7 +272,7 @@ function stop(live: Live, fault: TwinkeepError): void {
 
 function fail(live: Live, error: unknown): void {
   if (live.phase === 'over') return;
-  const { job, phase, target, status } = live;
+  const { job, phase, picked, status } = live;
   const reason = live.left ? 'the client left' : live.stop === undefined ? reasonOf(error) : live.stop.code;
   if (phase === 'answering' || phase === 'ended') {
     finish(live, { kind: 'cut', status, reason });
@@ -247,7 +284,7 @@ function fail(live: Live, error: unknown): void {
     return;
   }
   const sent = phase !== 'waiting';
-  if (!sent && live.stop === undefined) target.health.missed(reasonOf(error));
+  if (!sent && live.stop === undefined) picked.target.health.missed(reasonOf(error));
   const stale = live.stop === undefined && isStaleConnection(error);
   finish(live, { kind: 'failed', fault: live.stop ?? faultOf(error, job.plan.to), sent, stale });
 }
@@ -256,15 +293,10 @@ function finish(live: Live, ending: Ending): void {
   if (live.phase === 'over') return;
   live.phase = 'over';
   live.watch.delete(live);
-  live.job.response.off('close', live.onClose).off('error', ignore);
+  // After an answer that went out whole nothing listens any more; what failed is still to be answered by the line.
+  if (ending.kind !== 'answered') live.job.response.off('close', live.onClose).off('error', ignore);
   live.body?.stop();
-  count(live, -1);
   live.resolve(ending);
-}
-
-function count({ job, target }: Live, by: 1 | -1): void {
-  if (job.plan.streams) target.streaming += by;
-  else target.running += by;
 }
 
 /** @see Live.moved: time is counted in ticks, so that neither a suspended machine nor a set clock cuts anything */
@@ -280,6 +312,9 @@ function tick(live: Live, ms: number): void {
   const most = phase === 'waiting' || (phase === 'sent' && !uploading) ? plan.responseTimeoutMs : plan.idleTimeoutMs;
   // undici's own timers come first where the back end is silent; what is left is a queue or a client that stalls.
   if (live.silentMs >= most + ms) stop(live, silenceOf(live, uploading));
+  else if (body?.fellBehind(ms, plan.idleTimeoutMs, plan.minUploadBytesPerSecond)) {
+    stop(live, httpFault('HTTP_BODY_TOO_SLOW', { min_bytes_per_s: plan.minUploadBytesPerSecond }));
+  }
 }
 
 function silenceOf({ phase, body, job }: Live, uploading: boolean): TwinkeepError {

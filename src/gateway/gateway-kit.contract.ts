@@ -94,6 +94,8 @@ export interface Front {
   caller: KnownPrincipal | undefined;
   /** Set, it stands for a body that the line has read already. */
   read?: Uint8Array;
+  /** Headers that every answer bears beside the usual ones, names and values in turn. */
+  ours?: readonly string[];
   /** How an entry is kept. */
   write: (entry: AuditEntry) => Promise<void>;
   readonly metered: string[];
@@ -222,6 +224,7 @@ function inputOf(
       "default-src 'none'",
       'x-request-id',
       'r1',
+      ...(front.ours ?? []),
     ],
     confirm: () => front.confirm(),
     ...(front.read === undefined ? {} : { body: front.read }),

@@ -1,13 +1,15 @@
 import type { Audit } from '../audit/index.ts';
-import { type RelayInput, statusOf } from '../http/index.ts';
+import { type RelayInput, statusOf, type Upgrade } from '../http/index.ts';
 import type { TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { KnownPrincipal } from '../kernel/principal.ts';
-import { type BackEnd, openBackEnd, type Target } from './back-end.ts';
+import { createAnswerHeads } from './answer-head.ts';
+import { type BackEnd, openBackEnd, type Picked, type Target } from './back-end.ts';
 import type { GatewayConfig } from './config.ts';
 import { gatewayFault } from './errors.ts';
 import { type Ending, type Job, runExchange } from './exchange.ts';
 import type { BackEndEvent, BackEndStatus } from './health.ts';
+import { giveBack, holderOf } from './places.ts';
 import { type Plan, planOf, rowsOf } from './plan.ts';
 import { createRecorder } from './record.ts';
 import type { RelayRoute } from './relay-route.ts';
@@ -61,6 +63,8 @@ export interface Gateway {
   retire(busy?: () => boolean): Promise<void>;
 }
 
+type Failed = Ending & { readonly kind: 'failed' };
+
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 const REPEATABLE = new Set([...SAFE, 'PUT', 'DELETE']); // RFC 9110 §9.2.2
 const SETTLE_MS = 250;
@@ -72,6 +76,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const recorder = createRecorder(deps);
   const watch = createWatch(onError);
   const heads = createRequestHeads(config.assertionHeader);
+  const answerHeads = createAnswerHeads(config.assertionHeader);
   const backEnds = new Map<string, BackEnd>();
   for (const [name, own] of Object.entries(config.backEnds)) {
     backEnds.set(name, openBackEnd({ name, config: own, clock, onEvent }));
@@ -87,16 +92,24 @@ export function createGateway(deps: GatewayDeps): Gateway {
     return backEnd;
   }
 
-  /** A URL that lives and the whole of what it will be sent: found before anything is recorded. */
+  /** A URL that lives, a place at it and the whole of what it will be sent: found before anything is recorded. */
   function prepare(plan: Plan, input: RelayInput): Prepared | Promise<Prepared> {
     const { request, caller, tenantId, body } = input;
     const framing = body instanceof Uint8Array ? body : framingOf(request, plan.maxRequestBytes);
-    const target = backEndOf(plan.to).pick(plan.streams);
-    const given = caller.kind === 'anonymous' ? undefined : assertions.of(caller, tenantId, plan.to);
+    const picked = backEndOf(plan.to).pick(plan.streams, holderOf(input));
     const jobWith = (assertion: string | undefined): Prepared => {
-      return { target, job: jobOf(plan, input, framing, heads.of(request, input.context, plan, assertion)) };
+      return { picked, job: jobOf(plan, input, framing, heads.of(request, input.context, plan, assertion)) };
     };
-    return given instanceof Promise ? given.then(jobWith) : jobWith(given);
+    const refuse = (error: unknown): never => {
+      giveBack(picked.place);
+      throw error;
+    };
+    try {
+      const given = caller.kind === 'anonymous' ? undefined : assertions.of(caller, tenantId, plan.to);
+      return given instanceof Promise ? given.then(jobWith).catch(refuse) : jobWith(given);
+    } catch (error) {
+      return refuse(error);
+    }
   }
 
   function jobOf(plan: Plan, input: RelayInput, body: Job['body'], head: string[]): Job {
@@ -108,6 +121,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       response,
       answerHeaders,
       assertionHeader,
+      answerHeads,
       confirm,
       head,
       body,
@@ -116,37 +130,66 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   async function forward(plan: Plan, input: RelayInput): Promise<number> {
-    const method = input.request.method ?? '';
-    const prepared = prepare(plan, input); // awaited only where it has to be: each wait costs, and most have none
-    const { job, target } = prepared instanceof Promise ? await prepared : prepared;
-    const safe = SAFE.has(method);
-    if (!safe) await recorder.intend('gateway.forwarded', input, plan);
-    const startedAt = clock.now();
-    lengthen(plan, input);
-    let ending = await runExchange(job, target, watch);
-    const next = ending.kind === 'failed' ? another(job, target, ending) : undefined;
-    if (next !== undefined) ending = await runExchange(job, next, watch);
-    meter.exchange(plan.to, meteredStatus(ending), clock.now() - startedAt);
-    if (!safe) conclude(plan, input, ending);
-    if (ending.kind === 'failed') throw ending.fault;
-    if (ending.kind === 'left') return LEFT;
-    if (safe && ending.kind === 'answered' && ending.status < 400) recorder.noteRead(input, plan);
-    return ending.kind === 'upgraded' ? 101 : ending.status;
+    running++;
+    try {
+      const prepared = prepare(plan, input); // awaited only where it has to be: each wait costs, and most have none
+      const { job, picked } = prepared instanceof Promise ? await prepared : prepared;
+      const safe = SAFE.has(input.request.method ?? '');
+      let startedAt = clock.now();
+      let ending: Ending;
+      try {
+        if (!safe) {
+          await recorder.intend('gateway.forwarded', input, plan);
+          startedAt = clock.now();
+        }
+        lengthen(plan, input);
+        ending = await runExchange(job, picked, watch);
+      } finally {
+        giveBack(picked.place);
+      }
+      if (ending.kind === 'failed') ending = await tryAnother(job, input, picked.target, ending);
+      meter.exchange(plan.to, meteredStatus(ending), clock.now() - startedAt);
+      if (!safe) conclude(plan, input, ending);
+      if (ending.kind === 'failed') throw ending.fault;
+      if (ending.kind === 'left') return LEFT;
+      if (safe && ending.kind === 'answered' && ending.status < 400) recorder.noteRead(input, plan);
+      return ending.kind === 'upgraded' ? 101 : ending.status;
+    } finally {
+      running--;
+    }
+  }
+
+  async function connect(plan: Plan, input: RelayInput, upgrade: Upgrade): Promise<number> {
+    if (!plan.sockets) throw gatewayFault('GATEWAY_NO_SOCKETS');
+    running++;
+    try {
+      return await sockets.relay(plan, input, upgrade);
+    } finally {
+      running--;
+    }
+  }
+
+  async function tryAnother(job: Job, input: RelayInput, tried: Target, failed: Failed): Promise<Ending> {
+    const picked = another(job, input, tried, failed);
+    if (picked === undefined) return failed;
+    try {
+      return await runExchange(job, picked, watch);
+    } finally {
+      giveBack(picked.place);
+    }
   }
 
   /** Where to try once more: only what a back end may get twice, and only where it can't have got it once. */
-  function another(
-    { request, body, plan }: Job,
-    tried: Target,
-    ending: Ending & { readonly kind: 'failed' },
-  ): Target | undefined {
+  function another({ request, body, plan }: Job, input: RelayInput, tried: Target, ending: Failed): Picked | undefined {
     const method = request.method ?? '';
     const empty = body instanceof Uint8Array ? body.length === 0 : body.kind === 'none';
     if (!empty || ending.fault.code !== 'GATEWAY_UNREACHABLE') return undefined;
     const backEnd = backEndOf(plan.to);
+    const holder = holderOf(input);
     try {
-      if (!ending.sent && REPEATABLE.has(method) && backEnd.hasOther(tried)) return backEnd.pick(plan.streams, tried);
-      if (ending.stale && SAFE.has(method)) return backEnd.pick(plan.streams);
+      if (!ending.sent && REPEATABLE.has(method) && backEnd.hasOther(tried))
+        return backEnd.pick(plan.streams, holder, tried);
+      if (ending.stale && SAFE.has(method)) return backEnd.pick(plan.streams, holder);
     } catch {
       // nobody else has room: the first failure is the answer
     }
@@ -158,21 +201,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
     recorder.conclude('gateway.forwarded', input, plan, good ? 'done' : 'failed', endFacts(ending));
   }
 
-  async function relay(plan: Plan, input: RelayInput): Promise<number> {
+  /** @throws GATEWAY_CLOSING, GATEWAY_TARGET at once; what comes later comes by the promise */
+  function relay(plan: Plan, input: RelayInput): Promise<number> {
     const { upgrade, request, response } = input;
     if (upgrade !== undefined) endAfterAnswer(response, upgrade.socket);
     if (closed) throw gatewayFault('GATEWAY_CLOSING', { retry_after_s: 1 });
     const target = request.url ?? '';
     assertPlainTarget(target);
     plan.assertOwn(target);
-    running++;
-    try {
-      if (upgrade === undefined) return await forward(plan, input);
-      if (!plan.sockets) throw gatewayFault('GATEWAY_NO_SOCKETS');
-      return await sockets.relay(plan, input, upgrade);
-    } finally {
-      running--;
-    }
+    return upgrade === undefined ? forward(plan, input) : connect(plan, input, upgrade);
   }
 
   async function shut(): Promise<void> {

@@ -120,7 +120,9 @@ test('a probe that is not answered in time has failed', async () => {
 test('more requests than may wait are refused', async () => {
   const release: (() => void)[] = [];
   const { url } = await startBackEnd((_request, response) => void release.push(() => response.end('ok')));
-  const front = await startFront({ backEnd: { url, connections: 2, queue: 1 } });
+  const front = await startFront({
+    backEnd: { url, connections: 2, queue: 1, maxPerPrincipal: 4, connectionsPerPrincipal: 2 },
+  });
   const waiting = [1, 2, 3].map(() => ask(front, 'GET', '/'));
   await until(() => release.length === 2 && front.gateway.running() === 3);
   const refused = await ask(front, 'GET', '/');

@@ -15,6 +15,8 @@ export interface Plan {
   readonly responseTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxRequestBytes: number;
+  /** The slowest that a request body may come. */
+  readonly minUploadBytesPerSecond: number;
   readonly maxResponseBytes: number;
   /** @throws GATEWAY_TARGET where another route is meant in another spelling */
   readonly assertOwn: (target: string) => void;
@@ -35,6 +37,7 @@ export function planOf(route: RouteConfig, { backEnds, routes }: GatewayConfig):
     responseTimeoutMs: route.responseTimeoutMs ?? backEnd.responseTimeoutMs,
     idleTimeoutMs: route.streams ? backEnd.streamIdleTimeoutMs : backEnd.idleTimeoutMs,
     maxRequestBytes: maxRequestBytes(route, backEnd),
+    minUploadBytesPerSecond: route.streams ? 0 : backEnd.minUploadBytesPerSecond, // what streams up may be silent too
     maxResponseBytes: route.streams ? Number.POSITIVE_INFINITY : backEnd.maxResponseBytes,
     assertOwn: createTwinCheck(patternOf(route), routes.filter((other) => mayMeet(route, other)).map(patternOf)),
   };
@@ -72,7 +75,14 @@ export function rowsOf(route: RouteConfig, plan: Plan): readonly Row[] {
 
 const FAULTS = [
   ...['GATEWAY_TARGET', 'GATEWAY_FRAMING', 'GATEWAY_UNREACHABLE', 'GATEWAY_ANSWER', 'GATEWAY_TIMEOUT', 'GATEWAY_DOWN'],
-  ...['GATEWAY_BUSY', 'GATEWAY_CLOSING', 'GATEWAY_UNRECORDED', 'HTTP_BODY_TOO_LARGE', 'HTTP_BODY_TOO_SLOW'],
+  ...[
+    'GATEWAY_BUSY',
+    'GATEWAY_SHARE',
+    'GATEWAY_CLOSING',
+    'GATEWAY_UNRECORDED',
+    'HTTP_BODY_TOO_LARGE',
+    'HTTP_BODY_TOO_SLOW',
+  ],
 ];
 const SOCKET_FAULTS = ['GATEWAY_HANDSHAKE', 'GATEWAY_ORIGIN', 'GATEWAY_SOCKETS'];
 

@@ -40,6 +40,13 @@ export interface RequestBody {
   /** True while it is the back end that takes no more. */
   held(): boolean;
   ended(): boolean;
+  /**
+   * True where a whole window brought less than it had to. Asked at every tick: a client that sends one byte before
+   * each limit of silence would hold a connection to the back end for ever.
+   *
+   * @see CWE-400; Slow HTTP POST
+   */
+  fellBehind(ms: number, windowMs: number, minBytesPerSecond: number): boolean;
   /** Lets go of the request, whose rest belongs to whoever answers now. */
   stop(): void;
 }
@@ -59,6 +66,7 @@ export function openBody(
   let bytes = 0;
   let held = false;
   let ended = false;
+  let window = { ms: 0, from: 0 };
   const stream = new Readable({
     read: () => {
       held = false;
@@ -95,7 +103,16 @@ export function openBody(
     if (!ended) request.pause();
   }
   request.on('data', onData).on('end', onEnd).on('error', onCut).on('close', onCut);
-  return { stream, bytes: () => bytes, held: () => held, ended: () => ended, stop };
+  function fellBehind(ms: number, windowMs: number, minBytesPerSecond: number): boolean {
+    if (ended || held) return false; // it is the back end that is slow
+    window.ms += ms;
+    if (window.ms < windowMs) return false;
+    const least = (window.ms / 1_000) * minBytesPerSecond;
+    const came = bytes - window.from;
+    window = { ms: 0, from: bytes };
+    return came < least;
+  }
+  return { stream, bytes: () => bytes, held: () => held, ended: () => ended, fellBehind, stop };
 }
 
 const MAX_DRAINED_BYTES = 8_388_608;

@@ -79,14 +79,15 @@ export function createRequestHeads(assertionHeader: string): RequestHeads {
   };
 }
 
-/** A server behind CGI or WSGI takes `_` for `-`, so a header spelt with it is judged as the one it would become. */
+/** A server behind CGI or WSGI makes every sign a `_`, so a header is judged as the one that it would become there. */
 function judge(lower: string, assertionHeader: string): Fate {
-  const name = lower.replaceAll('_', '-');
+  const name = lower.replace(/[^a-z0-9]/g, '-');
   if (name === 'connection') return 'connection';
   if (name === assertionHeader || DROPPED.has(name) || DROPPED_PREFIX.test(name)) return 'drop';
   if (CREDENTIALS.has(name)) return name === lower ? 'credential' : 'drop';
   if (name === 'cookie') return name === lower ? 'cookie' : 'drop';
-  return name === 'content-type' ? 'once' : 'pass';
+  if (name === 'content-type') return name === lower ? 'once' : 'drop';
+  return 'pass';
 }
 
 /** @see RFC 9110 §7.6.1 */

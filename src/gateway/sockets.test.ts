@@ -170,6 +170,15 @@ test('the refusal of a back end is passed on', async () => {
   assert.equal(front.entries[1]?.outcome, 'failed');
 });
 
+test('a refusal that is larger than any buffer arrives whole', async () => {
+  const large = 'x'.repeat(8 * 1_048_576);
+  const { url } = await startBackEnd((_request, response) => void response.writeHead(404).end(large));
+  const front = await startFront({ backEnd: { url }, route: { sockets: true } });
+  assert.equal((await refusal(front)).length, large.length + 4);
+  await until(() => front.gateway.running() === 0);
+  assert.deepEqual(front.statuses, [404]);
+});
+
 // Attack: a back end switches to something that the client did not ask for.
 test('an agreement that does not fit the handshake is 502', async () => {
   const accept = 'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n';

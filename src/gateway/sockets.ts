@@ -3,13 +3,13 @@ import type { Duplex } from 'node:stream';
 import type { RelayInput, Upgrade } from '../http/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
-import { nameOf } from '../kernel/principal.ts';
 import { answerHead } from './answer-head.ts';
-import type { Target } from './back-end.ts';
+import type { Picked, Target } from './back-end.ts';
 import type { GatewayConfig } from './config.ts';
 import { gatewayFault } from './errors.ts';
 import { type Ending, type Job, runExchange } from './exchange.ts';
 import { checkAgreement, type Handshake, readHandshake } from './handshake.ts';
+import { giveBack, holderOf } from './places.ts';
 import type { Plan } from './plan.ts';
 import type { Recorder } from './record.ts';
 import { runTunnel, type TunnelEnd } from './tunnel.ts';
@@ -28,7 +28,8 @@ export interface Sockets {
 /** What is handed on, and the URL that gets it. */
 export interface Prepared {
   readonly job: Job;
-  readonly target: Target;
+  /** Whose place has to be given back. */
+  readonly picked: Picked;
 }
 
 export interface SocketDeps {
@@ -46,8 +47,8 @@ export function createSockets({ config, watch, recorder, clock, prepare }: Socke
   let open = 0;
 
   /** @returns gives the place back @throws GATEWAY_SOCKETS */
-  function takePlace({ caller, context }: RelayInput): () => void {
-    const holder = caller.kind === 'anonymous' ? context.addressBlock : nameOf(caller);
+  function takePlace(input: RelayInput): () => void {
+    const holder = holderOf(input);
     const held = holders.get(holder) ?? 0;
     if (open >= maxOpen || held >= maxPerPrincipal) throw gatewayFault('GATEWAY_SOCKETS', { retry_after_s: 5 });
     open++;
@@ -60,19 +61,28 @@ export function createSockets({ config, watch, recorder, clock, prepare }: Socke
     };
   }
 
+  /** A socket that is open counts among sockets, and its connection is no longer one of the pool. */
+  async function shake(plan: Plan, input: RelayInput, job: Job, picked: Picked): Promise<Ending> {
+    try {
+      await recorder.intend('gateway.connected', input, plan);
+      return await runExchange(job, picked, watch);
+    } finally {
+      giveBack(picked.place);
+    }
+  }
+
   async function connect(plan: Plan, input: RelayInput, upgrade: Upgrade, handshake: Handshake): Promise<number> {
-    const { job: prepared, target } = await prepare(plan, input);
+    const { job: prepared, picked } = await prepare(plan, input);
     const { offered } = handshake.protocols;
     const protocols = offered.length === 0 ? [] : ['sec-websocket-protocol', offered.join(', ')];
     const job = { ...prepared, head: [...prepared.head, ...protocols] };
-    await recorder.intend('gateway.connected', input, plan);
     const openedAt = clock.now();
     let facts: Readonly<Record<string, number | string>> = { reason: 'failed' };
     let done = false;
+    const ending = await shake(plan, input, job, picked);
     try {
-      const ending = await runExchange(job, target, watch);
       const carried =
-        ending.kind === 'upgraded' ? await carry(input, upgrade, handshake, ending, job, target) : undefined;
+        ending.kind === 'upgraded' ? await carry(input, upgrade, handshake, ending, job, picked.target) : undefined;
       facts = carried === undefined ? { reason: ending.kind } : factsOf(carried);
       done = carried !== undefined;
       if (carried !== undefined) return 101;
@@ -128,6 +138,7 @@ export function createSockets({ config, watch, recorder, clock, prepare }: Socke
 /** Whatever is answered instead of 101 is the last thing on its connection, which Node leaves to us. */
 export function endAfterAnswer(response: ServerResponse, socket: Duplex): void {
   socket.on('error', () => undefined);
+  socket.on('drain', () => response.emit('drain')); // Node has taken its own listener off a socket that may upgrade
   response.shouldKeepAlive = false;
   response.once('finish', () => socket.end());
 }

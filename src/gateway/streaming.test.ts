@@ -132,6 +132,45 @@ test('a body that stops coming gets 408', async () => {
   assert.match(answer, /HTTP_BODY_TOO_SLOW/);
 });
 
+// Attack: one byte before each limit of silence, so that a body of a thousand holds a connection for hours.
+test('a body that comes slower than the least rate gets 408', async () => {
+  const { url } = await startBackEnd((asked, response) => void asked.resume().on('end', () => response.end()));
+  const front = await startFront({ backEnd: { url, idleTimeoutMs: 1_000 } });
+  const socket = connect(front.port, '127.0.0.1');
+  let answer = '';
+  socket
+    .on('error', () => undefined)
+    .on('data', (chunk) => {
+      answer += chunk;
+    });
+  socket.write('POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n');
+  const drip = setInterval(() => socket.write('x'), 100);
+  const startedAt = performance.now();
+  await until(() => answer.includes('\r\n\r\n')).finally(() => clearInterval(drip));
+  assert.match(answer, /^HTTP\/1\.1 408 [\s\S]*HTTP_BODY_TOO_SLOW/);
+  assert.ok(performance.now() - startedAt < 3_000);
+  socket.destroy();
+});
+
+test('a body that is slow but fast enough arrives, and so does any where no rate is asked', async () => {
+  const { url } = await startBackEnd((asked, response) => void asked.resume().on('end', () => response.end('whole')));
+  for (const [bytes, minUploadBytesPerSecond] of [
+    [200, 500],
+    [1, 0],
+  ] as const) {
+    const front = await startFront({ backEnd: { url, idleTimeoutMs: 500, minUploadBytesPerSecond } });
+    const sent = request(`${front.url}/x`, { method: 'POST', agent: false });
+    const drip = setInterval(() => sent.write('x'.repeat(bytes)), 100);
+    setTimeout(() => {
+      clearInterval(drip);
+      sent.end();
+    }, 1_800);
+    const [answer] = await once(sent, 'response');
+    assert.equal(answer.statusCode, 200);
+    answer.resume();
+  }
+});
+
 test('a client that waits for 100 Continue is told to go on', async () => {
   const { url } = await startBackEnd((asked, response) => {
     asked.resume().on('end', () => response.end(String(asked.headers.expect)));

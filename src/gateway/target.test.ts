@@ -166,6 +166,9 @@ test('a path that means another route in another spelling is refused', () => {
   for (const target of [
     '/api/ADMIN/x',
     '/api/Admin/',
+    '/api/admin',
+    '/api/ADMIN',
+    '/api/admin?x=1',
     '/api/keys/',
     '/api/KEYS?x',
     '/api/users/7/Secret',

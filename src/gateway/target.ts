@@ -80,7 +80,7 @@ export function createTwinCheck(own: Pattern, all: readonly Pattern[]): (target:
   if (!/[:*]/.test(own.path)) return () => undefined;
   const mine = new RegExp(`^${patternOf(own.path)}$`);
   const strict = others.map((path) => new RegExp(`^${patternOf(path)}$`));
-  const loose = others.map((path) => new RegExp(`^${patternOf(path).replace(/\/$/, '')}/?$`, 'i'));
+  const loose = others.map((path) => new RegExp(`^${looseOf(path)}$`, 'i'));
   const any = new RegExp(loose.map(({ source }) => source).join('|'), 'i');
   return (target) => {
     const query = target.indexOf('?');
@@ -93,6 +93,10 @@ export function createTwinCheck(own: Pattern, all: readonly Pattern[]): (target:
     if (confused) throw refusal('another address in another spelling', 0);
   };
 }
+
+/** `/api/admin` is to many back ends what `/api/admin/` is, which `/api/admin/*` takes in. */
+const looseOf = (path: string): string =>
+  path.endsWith('/*') ? `${patternOf(path.slice(0, -2))}(?:/.*)?` : `${patternOf(path).replace(/\/$/, '')}/?`;
 
 const pathOf = ({ path }: Pattern): string => path;
 
