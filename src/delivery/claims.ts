@@ -1,27 +1,31 @@
 import { epochMs } from '../kernel/brand.ts';
 import { type Clock, minutes } from '../kernel/clock.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
-import { platform, type Tx } from '../kernel/tx.ts';
+import { platform } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import { logStore } from './log-store.ts';
-import { type MessageRow, messageStore } from './store.ts';
+import { createPlaces, OWN_LANES, type Placed, type Places } from './places.ts';
+import type { SlowLanes } from './slow-lanes.ts';
+import { type DueLane, type MessageRow, messageStore } from './store.ts';
 
 /** A message that this process alone is sending. */
 export type Claimed = MessageRow & { readonly claim: string };
 
-/** How many of a lane one process sends at a time: one receiver that hangs must not take every place. */
-const PLACES = { email: 4, sms: 4, event: 4, webhook: 2 } as const;
-
 /** Longer than any attempt takes. When a process dies, what it was sending waits for this long. */
 const CLAIM_MS = minutes(2);
 
+const READY_AT_ONCE = 256;
 const LANES_PER_READ = 64;
-const LAST = '~'; // behind the name of every lane
+const MOST_LANES = 1_024; // looked at in one turn; the next goes on behind them
+const FIRST = 'webhook:'; // before the lane of every webhook
+const LAST = 'webhook:~'; // behind it
 
 export interface ClaimDeps {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly random: Random;
+  readonly slow: SlowLanes;
+  readonly concurrency: number;
 }
 
 interface Opening {
@@ -33,62 +37,88 @@ interface Opening {
  * Takes what is due, lane by lane in turn: where it began last time is not where it begins now. That an attempt was
  * begun is durable before anything is sent.
  */
-export function createClaims({ storage, clock, random }: ClaimDeps) {
-  let cursor = '';
+export function createClaims({ storage, clock, random, slow, concurrency }: ClaimDeps) {
+  let cursor = FIRST;
 
-  /** Lanes in which something is due and a place is free, from the cursor once around. */
-  async function openings(busy: ReadonlyMap<string, number>, free: number): Promise<readonly Opening[]> {
+  async function makeReady(): Promise<void> {
+    const now = clock.now();
+    if (!(await storage.read(platform, (tx) => messageStore.hasUnready(tx, now)))) return;
+    await storage.write(platform, (tx) => messageStore.makeReady(tx, now, READY_AT_ONCE));
+  }
+
+  function ownOpenings(places: Places): Promise<readonly Opening[]> {
+    const free = OWN_LANES.map((lane) => ({ lane, places: places.reserve({ lane, tenantId: undefined }) }));
+    return storage.read(platform, async (tx) => {
+      const open: Opening[] = [];
+      for (const one of free) {
+        if (one.places > 0 && (await messageStore.due(tx, one.lane, clock.now(), 1)).length > 0) open.push(one);
+      }
+      return open;
+    });
+  }
+
+  /** Webhooks to which something is due, from the cursor once around; those that were slow just now come last. */
+  async function webhookOpenings(places: Places): Promise<readonly Opening[]> {
     const began = cursor;
-    const found: Opening[] = [];
-    let left = free;
+    const open: Opening[] = [];
+    const late: DueLane[] = [];
+    let looked = 0;
     for (const stretch of [
       { after: began, upTo: LAST },
-      { after: '', upTo: began },
+      { after: FIRST, upTo: began },
     ]) {
       let after: string | undefined = stretch.after;
-      while (after !== undefined && left > 0) {
-        const from: string = after;
-        const piece = await storage.read(platform, (tx) => lanesOf(tx, from, stretch.upTo, busy));
-        for (const one of piece.found) {
-          if (left <= 0) break;
-          found.push(one);
-          left -= one.places;
+      while (after !== undefined && looked < MOST_LANES && places.webhooksLeft() > 0) {
+        const piece = await lanesFrom(after, stretch.upTo);
+        looked += piece.length;
+        after = piece.length === LANES_PER_READ ? piece.at(-1)?.lane : undefined;
+        for (const one of piece) {
+          if (places.webhooksLeft() <= 0) break;
           cursor = one.lane;
+          if (!slow.has(one.lane)) open.push({ lane: one.lane, places: places.reserve(one) });
+          else if (late.length < MOST_LANES) late.push(one);
         }
-        after = piece.next;
       }
     }
-    return found;
-  }
-
-  async function lanesOf(tx: Tx, from: string, upTo: string, busy: ReadonlyMap<string, number>) {
-    const now = clock.now();
-    const found: Opening[] = [];
-    let after = from;
-    for (let looked = 0; looked < LANES_PER_READ; looked++) {
-      const lane = await messageStore.nextLane(tx, after, upTo);
-      if (lane === undefined) return { found, next: undefined };
-      after = lane;
-      const places = placesIn(lane) - (busy.get(lane) ?? 0);
-      if (places > 0 && (await messageStore.due(tx, lane, now, 1)).length > 0) found.push({ lane, places });
+    for (const one of late) {
+      const count = places.reserve(one);
+      if (count === 0) continue;
+      open.push({ lane: one.lane, places: count });
+      cursor = one.lane; // of the slow ones too, others are first the next time
     }
-    return { found, next: after };
+    return open.filter((one) => one.places > 0);
   }
 
-  /** @param busy how many are being sent, by lane. @param free how many more may be */
-  return async function take(busy: ReadonlyMap<string, number>, free: number): Promise<readonly Claimed[]> {
-    const open = free > 0 ? await openings(busy, free) : [];
+  function lanesFrom(from: string, upTo: string): Promise<readonly DueLane[]> {
+    return storage.read(platform, async (tx) => {
+      const found: DueLane[] = [];
+      let after = from;
+      while (found.length < LANES_PER_READ) {
+        const next = await messageStore.nextLane(tx, after, upTo);
+        if (next === undefined) break;
+        found.push(next);
+        after = next.lane;
+      }
+      return found;
+    });
+  }
+
+  /** @param inFlight what this process is sending */
+  return async function take(inFlight: Iterable<Placed>): Promise<readonly Claimed[]> {
+    const places = createPlaces(concurrency, inFlight, slow.has);
+    await makeReady();
+    const open = [...(await ownOpenings(places)), ...(await webhookOpenings(places))];
     if (open.length === 0) return [];
     const claim = newUuid(clock, random);
     return storage.write(platform, async (tx) => {
       const now = clock.now();
       const until = epochMs(now + CLAIM_MS);
       const taken: Claimed[] = [];
-      for (const { lane, places } of open) {
-        const count = Math.min(places, free - taken.length);
-        for (const row of count > 0 ? await messageStore.due(tx, lane, now, count) : []) {
+      for (const { lane, places: count } of open) {
+        for (const row of await messageStore.due(tx, lane, now, count)) {
           if (!(await messageStore.claim(tx, row.id, { claim, until, now }))) continue;
-          taken.push({ ...row, claim, attempts: row.attempts + 1, tries: row.tries + 1 });
+          const tries = row.tries + (row.claim === undefined ? 1 : 0); // as the claim counts it
+          taken.push({ ...row, claim, attempts: row.attempts + 1, tries });
         }
       }
       const sent = taken.filter(({ kind }) => kind !== 'event'); // which leaves us for nobody
@@ -100,8 +130,4 @@ export function createClaims({ storage, clock, random }: ClaimDeps) {
       return taken;
     });
   };
-}
-
-function placesIn(lane: string): number {
-  return lane === 'email' || lane === 'sms' || lane === 'event' ? PLACES[lane] : PLACES.webhook;
 }

@@ -92,7 +92,22 @@ export const deliveryConfig = z.strictObject({
   smtp: smtpConfig.optional(),
   sms: smsConfig.optional(),
   webhooks: webhookConfig.prefault({}),
-  concurrency: z.int().min(1).max(64).default(16).describe('Messages that one process sends at a time.'),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(16)
+    .describe(
+      'Webhooks that one process sends at a time, at most a quarter of them for one tenant; e-mail, SMS and events have up to four places each besides.',
+    ),
+  maxWaiting: z
+    .int()
+    .min(100)
+    .max(10_000_000)
+    .default(100_000)
+    .describe(
+      'Messages of a tenant that may wait; beyond, events and webhooks are dropped, e-mail and SMS refused, and it is recorded.',
+    ),
   keepMs: z
     .int()
     .min(hours(1))

@@ -3,8 +3,11 @@ import { systemClock } from '../kernel/clock.ts';
 import { openPostgresStorage } from '../storage/index.ts';
 import { serverSuite, startPostgres } from '../testing/index.ts';
 import { alertContract } from './alerts.contract.ts';
+import { backlogContract } from './backlog.contract.ts';
 import { inMemory, type MakeStorage } from './delivery-kit.contract.ts';
+import { fairnessContract } from './fairness.contract.ts';
 import { outboxContract } from './outbox.contract.ts';
+import { stoppingContract } from './stopping.contract.ts';
 import { webhookContract } from './webhooks.contract.ts';
 
 function deliveryContract(name: string, make: MakeStorage): void {
@@ -12,6 +15,9 @@ function deliveryContract(name: string, make: MakeStorage): void {
     outboxContract(make);
     webhookContract(make);
     alertContract(make);
+    fairnessContract(make);
+    backlogContract(make);
+    stoppingContract(make);
   });
 }
 

@@ -9,6 +9,7 @@ import type { Storage } from '../storage/index.ts';
 import { createAddressGuard, type Resolve } from './address-guard.ts';
 import type { AlertConfig } from './alert-config.ts';
 import { createAlerts } from './alerts.ts';
+import { createBacklog } from './backlog.ts';
 import { createClaims } from './claims.ts';
 import type { DeliveryConfig } from './config.ts';
 import { createCourier } from './courier.ts';
@@ -18,8 +19,10 @@ import { createDeliveryLog, type DeliveryLog } from './log.ts';
 import { createMailer } from './mailer.ts';
 import type { Message } from './message.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
+import { OWN_LANES } from './places.ts';
 import { PLATFORM, type SealerOf } from './sealing.ts';
 import { createSettle } from './settle.ts';
+import { createSlowLanes } from './slow-lanes.ts';
 import { createSmsSender, type SendSms } from './sms-sender.ts';
 import { messageStore } from './store.ts';
 import { createWebhookSender } from './webhook-sender.ts';
@@ -72,7 +75,7 @@ const PRUNED_AT_ONCE = 500;
 
 /** Opens the outbox on a migrated database. What is added to it goes out as soon as it is durable. */
 export async function createDelivery(deps: DeliveryDeps): Promise<Delivery> {
-  const { storage, fields, clock, random, config, onError } = deps;
+  const { storage, fields, clock, config, onError } = deps;
   const nudge = (): void => void run().catch(onError);
   const parts = openParts(deps);
   const { alerts, guard, webhooks } = parts;
@@ -80,14 +83,17 @@ export async function createDelivery(deps: DeliveryDeps): Promise<Delivery> {
   const channels = new Set<Message['kind']>();
   if (parts.sendEmail !== undefined) channels.add('email');
   if (parts.sendSms !== undefined) channels.add('sms');
-  const outbox = createOutbox({ ...deps, sealer: () => sealer, channels, onAdded: nudge });
+  const lanes = config.webhooks.perTenant + OWN_LANES.length + 1; // and the alert file's
+  const backlog = createBacklog({ ...deps, most: config.maxWaiting, lanes });
+  const slow = createSlowLanes(clock);
+  const outbox = createOutbox({ ...deps, sealer: () => sealer, channels, backlog, onAdded: nudge });
   const worker = createWorker({
-    take: createClaims(deps),
-    fanOut: createFanOut({ ...deps, outbox, alerts }),
+    take: createClaims({ ...deps, slow, concurrency: config.concurrency }),
+    fanOut: createFanOut({ ...deps, outbox, alerts, backlog }),
     courier: createCourier({ ...deps, ...parts }),
-    settle: createSettle({ ...deps, disableAfterMs: config.webhooks.disableAfterMs }),
+    settle: createSettle({ ...deps, backlog, disableAfterMs: config.webhooks.disableAfterMs }),
+    slow,
     clock,
-    concurrency: config.concurrency,
     onError,
   });
 
@@ -97,6 +103,7 @@ export async function createDelivery(deps: DeliveryDeps): Promise<Delivery> {
 
   async function run(): Promise<void> {
     sealer = await fields(PLATFORM);
+    await backlog.review();
     await writeDigests();
     await worker.run();
   }
@@ -126,10 +133,11 @@ export async function createDelivery(deps: DeliveryDeps): Promise<Delivery> {
     ],
     stop: async () => {
       await worker.stop();
+      await backlog.flush();
       await webhooks.close();
     },
-    endpoints: createEndpoints({ ...deps, guard, outbox, clock, random, perTenant: config.webhooks.perTenant }),
-    log: createDeliveryLog({ ...deps, onAdded: nudge }),
+    endpoints: createEndpoints({ ...deps, guard, outbox, backlog, perTenant: config.webhooks.perTenant }),
+    log: createDeliveryLog({ ...deps, backlog, onAdded: nudge }),
   };
 }
 

@@ -3,14 +3,16 @@ import { type EpochMs, epochMs, type TenantId } from '../kernel/brand.ts';
 import { type Clock, hours, rfc3339 } from '../kernel/clock.ts';
 import { type Actor, nameOf } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
-import { inTenant, type Json, type Tx } from '../kernel/tx.ts';
+import { inTenant, type Json, platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import type { AddressGuard } from './address-guard.ts';
+import type { Backlog } from './backlog.ts';
 import { type EndpointRow, endpointStore } from './endpoint-store.ts';
 import { deliveryFault } from './errors.ts';
-import type { Outbox } from './outbox.ts';
+import { laneOf, type Outbox } from './outbox.ts';
 import { oldSecretPlace, type SealerOf, secretPlace, urlPlace } from './sealing.ts';
 import { newSecret } from './signature.ts';
+import { messageStore } from './store.ts';
 
 /** A webhook as its owner sees it. */
 export interface Endpoint {
@@ -40,11 +42,11 @@ export interface Endpoints {
   get(tenant: TenantId, id: string): Promise<Endpoint>;
   /** @throws DELIVERY_WEBHOOK_UNKNOWN, DELIVERY_URL_REFUSED */
   change(actor: Actor, tenant: TenantId, id: string, change: EndpointChange): Promise<Endpoint>;
-  /** What still waits for it is not sent. @throws DELIVERY_WEBHOOK_UNKNOWN */
+  /** What still waits for it is given up with it. @throws DELIVERY_WEBHOOK_UNKNOWN */
   remove(actor: Actor, tenant: TenantId, id: string): Promise<void>;
   /** The secret until now signs beside the new one for 24 hours. @throws DELIVERY_WEBHOOK_UNKNOWN */
   rotate(actor: Actor, tenant: TenantId, id: string): Promise<{ readonly secret: string; readonly oldUntil: EpochMs }>;
-  /** @returns the id of the delivery. @throws DELIVERY_WEBHOOK_UNKNOWN, DELIVERY_WEBHOOK_DISABLED */
+  /** @returns the id of the delivery. @throws DELIVERY_WEBHOOK_UNKNOWN, DELIVERY_WEBHOOK_DISABLED, DELIVERY_BACKLOG_FULL */
   test(actor: Actor, tenant: TenantId, id: string): Promise<string>;
 }
 
@@ -56,15 +58,17 @@ export interface EndpointDeps {
   readonly fields: SealerOf;
   readonly guard: AddressGuard;
   readonly outbox: Outbox;
+  readonly backlog: Pick<Backlog, 'note'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly perTenant: number;
 }
 
 const OLD_SECRET_MS = hours(24);
+const GIVEN_UP_AT_ONCE = 1_000; // about 20 ms of the one writer
 
 export function createEndpoints(deps: EndpointDeps): Endpoints {
-  const { storage, fields, guard, outbox, clock, random, perTenant } = deps;
+  const { storage, fields, guard, outbox, backlog, clock, random, perTenant } = deps;
   const record = (
     tx: Tx,
     actor: Actor,
@@ -157,28 +161,43 @@ export function createEndpoints(deps: EndpointDeps): Endpoints {
     return { secret, oldUntil };
   }
 
+  async function giveUp(tx: Tx, tenant: TenantId, id: string): Promise<number> {
+    const lane = laneOf(id);
+    const count = await messageStore.failLane(tx, lane, 'webhook_removed', clock.now(), GIVEN_UP_AT_ONCE);
+    tx.afterCommit(() => backlog.note(tenant, lane, -count));
+    return count;
+  }
+
+  async function remove(actor: Actor, tenant: TenantId, id: string): Promise<void> {
+    let count = await storage.write(inTenant(tenant), async (tx) => {
+      if (!(await endpointStore.remove(tx, id))) throw deliveryFault('DELIVERY_WEBHOOK_UNKNOWN');
+      await record(tx, actor, tenant, 'webhook.removed', id);
+      return giveUp(tx, tenant, id);
+    });
+    // The rest of a long backlog in writes of their own, so that nobody else's has to wait. Where we die in between,
+    // the courier finds the webhook gone and gives up what is left.
+    while (count === GIVEN_UP_AT_ONCE) count = await storage.write(platform, (tx) => giveUp(tx, tenant, id));
+  }
+
   return {
     add,
     get,
     change,
     rotate,
+    remove,
     list: async (tenant) => {
       const rows = await storage.read(inTenant(tenant), endpointStore.all);
       const sealer = await fields(tenant);
       return rows.map((row) => ({ row, url: sealer.open(urlPlace(row.id), row.url) }));
     },
-    remove: (actor, tenant, id) =>
-      storage.write(inTenant(tenant), async (tx) => {
-        if (!(await endpointStore.remove(tx, id))) throw deliveryFault('DELIVERY_WEBHOOK_UNKNOWN');
-        await record(tx, actor, tenant, 'webhook.removed', id);
-      }),
     test: (actor, tenant, id) =>
       storage.write(inTenant(tenant), async (tx) => {
         const { state } = await found(tx, id);
         if (state !== 'active') throw deliveryFault('DELIVERY_WEBHOOK_DISABLED');
         const eventType = 'webhook.test';
         const body = JSON.stringify({ type: eventType, timestamp: rfc3339(clock.now()), data: { webhook_id: id } });
-        const [delivery = ''] = await outbox.address(tx, { tenantId: tenant, eventType, body }, [id]);
+        const [delivery] = await outbox.address(tx, { tenantId: tenant, eventType, body }, [id]);
+        if (delivery === undefined) throw deliveryFault('DELIVERY_BACKLOG_FULL');
         await record(tx, actor, tenant, 'webhook.tested', id, { delivery });
         return delivery;
       }),

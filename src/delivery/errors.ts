@@ -8,6 +8,7 @@ export const deliveryFault = defineFaults({
   DELIVERY_URL_REFUSED: ['unprocessable', 'Webhooks are not sent to this URL.'],
   DELIVERY_WEBHOOK_UNKNOWN: ['missing', 'There is no such webhook.'],
   DELIVERY_WEBHOOK_DISABLED: ['conflict', 'The webhook is disabled.'],
+  DELIVERY_BACKLOG_FULL: ['limited', 'As many messages wait here as may wait; try again once some have gone out.'],
   DELIVERY_WEBHOOKS_FULL: ['conflict', 'The tenant has as many webhooks as it may have.'],
   DELIVERY_ALERTS_INVALID: ['invalid', 'The alert configuration is not valid.'],
 });

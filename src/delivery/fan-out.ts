@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { inTenant } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import { ALERT_ENDPOINT, type Alerts } from './alerts.ts';
+import type { Backlog } from './backlog.ts';
 import type { Claimed } from './claims.ts';
 import { endpointStore } from './endpoint-store.ts';
 import { isWanted } from './event-type.ts';
@@ -16,6 +17,7 @@ export interface FanOutDeps {
   readonly fields: SealerOf;
   readonly outbox: Outbox;
   readonly alerts: Alerts;
+  readonly backlog: Pick<Backlog, 'know' | 'note'>;
   readonly clock: Clock;
 }
 
@@ -23,7 +25,7 @@ export interface FanOutDeps {
  * Makes of an event a message for each webhook that wants it, and for the people of the alert file, in one write in
  * which the event itself goes: however often that is tried, each gets one.
  */
-export function createFanOut({ storage, fields, outbox, alerts, clock }: FanOutDeps) {
+export function createFanOut({ storage, fields, outbox, alerts, backlog, clock }: FanOutDeps) {
   async function opened({ id, payload = '' }: Claimed): Promise<EventContents | undefined> {
     const sealer = await fields(PLATFORM);
     try {
@@ -41,8 +43,10 @@ export function createFanOut({ storage, fields, outbox, alerts, clock }: FanOutD
     if (contents === undefined || tenantId === undefined) return { kind: 'failed', reason: 'unreadable' };
     const { type } = contents;
     const body = JSON.stringify(contents);
+    await backlog.know(tenantId);
     await storage.write(inTenant(tenantId), async (tx) => {
       if (!(await messageStore.removeClaimed(tx, event.id, event.claim))) return;
+      tx.afterCommit(() => backlog.note(tenantId, event.lane, -1));
       const wanting = (await endpointStore.all(tx)).filter(
         (one) => one.state === 'active' && isWanted(one.events, type),
       );

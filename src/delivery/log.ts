@@ -4,6 +4,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Actor } from '../kernel/principal.ts';
 import { inTenant, platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
+import type { Backlog } from './backlog.ts';
 import { LIFE_MS } from './backoff.ts';
 import { endpointStore } from './endpoint-store.ts';
 import { deliveryFault } from './errors.ts';
@@ -42,7 +43,8 @@ export interface DeliveryLog {
   /**
    * Sends once more, with the same id.
    *
-   * @throws DELIVERY_WEBHOOK_UNKNOWN, DELIVERY_WEBHOOK_DISABLED, DELIVERY_UNKNOWN, DELIVERY_CONTENTS_GONE
+   * @throws DELIVERY_WEBHOOK_UNKNOWN, DELIVERY_WEBHOOK_DISABLED, DELIVERY_UNKNOWN, DELIVERY_CONTENTS_GONE,
+   *   DELIVERY_BACKLOG_FULL
    */
   replay(actor: Actor, tenant: TenantId, webhook: string, id: string): Promise<void>;
   /** What failed since a time, once more; at most 500 at a call. @throws as `replay` */
@@ -53,7 +55,7 @@ export interface DeliveryLog {
     since: EpochMs,
   ): Promise<{ replayed: number; more: boolean }>;
   mail(wish: MailWish): Promise<DeliveryPage>;
-  /** An e-mail or SMS once more. @throws DELIVERY_UNKNOWN, DELIVERY_CONTENTS_GONE */
+  /** An e-mail or SMS once more. @throws DELIVERY_UNKNOWN, DELIVERY_CONTENTS_GONE, DELIVERY_BACKLOG_FULL */
   retry(actor: Actor, of: Pick<MailWish, 'tenantId' | 'every'>, id: string): Promise<void>;
 }
 
@@ -62,6 +64,7 @@ export interface LogDeps {
   readonly audit: AuditSink;
   readonly fields: SealerOf;
   readonly clock: Clock;
+  readonly backlog: Pick<Backlog, 'admits' | 'note'>;
   readonly onAdded: () => void;
 }
 
@@ -69,7 +72,7 @@ const END = '~'; // behind every id
 const MAX_ATTEMPTS = 30;
 const MAX_RECOVERED = 500;
 
-export function createDeliveryLog({ storage, audit, fields, clock, onAdded }: LogDeps): DeliveryLog {
+export function createDeliveryLog({ storage, audit, fields, clock, backlog, onAdded }: LogDeps): DeliveryLog {
   async function withAttempts(tx: Tx, rows: readonly MessageRow[], limit: number): Promise<DeliveryPage> {
     const items: Logged[] = [];
     for (const message of rows.slice(0, limit)) {
@@ -91,11 +94,18 @@ export function createDeliveryLog({ storage, audit, fields, clock, onAdded }: Lo
     return { ...page, items };
   }
 
-  async function again(tx: Tx, message: MessageRow, now: EpochMs): Promise<void> {
+  /** @param before how many were begun again in the same write */
+  async function again(tx: Tx, message: MessageRow, now: EpochMs, before = 0): Promise<void> {
+    const { tenantId, lane } = message;
     if (message.claim !== undefined) return; // it is being sent at this moment
+    const isNew = message.state !== 'waiting' && tenantId !== undefined;
+    if (isNew && !backlog.admits(tenantId, lane, before + 1)) throw deliveryFault('DELIVERY_BACKLOG_FULL');
     const expiresAt = epochMs(now + LIFE_MS[message.kind]);
     if (!(await messageStore.beginAgain(tx, message.id, now, expiresAt))) throw deliveryFault('DELIVERY_CONTENTS_GONE');
-    tx.afterCommit(onAdded);
+    tx.afterCommit(() => {
+      if (isNew) backlog.note(tenantId, lane, 1);
+      onAdded();
+    });
   }
 
   async function assertActive(tx: Tx, webhook: string): Promise<void> {
@@ -129,7 +139,7 @@ export function createDeliveryLog({ storage, audit, fields, clock, onAdded }: Lo
         await assertActive(tx, webhook);
         const failed = await logStore.failedSince(tx, tenantId, webhook, since, MAX_RECOVERED);
         const now = clock.now();
-        for (const message of failed) await again(tx, message, now);
+        for (const [before, message] of failed.entries()) await again(tx, message, now, before);
         const object = { type: 'webhook', id: webhook };
         const facts = { replayed: failed.length };
         await audit.record(tx, { ...actor, tenantId, action: 'webhook.replayed', outcome: 'done', object, facts });

@@ -181,7 +181,7 @@ const webhookActions = ({ endpoints }: Delivery): readonly Route[] => [
     records: 'change',
     params,
     replies: { 202: z.strictObject({ delivery_id: z.string() }) },
-    faults: ['DELIVERY_WEBHOOK_UNKNOWN', 'DELIVERY_WEBHOOK_DISABLED'],
+    faults: ['DELIVERY_WEBHOOK_UNKNOWN', 'DELIVERY_WEBHOOK_DISABLED', 'DELIVERY_BACKLOG_FULL'],
     handle: async ({ params: { id }, caller, tenantId, context }) => {
       const delivery_id = await endpoints.test(actorOf(context, caller, tenantId), tenantId, id);
       return { status: 202, body: { delivery_id } };
@@ -214,7 +214,13 @@ const webhookLog = ({ log }: Delivery): readonly Route[] => [
     records: 'change',
     params: deliveryParams,
     replies: { 202: z.strictObject({ delivery_id: z.string() }) },
-    faults: ['DELIVERY_WEBHOOK_UNKNOWN', 'DELIVERY_WEBHOOK_DISABLED', 'DELIVERY_UNKNOWN', 'DELIVERY_CONTENTS_GONE'],
+    faults: [
+      'DELIVERY_WEBHOOK_UNKNOWN',
+      'DELIVERY_WEBHOOK_DISABLED',
+      'DELIVERY_UNKNOWN',
+      'DELIVERY_CONTENTS_GONE',
+      'DELIVERY_BACKLOG_FULL',
+    ],
     handle: async ({ params: { id, delivery_id }, caller, tenantId, context }) => {
       await log.replay(actorOf(context, caller, tenantId), tenantId, id, delivery_id);
       return { status: 202, body: { delivery_id } };
@@ -230,7 +236,7 @@ const webhookLog = ({ log }: Delivery): readonly Route[] => [
     params,
     body: z.strictObject({ since }),
     replies: { 202: z.strictObject({ replayed: z.int(), more: z.boolean() }) },
-    faults: ['DELIVERY_WEBHOOK_UNKNOWN', 'DELIVERY_WEBHOOK_DISABLED'],
+    faults: ['DELIVERY_WEBHOOK_UNKNOWN', 'DELIVERY_WEBHOOK_DISABLED', 'DELIVERY_BACKLOG_FULL'],
     handle: async ({ params: { id }, body, caller, tenantId, context }) => {
       const done = await log.recover(actorOf(context, caller, tenantId), tenantId, id, body.since);
       return { status: 202, body: done };
@@ -262,7 +268,7 @@ const mailRoutes = ({ log }: Delivery): readonly Route[] => [
     records: 'change',
     params,
     replies: { 202: z.strictObject({ delivery_id: z.string() }) },
-    faults: ['DELIVERY_UNKNOWN', 'DELIVERY_CONTENTS_GONE'],
+    faults: ['DELIVERY_UNKNOWN', 'DELIVERY_CONTENTS_GONE', 'DELIVERY_BACKLOG_FULL'],
     handle: async ({ params: { id }, caller, tenantId, context }) => {
       const of = { tenantId, every: caller.kind === 'operator' };
       await log.retry(actorOf(context, caller, tenantId), of, id);

@@ -6,6 +6,7 @@ import { inTenant, platform, type Tx } from '../kernel/tx.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Storage } from '../storage/index.ts';
 import { ALERT_ENDPOINT } from './alerts.ts';
+import type { Backlog } from './backlog.ts';
 import { waitAfter } from './backoff.ts';
 import type { Claimed } from './claims.ts';
 import { type DisabledReason, endpointStore } from './endpoint-store.ts';
@@ -21,13 +22,15 @@ export interface SettleDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Pick<Metrics, 'counter'>;
+  readonly backlog: Pick<Backlog, 'note'>;
   readonly disableAfterMs: number;
 }
 
 /** Writes down how an attempt ended, and what follows from it for the message and its webhook. */
 export type Settle = (message: Claimed, outcome: Outcome, begunAt: EpochMs) => Promise<void>;
 
-export function createSettle({ storage, audit, fields, clock, random, metrics, disableAfterMs }: SettleDeps): Settle {
+export function createSettle(deps: SettleDeps): Settle {
+  const { storage, audit, fields, clock, random, metrics, backlog, disableAfterMs } = deps;
   const counters = {
     sent: metrics.counter('twinkeep_deliveries_sent_total', 'Messages that their receiver has taken.'),
     waiting: metrics.counter('twinkeep_deliveries_retried_total', 'Attempts that failed and are followed by another.'),
@@ -83,7 +86,10 @@ export function createSettle({ storage, audit, fields, clock, random, metrics, d
       if (scope.kind === 'tenant' && endpointId !== undefined) {
         await noteEndpoint(tx, scope.tenantId, endpointId, outcome, now);
       }
-      tx.afterCommit(counters[to.state].add);
+      tx.afterCommit(() => {
+        counters[to.state].add();
+        if (to.state !== 'waiting' && tenantId !== undefined) backlog.note(tenantId, message.lane, -1);
+      });
     });
   };
 }
@@ -96,12 +102,17 @@ function settlementOf(message: Claimed, outcome: Outcome, now: EpochMs, random: 
   const { kind, tries, expiresAt } = message;
   if (outcome.kind === 'sent') {
     // A webhook may be asked for again; nobody asks for a mail again, so what it said and to whom goes at once.
-    return { state: 'sent', reason: undefined, dueAt: now, settledAt: now, forget: kind !== 'webhook' };
+    return { state: 'sent', reason: undefined, dueAt: now, settledAt: now, tries, forget: kind !== 'webhook' };
+  }
+  if (outcome.kind === 'retry' && outcome.reason === 'interrupted' && now < expiresAt) {
+    // It was we who stopped, so it is no try of the receiver's; or the last one would be lost by a restart.
+    const left = Math.max(0, tries - 1);
+    return { state: 'waiting', reason: outcome.reason, dueAt: now, settledAt: undefined, tries: left, forget: false };
   }
   const wait = outcome.kind === 'retry' ? waitAfter(kind, tries, random, outcome.atLeastMs) : undefined;
   const dueAt = wait === undefined ? undefined : epochMs(now + wait);
   if (dueAt !== undefined && dueAt < expiresAt) {
-    return { state: 'waiting', reason: outcome.reason, dueAt, settledAt: undefined, forget: false };
+    return { state: 'waiting', reason: outcome.reason, dueAt, settledAt: undefined, tries, forget: false };
   }
-  return { state: 'failed', reason: outcome.reason, dueAt: now, settledAt: now, forget: false };
+  return { state: 'failed', reason: outcome.reason, dueAt: now, settledAt: now, tries, forget: false };
 }

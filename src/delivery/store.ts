@@ -49,29 +49,68 @@ const row = {
 } as const;
 const columns = Object.keys(row).join(', ');
 
-const insertMessages = insertion({ reach: 'platform', table: 'delivery_message', columns: row });
+const insertMessages = insertion({
+  reach: 'platform',
+  table: 'delivery_message',
+  columns: { ...row, ready: 'int?' },
+});
+
+const selectUnready = statement({
+  reach: 'platform',
+  sql: `select id from delivery_message
+    where state = 'waiting' and ready is null and due_at <= :now order by due_at, id limit 1`,
+  params: { now: 'int' },
+  returns: { id: 'text' },
+});
+
+const makeReady = statement({
+  reach: 'platform',
+  sql: `update delivery_message set ready = 1 where id in (select id from delivery_message
+    where state = 'waiting' and ready is null and due_at <= :now order by due_at, id limit :count)`,
+  params: { now: 'int', count: 'int' },
+});
 
 const selectNextLane = statement({
   reach: 'platform',
-  sql: `select lane from delivery_message
-    where state = 'waiting' and lane > :after and lane <= :up_to order by lane limit 1`,
+  sql: `select lane, tenant_id from delivery_message
+    where ready = 1 and lane > :after and lane <= :up_to order by lane, due_at, id limit 1`,
   params: { after: 'text', up_to: 'text' },
-  returns: { lane: 'text' },
+  returns: { lane: 'text', tenant_id: 'text?' },
+});
+
+const selectWaiting = statement({
+  reach: 'platform',
+  sql: `select lane, count(*) as waiting from delivery_message
+    where state = 'waiting' and tenant_id = :tenant group by lane`,
+  params: { tenant: 'text' },
+  returns: { lane: 'text', waiting: 'int' },
+});
+
+// What is being sent at this moment is left to whoever sends it.
+const failLane = statement({
+  reach: 'platform',
+  sql: `update delivery_message
+    set state = 'failed', reason = :reason, due_at = :now, settled_at = :now, payload = null, ready = null
+    where id in (select id from delivery_message
+      where state = 'waiting' and lane = :lane and claim is null order by due_at, id limit :count)`,
+  params: { lane: 'text', reason: 'text', now: 'int', count: 'int' },
 });
 
 const selectDue = statement({
   reach: 'platform',
   sql: `select ${columns} from delivery_message
-    where state = 'waiting' and lane = :lane and due_at <= :now order by due_at, id limit :count`,
+    where ready = 1 and lane = :lane and due_at <= :now order by due_at, id limit :count`,
   params: { lane: 'text', now: 'int', count: 'int' },
   returns: row,
 });
 
 // `due_at` moves to the end of the claim, so that what is being sent is not found as due, and is again when we die.
+// A claim that is still there belonged to a process that died, and its try was none of the receiver's doing.
 const claimMessage = statement({
   reach: 'platform',
   sql: `update delivery_message
-    set claim = :claim, claimed_until = :until, due_at = :until, attempts = attempts + 1, tries = tries + 1
+    set claim = :claim, claimed_until = :until, due_at = :until, ready = null, attempts = attempts + 1,
+      tries = case when claim is null then tries + 1 else tries end
     where id = :id and state = 'waiting' and due_at <= :now`,
   params: { id: 'text', claim: 'text', until: 'int', now: 'int' },
 });
@@ -79,8 +118,8 @@ const claimMessage = statement({
 const settleMessage = statement({
   reach: 'platform',
   sql: `update delivery_message
-    set state = :state, reason = :reason, due_at = :due_at, settled_at = :settled_at, claim = null,
-      claimed_until = null, payload = case when :forget = 1 then null else payload end
+    set state = :state, reason = :reason, due_at = :due_at, settled_at = :settled_at, tries = :tries, claim = null,
+      claimed_until = null, ready = null, payload = case when :forget = 1 then null else payload end
     where id = :id and claim = :claim`,
   params: {
     id: 'text',
@@ -89,6 +128,7 @@ const settleMessage = statement({
     reason: 'text?',
     due_at: 'int',
     settled_at: 'int?',
+    tries: 'int',
     forget: 'int',
   },
 });
@@ -101,7 +141,8 @@ const deleteClaimed = statement({
 
 const releaseAll = statement({
   reach: 'platform',
-  sql: `update delivery_message set claim = null, claimed_until = null, due_at = :now
+  sql: `update delivery_message set claim = null, claimed_until = null, due_at = :now,
+      tries = case when tries > 0 then tries - 1 else 0 end
     where state = 'waiting' and claim is not null`,
   params: { now: 'int' },
 });
@@ -109,7 +150,8 @@ const releaseAll = statement({
 const beginAgain = statement({
   reach: 'platform',
   sql: `update delivery_message
-    set state = 'waiting', reason = null, tries = 0, due_at = :now, expires_at = :expires_at, settled_at = null
+    set state = 'waiting', reason = null, tries = 0, due_at = :now, expires_at = :expires_at, settled_at = null,
+      ready = null
     where id = :id and claim is null and payload is not null`,
   params: { id: 'text', now: 'int', expires_at: 'int' },
 });
@@ -144,18 +186,45 @@ export interface Settlement {
   readonly reason: string | undefined;
   readonly dueAt: EpochMs;
   readonly settledAt: EpochMs | undefined;
+  readonly tries: number;
   /** Drop what it says and to whom. */
   readonly forget: boolean;
 }
 
+/** A lane in which something is due. */
+export interface DueLane {
+  readonly lane: string;
+  readonly tenantId: TenantId | undefined;
+}
+
 export const messageStore = {
   add: async (tx: Tx, messages: readonly MessageRow[]): Promise<void> => {
-    if (messages.length > 0) await tx.insert(insertMessages, messages.map(rowOf));
+    const rows = messages.map((message) => ({
+      ...rowOf(message),
+      ready: message.dueAt <= message.createdAt ? 1 : null,
+    }));
+    if (rows.length > 0) await tx.insert(insertMessages, rows);
   },
 
-  /** The first lane behind another in which something waits, due or not. */
-  nextLane: async (tx: Tx, after: string, upTo: string): Promise<string | undefined> =>
-    (await tx.one(selectNextLane, { after, up_to: upTo }))?.lane,
+  /** Whether something has become due that no lane shows yet. */
+  hasUnready: async (tx: Tx, now: EpochMs): Promise<boolean> => (await tx.one(selectUnready, { now })) !== undefined,
+
+  /** Shows in their lanes what has become due, at most `count`. */
+  makeReady: (tx: Tx, now: EpochMs, count: number): Promise<number> => tx.run(makeReady, { now, count }),
+
+  /** The first lane behind another in which something is due, and whose that is. */
+  nextLane: async (tx: Tx, after: string, upTo: string): Promise<DueLane | undefined> => {
+    const found = await tx.one(selectNextLane, { after, up_to: upTo });
+    return found && { lane: found.lane, tenantId: found.tenant_id === null ? undefined : tenantId(found.tenant_id) };
+  },
+
+  /** How many messages of a tenant wait, by lane. */
+  waiting: async (tx: Tx, tenant: TenantId): Promise<ReadonlyMap<string, number>> =>
+    new Map((await tx.all(selectWaiting, { tenant })).map(({ lane, waiting }) => [lane, waiting])),
+
+  /** Gives up what waits in a lane. @returns how many messages that were, at most `count` */
+  failLane: (tx: Tx, lane: string, reason: string, now: EpochMs, count: number): Promise<number> =>
+    tx.run(failLane, { lane, reason, now, count }),
 
   due: async (tx: Tx, lane: string, now: EpochMs, count: number): Promise<readonly MessageRow[]> =>
     (await tx.all(selectDue, { lane, now, count })).map(messageOf),
@@ -166,15 +235,16 @@ export const messageStore = {
 
   /** @returns false where the claim had run out and somebody else has it */
   settle: async (tx: Tx, id: string, claim: string, to: Settlement): Promise<boolean> => {
-    const values = { state: to.state, reason: to.reason ?? null, due_at: to.dueAt, settled_at: to.settledAt ?? null };
-    return (await tx.run(settleMessage, { id, claim, ...values, forget: to.forget ? 1 : 0 })) === 1;
+    const { state, reason = null, dueAt, settledAt = null, tries } = to;
+    const values = { state, reason, due_at: dueAt, settled_at: settledAt, tries, forget: to.forget ? 1 : 0 };
+    return (await tx.run(settleMessage, { id, claim, ...values })) === 1;
   },
 
   /** @returns false where the claim had run out and somebody else has it */
   removeClaimed: async (tx: Tx, id: string, claim: string): Promise<boolean> =>
     (await tx.run(deleteClaimed, { id, claim })) === 1,
 
-  /** Makes due at once what a process that is no more had claimed. */
+  /** Makes due at once what a process that is no more had claimed; that it died counts as no try. */
   releaseAll: (tx: Tx, now: EpochMs): Promise<number> => tx.run(releaseAll, { now }),
 
   /** @returns false where it is being sent just now, or its contents are gone */

@@ -4,14 +4,15 @@ import type { Claimed } from './claims.ts';
 import type { Courier } from './courier.ts';
 import type { Outcome } from './outcome.ts';
 import type { Settle } from './settle.ts';
+import type { SlowLanes } from './slow-lanes.ts';
 
 export interface WorkerDeps {
-  readonly take: (busy: ReadonlyMap<string, number>, free: number) => Promise<readonly Claimed[]>;
+  readonly take: (inFlight: Iterable<Claimed>) => Promise<readonly Claimed[]>;
   readonly fanOut: (event: Claimed) => Promise<Outcome | undefined>;
   readonly courier: Courier;
   readonly settle: Settle;
+  readonly slow: SlowLanes;
   readonly clock: Clock;
-  readonly concurrency: number;
   readonly onError: (error: unknown) => void;
 }
 
@@ -25,9 +26,9 @@ export interface Worker {
 
 const STOP_MS = seconds(3);
 
-export function createWorker({ take, fanOut, courier, settle, clock, concurrency, onError }: WorkerDeps): Worker {
+export function createWorker({ take, fanOut, courier, settle, slow, clock, onError }: WorkerDeps): Worker {
   const running = new Set<Promise<void>>();
-  const busy = new Map<string, number>();
+  const inFlight = new Set<Claimed>();
   const cut = new AbortController();
   let pumping: Promise<void> | undefined;
   let stopped = false;
@@ -42,18 +43,17 @@ export function createWorker({ take, fanOut, courier, settle, clock, concurrency
   async function deliver(message: Claimed): Promise<void> {
     const begunAt = clock.now();
     const outcome = await (message.kind === 'event' ? fanOut(message) : courier(message, cut.signal));
-    if (outcome !== undefined) await settle(message, outcome, begunAt);
+    if (outcome === undefined) return;
+    if (message.kind === 'webhook') slow.note(message.lane, outcome, clock.now() - begunAt);
+    await settle(message, outcome, begunAt);
   }
 
   function start(message: Claimed): void {
-    const { lane } = message;
-    busy.set(lane, (busy.get(lane) ?? 0) + 1);
+    inFlight.add(message);
     const done = deliver(message)
       .catch(onError) // the database is away: the claim runs out, and it is sent again with the same id
       .finally(() => {
-        const left = (busy.get(lane) ?? 1) - 1;
-        if (left === 0) busy.delete(lane);
-        else busy.set(lane, left);
+        inFlight.delete(message);
         running.delete(done);
         look(); // its place is free, and what was behind it may be due
       });
@@ -64,10 +64,9 @@ export function createWorker({ take, fanOut, courier, settle, clock, concurrency
     try {
       while (!stopped) {
         woken = false;
-        const free = concurrency - running.size;
-        const taken = await take(busy, free);
+        const taken = await take(inFlight);
         for (const message of taken) start(message);
-        if (taken.length > 0 && running.size < concurrency) continue; // there may be more
+        if (taken.length > 0) continue; // there may be more
         if (running.size === 0 && !woken) return;
         if (!woken) await new Promise<void>((resolve) => (wake = resolve));
       }

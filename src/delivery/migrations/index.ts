@@ -85,4 +85,32 @@ export const deliveryMigrations: readonly Migration[] = [
       },
     ],
   },
+  {
+    name: '202611220020_delivery_ready',
+    changes: [
+      // 1 once a message has become due, so that looking for lanes passes none in which everything waits for later.
+      { kind: 'column', table: 'delivery_message', name: 'ready', type: 'int?' },
+      {
+        kind: 'index',
+        name: 'delivery_message_ready',
+        table: 'delivery_message',
+        columns: ['lane', 'due_at', 'id'],
+        where: 'ready = 1',
+      },
+      {
+        kind: 'index',
+        name: 'delivery_message_due',
+        table: 'delivery_message',
+        columns: ['state', 'due_at', 'id'],
+        where: "state = 'waiting' and ready is null",
+      },
+      {
+        kind: 'index',
+        name: 'delivery_message_backlog',
+        table: 'delivery_message',
+        columns: ['tenant_id', 'lane'],
+        where: "state = 'waiting'",
+      },
+    ],
+  },
 ];
