@@ -97,13 +97,13 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
   let admin: FirstAdministrator | undefined;
   try {
     if (ownFolder && owner === undefined) for (const lock of openFolder(config)) undo.push(lock.release);
-    const storage = options.storage ?? (await openStorage(databaseUrlOf(config), clock, onError, threads));
+    const bus = await openBus(config, onError, threads);
+    undo.push(() => bus.close());
+    const storage = options.storage ?? (await openStorage(databaseUrlOf(config), clock, onError, threads, bus));
     undo.push(() => storage.close());
     if (owner === undefined) await storage.migrate(migrations);
     const hot = await openHotState(config, clock, onError, threads);
     undo.push(() => hot.close());
-    const bus = await openBus(config, onError, threads);
-    undo.push(() => bus.close());
     const master = await openMaster(config, storage, random, ownFolder);
     const metrics = createMetrics({ ofProcess: owner === undefined });
     const issuer = config.issuer ?? `http://${config.host}:${config.port}`;

@@ -17,7 +17,7 @@ export interface FeedDeps {
 
 /**
  * Keeps the blocks in memory as they are in the database: a word on the bus makes every process read what changed, and
- * where others write too, each reads twice a second besides, so that a lost word costs half a second.
+ * a gap in it, all. Where a word can be lost, each reads twice a second besides, so that it costs half a second.
  *
  * A process that can't read goes on with the blocks that it has. A list that is late lets nobody in who lacks a
  * credential, and five failures at this very process block all the same; refusing everybody would stop the service for
@@ -39,19 +39,33 @@ const MAX_READ = 100_000;
 
 export function createBlockFeed({ storage, bus, clock, random, held, onError }: FeedDeps): BlockFeed {
   const self = newUuid(clock, random);
-  const shared = storage.dialect !== 'sqlite'; // there, other threads of this process write at most, and say so
+  // On SQLite other threads of this process write at most, and say so on a bus that loses nothing without a word.
+  const canMiss = storage.dialect !== 'sqlite' || bus.canLose;
   let readAt: EpochMs = clock.now();
   let reading: Promise<void> | undefined;
   let again = false;
+  let behind = false; // what was asked for last could not be read
+  let missed = false; // words may be missing that no read of what changed of late makes up for
   let undo: (() => void)[] = [];
 
   async function readChanged(): Promise<void> {
     const now = clock.now();
     const since = Math.max(0, readAt - OVERLAP_MS);
-    const blocks = await storage.read(platform, (tx) => blockStore.changed(tx, since, MAX_READ));
-    for (const { id, value, liftedAt } of blocks) if (liftedAt !== undefined) held.lift(id, value);
-    for (const block of blocks) if (block.liftedAt === undefined) held.keep(block);
-    readAt = now;
+    const all = missed;
+    missed = false;
+    behind = true;
+    try {
+      const blocks = await storage.read(platform, async (tx) => [
+        ...(all ? await blockStore.inForce(tx, now, MAX_READ) : []),
+        ...(await blockStore.changed(tx, since, MAX_READ)),
+      ]);
+      for (const { id, value, liftedAt } of blocks) if (liftedAt !== undefined) held.lift(id, value);
+      for (const block of blocks) if (block.liftedAt === undefined) held.keep(block);
+      readAt = now;
+      behind = false;
+    } finally {
+      missed ||= all && behind;
+    }
   }
 
   /** One read at a time, however many ask for it. */
@@ -73,13 +87,19 @@ export function createBlockFeed({ storage, bus, clock, random, held, onError }: 
   return {
     start: async () => {
       const leave = bus.subscribe(TOPIC, (from) => from !== self && catchUp());
-      undo = [leave];
+      const leaveGaps = bus.onGap(() => {
+        missed = true;
+        catchUp();
+      });
+      undo = [leave, leaveGaps];
       const now = clock.now();
       const blocks = await storage.read(platform, (tx) => blockStore.inForce(tx, now, MAX_READ));
       for (const block of blocks) held.keep(block);
       readAt = now;
-      const timers = [setInterval(() => held.forget(clock.now()), FORGET_MS).unref()];
-      if (shared) timers.push(setInterval(() => reading ?? catchUp(), POLL_MS).unref());
+      const timers = [
+        setInterval(() => held.forget(clock.now()), FORGET_MS).unref(),
+        setInterval(() => (canMiss || behind) && reading === undefined && catchUp(), POLL_MS).unref(),
+      ];
       for (const timer of timers) undo.push(() => clearInterval(timer));
     },
     tell: () => {

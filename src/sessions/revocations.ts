@@ -24,13 +24,17 @@ export interface RevocationDeps {
 
 /**
  * The set that every token is held against. Kept in memory, fed by our own writes at once, by the bus, and by the
- * database, so that a lost message costs at most half a second.
+ * database: where a message can be lost, twice a second, so that it costs at most half a second, and everywhere at once
+ * when the bus knows of a gap.
  */
 export interface Revocations {
   /** Kills, inside the write that ends the session, every token issued up to now. */
   add(tx: Tx, kind: RevocationKind, subject: string): Promise<void>;
   revokes(holder: TokenHolder): boolean;
-  /** False when the feed was lost for longer than its limit: then every token has to be refused. */
+  /**
+   * False when the feed was lost for longer than its limit, or, where nothing is read regularly, in the moment between a
+   * gap and the end of its reading: then every token has to be refused.
+   */
   fresh(): boolean;
   /** Keeps those from now on at least so long: before the first token is signed that lives longer than any before. */
   keepFor(accessMs: number): void;
@@ -48,8 +52,13 @@ export function createRevocations(deps: RevocationDeps): Revocations {
   const { storage, bus, clock, random, onError } = deps;
   let { accessMs } = deps;
   const dead = new Map<string, { before: EpochMs; expiresAt: EpochMs }>();
-  const shared = storage.dialect !== 'sqlite'; // an embedded database has no other writer than this process
+  // An embedded database has no other writer than this process, whose own bus loses nothing without a word.
+  const canMiss = storage.dialect !== 'sqlite' || bus.canLose;
   let readAt = clock.now();
+  let missed = 0; // gaps that the bus told of
+  let madeUp = 0; // of these, behind which all was read again
+  let catching = false;
+  let leave = (): void => undefined;
   let timers: NodeJS.Timeout[] = [];
 
   const apply = ({ kind, subject, before, expires_at }: Omit<RevocationRow, 'id'>): void => {
@@ -64,6 +73,25 @@ export function createRevocations(deps: RevocationDeps): Revocations {
     const rows = await storage.read(platform, (tx) => sessionStore.revocations(tx, oldestId(from), now));
     for (const row of rows) apply(row);
     readAt = now;
+  }
+
+  /** Reads all anew after a gap, one at a time; one that fails is tried again with the next tick. */
+  function catchUp(): void {
+    if (catching) return;
+    catching = true;
+    const upTo = missed;
+    const read = poll(0).then(() => {
+      madeUp = upTo;
+    });
+    void read.catch(onError).finally(() => {
+      catching = false;
+      if (madeUp === upTo && upTo !== missed) catchUp(); // what was read may be older than the last gap
+    });
+  }
+
+  function tick(): void {
+    if (missed !== madeUp) catchUp();
+    else if (canMiss) void poll(readAt - OVERLAP_MS).catch(onError);
   }
 
   function forget(): void {
@@ -97,17 +125,23 @@ export function createRevocations(deps: RevocationDeps): Revocations {
         isBefore(dead.get('everyone *'), issuedAt)
       );
     },
-    fresh: () => !shared || clock.now() - readAt <= STALE_MS,
+    fresh: () => {
+      bus.settle?.();
+      return canMiss ? clock.now() - readAt <= STALE_MS : missed === madeUp;
+    },
     keepFor: (longer) => {
       accessMs = Math.max(accessMs, longer);
     },
     start: async () => {
+      leave = bus.onGap(() => {
+        missed++;
+        catchUp();
+      });
       await poll(0);
-      timers = [setInterval(forget, PRUNE_MS).unref()];
-      if (!shared) return;
-      timers.push(setInterval(() => void poll(readAt - OVERLAP_MS).catch(onError), POLL_MS).unref());
+      timers = [setInterval(forget, PRUNE_MS).unref(), setInterval(tick, POLL_MS).unref()];
     },
     stop: () => {
+      leave();
       for (const timer of timers) clearInterval(timer);
     },
   };

@@ -1,8 +1,15 @@
 import { systemClock } from '../kernel/clock.ts';
 import { createSystemRandom, newUuid } from '../kernel/random.ts';
 import type { Json } from '../kernel/tx.ts';
-import { type Bus, copyOf, createListeners } from './bus.ts';
-import { connectRedis, DEFAULT_PREFIX, firstContact, type RedisOptions, redisFault } from './redis-connection.ts';
+import { type Bus, copyOf, createGaps, createListeners } from './bus.ts';
+import {
+  COMMAND_MS,
+  connectRedis,
+  DEFAULT_PREFIX,
+  firstContact,
+  type RedisOptions,
+  redisFault,
+} from './redis-connection.ts';
 
 const HEARTBEAT_MS = 400; // and 500 for the answer: a silent loss is known within a second
 
@@ -10,10 +17,11 @@ const HEARTBEAT_MS = 400; // and 500 for the answer: a silent loss is known with
 export async function createRedisBus(options: RedisOptions): Promise<Bus> {
   const onError = options.onError ?? (() => undefined);
   const listeners = createListeners(onError);
+  const gaps = createGaps(onError);
   const self = newUuid(systemClock, createSystemRandom()); // only told apart from others, never timed or guessed
   const channels = `${options.prefix ?? DEFAULT_PREFIX}bus:`;
-  const sender = connectRedis(options, 'twinkeep-bus');
-  const receiver = createReceiver(options, channels);
+  const sender = connectRedis(options, 'twinkeep-bus', COMMAND_MS);
+  const receiver = createReceiver(options, channels, gaps.tell);
 
   receiver.onMessage((topic, text) => {
     const parcel = parcelOf(text);
@@ -23,6 +31,7 @@ export async function createRedisBus(options: RedisOptions): Promise<Bus> {
 
   await Promise.all([firstContact(sender), receiver.ready()]);
   return {
+    canLose: true,
     publish: async (topic, message) => {
       listeners.tell(topic, copyOf(message));
       try {
@@ -33,9 +42,12 @@ export async function createRedisBus(options: RedisOptions): Promise<Bus> {
     },
     subscribe: listeners.add,
     healthy: receiver.healthy,
-    gaps: receiver.gaps,
+    gaps: gaps.count,
+    onGap: gaps.add,
+    miss: gaps.tell, // other processes read the store from time to time
     close: async () => {
       listeners.clear();
+      gaps.clear();
       receiver.close();
       sender.disconnect();
     },
@@ -47,15 +59,18 @@ interface Receiver {
   /** Resolves when it listens, or isn't going to in the next moment. */
   ready(): Promise<void>;
   healthy(): boolean;
-  gaps(): number;
   close(): void;
 }
 
-/** Listens to all channels of the prefix, on a connection of its own. */
-function createReceiver(options: RedisOptions, channels: string): Receiver {
-  const redis = connectRedis(options, 'twinkeep-bus-receiver');
+/**
+ * Listens to all channels of the prefix, on a connection of its own.
+ *
+ * @param onGap hears each time that it listens again after it did not
+ */
+function createReceiver(options: RedisOptions, channels: string, onGap: () => void): Receiver {
+  const redis = connectRedis(options, 'twinkeep-bus-receiver', COMMAND_MS);
   let listening = false;
-  let contacts = 0;
+  let contacted = false;
   const first = Promise.withResolvers<void>();
   const lose = (): void => {
     listening = false;
@@ -68,8 +83,9 @@ function createReceiver(options: RedisOptions, channels: string): Receiver {
     redis.psubscribe(`${channels.replace(/[*?[\]\\]/g, '\\$&')}*`).then(
       () => {
         listening = true;
-        contacts++;
         first.resolve();
+        if (contacted) onGap();
+        contacted = true;
       },
       () => redis.disconnect(true),
     );
@@ -92,7 +108,6 @@ function createReceiver(options: RedisOptions, channels: string): Receiver {
     },
     ready: () => first.promise,
     healthy: () => listening,
-    gaps: () => Math.max(0, contacts - 1),
     close: () => {
       clearInterval(heartbeat);
       redis.disconnect();

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import type { Json } from '../kernel/tx.ts';
-import { busContract } from './bus.contract.ts';
-import { busGround, createThreadBus } from './bus-threads.ts';
+import { busContract, until } from './bus.contract.ts';
+import { busGround, createThreadBus, missOn } from './bus-threads.ts';
 
 let buses = 0;
 const newGround = () => busGround(`bus-threads.test ${++buses}`);
@@ -68,6 +68,39 @@ test('a settle hears each message once, in order, also when some came by themsel
   );
   await Promise.all([bus.close(), elsewhere.close()]);
   elsewhere.settle();
+});
+
+// Attack: a thread is made to crash after it has stored a revocation and before it has told anybody.
+test('a gap that one thread makes is known to every other from its next settle on', async () => {
+  const ground = newGround();
+  const [bus, elsewhere] = [createThreadBus(ground, failed), createThreadBus(ground, failed)];
+  let [here, there] = [0, 0];
+  bus.onGap(() => here++);
+  elsewhere.onGap(() => there++);
+  missOn(ground);
+  assert.deepEqual([here, there], [0, 0]);
+  bus.settle();
+  elsewhere.settle();
+  assert.deepEqual([here, there, bus.gaps()], [1, 1, 1]);
+  bus.miss();
+  elsewhere.settle();
+  assert.deepEqual([here, there, elsewhere.gaps()], [2, 2, 2]);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual([here, there], [2, 2], 'each gap once');
+  assert.equal(createThreadBus(ground, failed).gaps(), 0, 'who comes later has missed nothing');
+  await Promise.all([bus.close(), elsewhere.close()]);
+});
+
+test('a thread that no request comes to hears of a gap by itself', async () => {
+  const ground = newGround();
+  const bus = createThreadBus(ground, failed);
+  let heard = 0;
+  bus.onGap(() => heard++);
+  const awake = setInterval(() => undefined, 10);
+  missOn(ground);
+  await until(() => heard === 1);
+  clearInterval(awake);
+  await bus.close();
 });
 
 test('two buses of one process hear nothing of each other', async () => {

@@ -85,6 +85,19 @@ function busTests(on: (what: string, work: (made: BusUnderTest) => Promise<void>
     assert.notEqual(heard, message);
   });
 
+  on('a miss is a gap for whoever listens here, until they leave', async ({ bus, errors }) => {
+    let heard = 0;
+    const leave = bus.onGap(() => heard++);
+    bus.onGap(() => {
+      throw new Error('deaf');
+    });
+    bus.miss();
+    assert.deepEqual([heard, bus.gaps(), errors.length], [1, 1, 1]);
+    leave();
+    bus.miss();
+    assert.deepEqual([heard, bus.gaps()], [1, 2]);
+  });
+
   on('it is healthy until it is closed', async ({ bus }) => {
     assert.equal(bus.healthy(), true);
     assert.equal(bus.gaps(), 0);

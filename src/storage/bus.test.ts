@@ -67,6 +67,8 @@ await serverSuite('Redis', startRedis, (server) => {
       const { bus, elsewhere, close } = await makePair();
       const here = heardOn(bus);
       const there = heardOn(elsewhere);
+      let told = 0;
+      bus.onGap(() => told++);
       await server.kill(signal);
       await until(() => !bus.healthy() && !elsewhere.healthy(), 1_500);
       await expectFault('STORAGE_UNAVAILABLE', bus.publish('topic', 'lost'));
@@ -76,6 +78,16 @@ await serverSuite('Redis', startRedis, (server) => {
       else await server.kill('SIGCONT');
       await until(() => bus.healthy() && elsewhere.healthy(), 5_000);
       assert.ok(bus.gaps() > 0 && elsewhere.gaps() > 0);
+      assert.equal(told, bus.gaps());
+      const sends = (): Promise<boolean> =>
+        bus.publish('nobody', 0).then(
+          () => true,
+          () => false,
+        );
+      for (let tried = 0; !(await sends()); tried++) {
+        assert.ok(tried < 100, 'its other connection does not come back');
+        await pause(20);
+      }
       await bus.publish('topic', 'kept');
       await until(() => there.includes('kept'));
       assert.deepEqual(here, ['lost', 'kept']);

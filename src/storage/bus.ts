@@ -2,9 +2,12 @@ import type { Json } from '../kernel/tx.ts';
 
 /**
  * Word between processes that something changed, heard at once or not at all: nothing is kept for who isn't there.
- * Whoever builds state on it reads the store first, subscribes, and reads the store again when `gaps` has grown.
+ * Whoever builds state on it reads the store first, subscribes, reads the store again after each gap, and reads it from
+ * time to time as well where the bus can lose.
  */
 export interface Bus {
+  /** Whether word can be lost before anybody knows of it: a connection lies in between. */
+  readonly canLose: boolean;
   /**
    * Reaches the listeners of this process before it returns, those elsewhere within moments.
    *
@@ -20,23 +23,35 @@ export interface Bus {
    * called before a request is decided on; it costs nothing where nothing is new.
    */
   settle?(): void;
-  /** How many times a connection was lost and found again: grows when messages may have been missed. */
+  /** Grows when messages may have been missed: a connection was lost and found again, or somebody called `miss`. */
   gaps(): number;
+  /** @param listener hears of each gap, and has to read again what it built on the bus. @returns what ends it */
+  onGap(listener: () => void): () => void;
+  /**
+   * Makes a gap, here and in every thread that shares the bus: to be called where a change may stand in the store of
+   * which nobody was told.
+   */
+  miss(): void;
   close(): Promise<void>;
 }
 
 /** The bus of a single process. */
 export function createMemoryBus(onError: (error: unknown) => void = () => undefined): Bus {
   const listeners = createListeners(onError);
+  const gaps = createGaps(onError);
   let open = true;
   return {
+    canLose: false,
     publish: async (topic, message) => listeners.tell(topic, copyOf(message)),
     subscribe: listeners.add,
     healthy: () => open,
-    gaps: () => 0,
+    gaps: gaps.count,
+    onGap: gaps.add,
+    miss: gaps.tell,
     close: async () => {
       open = false;
       listeners.clear();
+      gaps.clear();
     },
   };
 }
@@ -76,5 +91,28 @@ export function createListeners(onError: (error: unknown) => void): Listeners {
     },
     topics: () => [...byTopic.keys()],
     clear: () => byTopic.clear(),
+  };
+}
+
+/** How often word may have been missed, and who has to know. */
+export interface Gaps {
+  count(): number;
+  add(listener: () => void): () => void;
+  tell(): void;
+  clear(): void;
+}
+
+/** @param onError hears of a listener that threw; the others are told all the same */
+export function createGaps(onError: (error: unknown) => void): Gaps {
+  const listeners = createListeners(onError);
+  let count = 0;
+  return {
+    count: () => count,
+    add: (listener) => listeners.add('gap', listener),
+    tell: () => {
+      count++;
+      listeners.tell('gap', null);
+    },
+    clear: listeners.clear,
   };
 }

@@ -111,3 +111,23 @@ test('a bus that is away fails no change', async () => {
   await change(async (tx) => cache.drop(tx, 'a'));
   assert.equal(cache.get('a'), undefined);
 });
+
+// Attack: a right is taken away while the word of it is lost, and lives on in the memory of another thread.
+test('a gap on the bus drops everything, what is being read included', async () => {
+  const bus = createMemoryBus();
+  const { cache, ask } = make('sqlite', bus);
+  await ask('a');
+  const keep = cache.reading('b');
+  bus.miss();
+  keep('old');
+  assert.deepEqual([cache.get('a'), cache.get('b')], [undefined, undefined]);
+});
+
+test('on a bus that can lose, a value is a second old at most on SQLite too', async () => {
+  const { cache, ask } = make('sqlite', { ...createMemoryBus(), canLose: true });
+  await ask('a');
+  now += 1_000;
+  assert.equal(cache.get('a'), 'a!');
+  now += 1;
+  assert.equal(cache.get('a'), undefined);
+});

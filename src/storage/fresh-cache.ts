@@ -5,8 +5,9 @@ import type { Bus } from './bus.ts';
 import type { Storage } from './storage.ts';
 
 /**
- * What was read from the database and has not changed since: dropped by whoever changes it, in every process, and on a
- * database that several processes share at most a second old, for word over the bus can be lost.
+ * What was read from the database and has not changed since: dropped by whoever changes it, in every process, and as a
+ * whole when word may have been missed. Where word can be lost without that, on a database that several processes share
+ * or over a connection, it is at most a second old.
  */
 export interface FreshCache<Value> {
   /** What is known now; `undefined` asks for `load`. */
@@ -47,8 +48,9 @@ interface Entry<Value> {
 export function createFreshCache<Value>(deps: FreshCacheDeps): FreshCache<Value> {
   const { storage, bus, topic, clock, maxEntries } = deps;
   const entries = new Map<string, Entry<Value>>();
-  // SQLite has one process, which misses nothing of what it does itself.
-  const maxAgeMs = storage.dialect === 'sqlite' ? Number.POSITIVE_INFINITY : seconds(1);
+  // SQLite has one process, which misses nothing of what it does itself unless its own bus can.
+  const canMiss = storage.dialect !== 'sqlite' || bus?.canLose === true;
+  const maxAgeMs = canMiss ? seconds(1) : Number.POSITIVE_INFINITY;
   let drops = 0;
 
   const forget = (key: string | undefined): void => {
@@ -57,6 +59,7 @@ export function createFreshCache<Value>(deps: FreshCacheDeps): FreshCache<Value>
     else entries.delete(key);
   };
   bus?.subscribe(topic, (key) => forget(typeof key === 'string' ? key : undefined));
+  bus?.onGap(() => forget(undefined));
 
   function reading(key: string): (value: Value) => void {
     const readAt = clock.now();

@@ -33,6 +33,7 @@ export function createCells<Value>(maxCells: number): Cells<Value> {
   let oldest: Entry<Value> | undefined;
   let newest: Entry<Value> | undefined;
   let evictions = maxCells; // since the last sweep
+  let found: Entry<Value> | undefined; // by the last `get`, for the `set` of the same name that follows
 
   const unlink = (entry: Entry<Value>): void => {
     if (entry.older === undefined) oldest = entry.newer;
@@ -52,6 +53,7 @@ export function createCells<Value>(maxCells: number): Cells<Value> {
   const remove = (entry: Entry<Value>): void => {
     unlink(entry);
     entries.delete(entry.name);
+    if (found === entry) found = undefined;
   };
 
   const makeRoom = (now: number): void => {
@@ -67,13 +69,17 @@ export function createCells<Value>(maxCells: number): Cells<Value> {
 
   return {
     get: (name, now) => {
-      const entry = entries.get(name);
-      if (entry === undefined || entry.until > now) return entry?.value;
+      const entry = found?.name === name ? found : entries.get(name);
+      if (entry === undefined) return undefined;
+      if (entry.until > now) {
+        found = entry;
+        return entry.value;
+      }
       remove(entry);
       return undefined;
     },
     set: (name, value, until, now) => {
-      const known = entries.get(name);
+      const known = found?.name === name ? found : entries.get(name);
       if (known === undefined) {
         if (entries.size >= maxCells) makeRoom(now);
         const entry = { name, value, until, older: undefined, newer: undefined };

@@ -86,6 +86,17 @@ await serverSuite('Redis with a floor', startRedis, (server) => {
     await back(hot);
   });
 
+  // Attack: whoever keeps all cores busy makes each process count for itself, so that a limit holds as often as there are.
+  on('a Redis that answered while this thread was held up is not left', async (hot, _, heard) => {
+    for (const heldMs of [200, 700]) {
+      const taken = Promise.all(Array.from({ length: 20 }, () => hot.take('cell', limit)));
+      for (const end = performance.now() + heldMs; performance.now() < end; );
+      await taken;
+      assert.equal(hot.take('cell', limit) instanceof Promise, true);
+    }
+    assert.equal(heard.length, 0);
+  });
+
   on('all of what counts goes on without Redis', async (hot) => {
     await server.kill('SIGKILL');
     const takes = [

@@ -1,4 +1,5 @@
 import type { HotState } from './hot-state.ts';
+import { createPatience } from './patience.ts';
 
 export interface FlooredHotStateOptions {
   /** The one of all processes. */
@@ -7,7 +8,7 @@ export interface FlooredHotStateOptions {
   readonly floor: HotState;
   /** Hears why the shared one was left, once each time. */
   readonly onError: (error: unknown) => void;
-  /** How long a take waits for an answer. Default 150. */
+  /** How long a take waits for an answer, in time in which this thread could have heard it. Default 150. */
   readonly patienceMs?: number | undefined;
   /** The first gap between two looks whether the shared one is back; it doubles up to five of it. Default 1,000. */
   readonly probeMs?: number | undefined;
@@ -91,6 +92,7 @@ const AWAY = { kind: 'away' } as const;
 
 function createBreaker(options: FlooredHotStateOptions): Breaker {
   const { shared, onError, patienceMs = PATIENCE_MS, probeMs = PROBE_MS } = options;
+  const patience = createPatience();
   const waiting = new Set<() => void>(); // those who leave when one of them finds that it is away
   let open = false;
   let closed = false;
@@ -120,14 +122,14 @@ function createBreaker(options: FlooredHotStateOptions): Breaker {
   const guard = <Result>(answer: Promise<Result>): Promise<Outcome<Result>> =>
     new Promise((resolve, reject) => {
       const leave = (): void => {
-        clearTimeout(patience);
+        stopWaiting();
         waiting.delete(leave);
         resolve(AWAY);
       };
-      const patience = setTimeout(() => {
+      const stopWaiting = patience.wait(patienceMs, () => {
         trip(new Error('the shared hot state did not answer in time'));
         leave();
-      }, patienceMs);
+      });
       waiting.add(leave);
       answer.then(
         (kept) => {

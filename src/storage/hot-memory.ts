@@ -39,9 +39,7 @@ export function createMemoryHotState({ clock, maxCells = 100_000 }: MemoryHotSta
   const counts = createCells<CellPlace>(maxCells);
   const values = createCells<string>(maxCells);
 
-  const take = (cell: string, limit: Limit): Taken => {
-    assertLimit(limit);
-    const now = clock.now();
+  const take = (cell: string, limit: Limit, now: number): Taken => {
     const name = keyOf(cell);
     let place = counts.get(name, now) ?? newPlace(FEW_RUNS);
     const slot = settle(place, limit.windowMs, now);
@@ -63,10 +61,14 @@ export function createMemoryHotState({ clock, maxCells = 100_000 }: MemoryHotSta
   };
 
   return {
-    take,
+    take: (cell, limit) => {
+      assertLimit(limit);
+      return take(cell, limit, clock.now());
+    },
     takeAll: (takes): TakenAll => {
       assertTakes(takes);
-      const all = takenAllOf(takes.map(({ cell, limit }) => take(cell, limit)));
+      const now = clock.now();
+      const all = takenAllOf(takes.map(({ cell, limit }) => take(cell, limit, now)));
       if (!all.allowed) {
         for (const [index, { cell, limit }] of takes.entries()) if (all.taken[index]?.allowed) giveBack(cell, limit);
       }

@@ -1,7 +1,15 @@
 import { hash } from 'node:crypto';
 import { REDIS_NOW, windowScript } from './hot-script.ts';
 import { assertLimit, assertTakes, assertTtl, type HotState, type Take, type Taken, takenAllOf } from './hot-state.ts';
-import { connectRedis, DEFAULT_PREFIX, firstContact, type RedisOptions, redisFault } from './redis-connection.ts';
+import { createPatience } from './patience.ts';
+import {
+  COMMAND_MS,
+  connectRedis,
+  DEFAULT_PREFIX,
+  firstContact,
+  type RedisOptions,
+  redisFault,
+} from './redis-connection.ts';
 
 const SCRIPT = windowScript(REDIS_NOW);
 const SCRIPT_SHA = hash('sha1', SCRIPT); // the name under which Redis keeps a script
@@ -13,13 +21,13 @@ export async function createRedisHotState(options: RedisOptions): Promise<HotSta
   // Names hold addresses and API keys, and key names are seen by whoever may list, monitor or dump the database.
   const keyOf = (kind: 'w' | 'v', name: string): string => `${prefix}${kind}:${hash('sha256', name, 'base64url')}`;
 
-  const asking = async <T>(answer: Promise<T>): Promise<T> => {
-    try {
-      return await answer;
-    } catch (error) {
-      throw redisFault(error);
-    }
-  };
+  const patience = createPatience();
+  // The client's own timeout would fail what was answered while this thread was held up.
+  const asking = <T>(answer: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const leave = patience.wait(COMMAND_MS, () => reject(redisFault(new Error('Redis did not answer in time'))));
+      answer.then(resolve, (error: unknown) => reject(redisFault(error))).finally(leave);
+    });
 
   const run = async (mode: 'take' | 'back', takes: readonly Take[]): Promise<unknown> => {
     const keys = takes.map(({ cell }) => keyOf('w', cell));

@@ -1,7 +1,7 @@
 /** Floor 2. The storage contract on SQLite and PostgreSQL, hot state, the bus, migrations and leases. */
 
 export { type Bus, createMemoryBus } from './bus.ts';
-export { type BusGround, busGround, createThreadBus } from './bus-threads.ts';
+export { type BusGround, busGround, createThreadBus, missOn } from './bus-threads.ts';
 export { storageFault } from './errors.ts';
 export { createFreshCache } from './fresh-cache.ts';
 export { createFlooredHotState } from './hot-floored.ts';

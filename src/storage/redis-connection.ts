@@ -13,16 +13,19 @@ export interface RedisOptions {
 
 export const DEFAULT_PREFIX = 'twinkeep:';
 
-const COMMAND_MS = 500;
+/** How long an answer is waited for. */
+export const COMMAND_MS = 500;
+
 const CONNECT_MS = 1_000;
 const MAX_RETRY_MS = 500;
 
 /**
  * A connection that comes back by itself and never lets a command wait for it: what can't be asked now fails now.
  *
+ * @param commandMs after which a command fails by the clock; without it whoever asks has to see to that
  * @throws TypeError for a URL of another form
  */
-export function connectRedis({ url, onError }: RedisOptions, name: string): Redis {
+export function connectRedis({ url, onError }: RedisOptions, name: string, commandMs?: number): Redis {
   // The client's own error would carry the URL, and the password in it, to the log.
   if (!/^rediss?:\/\//.test(url) || !URL.canParse(url)) {
     throw new TypeError('the URL of Redis must be of the form redis://user:password@host:port/db');
@@ -30,7 +33,7 @@ export function connectRedis({ url, onError }: RedisOptions, name: string): Redi
   const redis = new Redis(url, {
     connectionName: name,
     connectTimeout: CONNECT_MS,
-    commandTimeout: COMMAND_MS,
+    ...(commandMs === undefined ? {} : { commandTimeout: commandMs }),
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false, // a take that is counted twice, or long after, is worse than one that fails
     autoResubscribe: false,

@@ -37,13 +37,15 @@ export interface WriterDeps {
   readonly turn?: Turn | undefined;
   /** Hears of effects that threw: what they belong to is kept all the same. */
   readonly onError: (error: unknown) => void;
+  /** Hears of a group that was committed but not synced: it can be read, and none of its effects has run. */
+  readonly onDoubt?: (() => void) | undefined;
 }
 
 /**
  * Runs one group at a time: savepoints, one commit, one sync, then the answers. What arrives while a group is synced
  * becomes the next one, so the busier the writer, the larger its groups.
  */
-export function createWriter({ connection, sync, turn, onError }: WriterDeps): Writer {
+export function createWriter({ connection, sync, turn, onError, onDoubt }: WriterDeps): Writer {
   const queue: Job[] = [];
   let working = false;
   let closed = false;
@@ -94,6 +96,7 @@ export function createWriter({ connection, sync, turn, onError }: WriterDeps): W
     } catch (error) {
       broken = error;
       turn?.condemn();
+      onDoubt?.(); // before anybody is answered
       for (const { reject } of [...group.map(({ job }) => job), ...queue.splice(0)]) {
         reject(storageFault('STORAGE_UNAVAILABLE', {}, error));
       }

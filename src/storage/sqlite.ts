@@ -18,6 +18,8 @@ export interface SqliteOptions {
   readonly clock: Clock;
   /** Hears of what nobody awaits: effects that threw. */
   readonly onError?: ((error: unknown) => void) | undefined;
+  /** Hears that writes may stand, and be read, whose callers were told that they failed, and nobody else anything. */
+  readonly onDoubt?: (() => void) | undefined;
   /** Given where several threads of this process have a storage each on the one file. */
   readonly turn?: Turn | undefined;
   /** True in the threads that open a file which another one has open already. */
@@ -34,7 +36,7 @@ const MAX_WAITING_READS = 10_000;
  * promise as `full` without stopping every other request for the disk. @see docs/decisions/0002-own-disk-sync.md
  */
 export function createSqliteStorage(options: SqliteOptions): Storage {
-  const { file, clock, onError = () => undefined, turn, joins = false } = options;
+  const { file, clock, onError = () => undefined, onDoubt, turn, joins = false } = options;
   const inMemory = file === ':memory:';
   if (!inMemory) createPrivateFile(file); // SQLite's own default would be readable by others
   const main = openConnection(file, false);
@@ -42,7 +44,8 @@ export function createSqliteStorage(options: SqliteOptions): Storage {
   main.exec('pragma synchronous = normal; pragma secure_delete = on; pragma wal_autocheckpoint = 2000');
 
   const disk = inMemory ? undefined : openWal(main, file, joins);
-  const writer = createWriter({ connection: main, sync: disk?.sync ?? (async () => undefined), turn, onError });
+  const sync = disk?.sync ?? (async () => undefined);
+  const writer = createWriter({ connection: main, sync, turn, onError, onDoubt });
   const readers = inMemory ? undefined : createReaders(file);
 
   const storage: Storage = {

@@ -13,8 +13,8 @@ export interface Turn {
 
 /** The turn as the thread sees it that ends the others. */
 export interface TurnWatch {
-  /** @returns the seat that has had the turn since before the last call, if any */
-  stuck(): number | undefined;
+  /** @returns who has the turn, and for how long it was seen there without a break: since the first call that saw it */
+  held(): { readonly seat: number; readonly ms: number } | undefined;
   /** Frees what a thread held that has ended; SQLite has rolled its transaction back by then. */
   release(seat: number): void;
 }
@@ -25,6 +25,7 @@ const GIVEN = 2; // counts how often the turn was given back
 const CONDEMNED = 3;
 const WORDS = 4;
 const OVERTAKEN = 3;
+const LAPSE_MS = 200; // a turn that is promised and not taken is anybody's again: who was next may hang
 const LOOK_AGAIN_MS = 100; // should who was woken be gone before it could take its turn
 
 export const turnMemory = (): SharedArrayBuffer => new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT);
@@ -42,9 +43,12 @@ export function createTurn(memory: SharedArrayBuffer, seat: number): Turn {
   }
 
   async function waitForTurn(): Promise<void> {
+    let [givenBefore, since] = [Atomics.load(words, GIVEN), performance.now()];
     for (let overtaken = 0; ; overtaken++) {
       const given = Atomics.load(words, GIVEN);
       if (tryTake()) return;
+      if (given !== givenBefore) [givenBefore, since] = [given, performance.now()];
+      else if (performance.now() - since > LAPSE_MS) lapse(words, seat);
       if (overtaken >= OVERTAKEN) Atomics.compareExchange(words, PROMISED, 0, seat);
       await untilChanged(words, given);
     }
@@ -59,6 +63,13 @@ export function createTurn(memory: SharedArrayBuffer, seat: number): Turn {
     condemn: () => void Atomics.store(words, CONDEMNED, 1),
     condemned: () => Atomics.load(words, CONDEMNED) !== 0,
   };
+}
+
+/** Takes a promise back that was not taken up. */
+function lapse(words: Int32Array, seat: number): void {
+  const promised = Atomics.load(words, PROMISED);
+  if (promised === 0 || promised === seat || Atomics.load(words, HOLDER) !== 0) return;
+  if (Atomics.compareExchange(words, PROMISED, promised, 0) === promised) announce(words);
 }
 
 async function untilChanged(words: Int32Array<SharedArrayBuffer>, given: number): Promise<void> {
@@ -77,13 +88,12 @@ function announce(words: Int32Array): void {
 
 export function watchTurn(memory: SharedArrayBuffer): TurnWatch {
   const words = new Int32Array(memory);
-  let before = { holder: 0, given: 0 };
+  let seen = { holder: 0, given: 0, at: 0 };
   return {
-    stuck: () => {
-      const now = { holder: Atomics.load(words, HOLDER), given: Atomics.load(words, GIVEN) };
-      const same = now.holder !== 0 && now.holder === before.holder && now.given === before.given;
-      before = now;
-      return same ? now.holder : undefined;
+    held: () => {
+      const [holder, given, now] = [Atomics.load(words, HOLDER), Atomics.load(words, GIVEN), performance.now()];
+      if (holder !== seen.holder || given !== seen.given) seen = { holder, given, at: now };
+      return holder === 0 ? undefined : { seat: holder, ms: now - seen.at };
     },
     release: (seat) => {
       Atomics.compareExchange(words, PROMISED, seat, 0);
