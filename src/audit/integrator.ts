@@ -47,19 +47,14 @@ export function createIntegrator({ storage, key, guard, clock, holder, onError }
   let running: Promise<unknown> = Promise.resolve();
 
   async function integrate(): Promise<number> {
+    let kept: Promise<void> | undefined;
     for (;;) {
       const { size, more, note } = await storage.write(platform, (tx) => takeUp(tx));
-      if (note !== undefined) remember(note);
-      if (!more) return size;
-    }
-  }
-
-  /** The checkpoint is kept already; a file that can't be written now is written after the next one. */
-  function remember(note: string): void {
-    try {
-      guard.signed(note);
-    } catch (error) {
-      onError(error);
+      // The checkpoint is kept already; a file that can't be written now is written after the next one.
+      if (note !== undefined) kept = guard.signed(note).catch(onError);
+      if (more) continue;
+      await kept; // the newest of them, and so all
+      return size;
     }
   }
 

@@ -1,6 +1,6 @@
 import { minutes } from '../kernel/clock.ts';
 import type { Facts } from '../kernel/errors.ts';
-import type { HotState, Limit, Taken, TakenAll } from '../storage/index.ts';
+import type { HotState, Limit, Take, Taken, TakenAll } from '../storage/index.ts';
 import type { LimitConfig } from './config.ts';
 import { limitFault } from './errors.ts';
 
@@ -16,6 +16,12 @@ export interface LimitRule extends Limit {
 export interface Claim {
   readonly rule: LimitRule;
   readonly who: string;
+}
+
+/** Claims with the names of their cells, made once for a caller who comes again and again. */
+export interface Prepared {
+  readonly claims: readonly Claim[];
+  readonly takes: readonly Take[];
 }
 
 /** The rule of which the least is left. */
@@ -42,6 +48,8 @@ export interface Limits {
    * @throws LIMIT_EXCEEDED for the claim with the longest wait
    */
   takeAll(claims: readonly Claim[]): Tightest | undefined | Promise<Tightest | undefined>;
+  /** As `takeAll`, of what `preparedOf` made. @throws LIMIT_EXCEEDED */
+  takePrepared(prepared: Prepared): Tightest | undefined | Promise<Tightest | undefined>;
   /** Undoes one take, as when a slow check turned out good. */
   giveBack(claim: Claim): void | Promise<void>;
   /** Forgets what was counted. */
@@ -62,29 +70,31 @@ export function createLimits({ hot, config }: LimitDeps): Limits {
     'bad-credentials': perMinute('bad-credentials', config.badCredentialsPerAddress),
   };
 
-  function takeOne(rule: LimitRule, who: string): Tightest | Promise<Tightest> {
-    const taken = hot.take(cellOf(rule, who), rule);
+  function takeOne(rule: LimitRule, cell: string): Tightest | Promise<Tightest> {
+    const taken = hot.take(cell, rule);
     return taken instanceof Promise ? taken.then((one) => admit(rule, one)) : admit(rule, taken);
   }
 
-  function takeAll(claims: readonly Claim[]): Tightest | undefined | Promise<Tightest | undefined> {
-    const [first] = claims;
-    if (!config.enabled || first === undefined) return undefined;
-    if (claims.length === 1) return takeOne(first.rule, first.who);
-    const taken = hot.takeAll(claims.map(({ rule, who }) => ({ cell: cellOf(rule, who), limit: rule })));
+  function takePrepared({ claims, takes }: Prepared): Tightest | undefined | Promise<Tightest | undefined> {
+    const [claim] = claims;
+    const [take] = takes;
+    if (!config.enabled || claim === undefined || take === undefined) return undefined;
+    if (takes.length === 1) return takeOne(claim.rule, take.cell);
+    const taken = hot.takeAll(takes);
     return taken instanceof Promise ? taken.then((all) => admitAll(claims, all)) : admitAll(claims, taken);
   }
 
   function takeQuietly(rule: LimitRule, who: string): void | Promise<void> {
     if (!config.enabled) return undefined;
-    const taken = takeOne(rule, who);
+    const taken = takeOne(rule, cellOf(rule, who));
     return taken instanceof Promise ? taken.then(() => undefined) : undefined;
   }
 
   return {
     take: (name, who) => takeQuietly(rules[name], who),
     takeOf: (cell, { count, windowMs }) => takeQuietly({ name: ROUTE, count, windowMs }, cell),
-    takeAll,
+    takeAll: (claims) => (config.enabled ? takePrepared(preparedOf(claims)) : undefined),
+    takePrepared,
     giveBack: ({ rule, who }) => (config.enabled ? hot.giveBack(cellOf(rule, who), rule) : undefined),
     reset: ({ rule, who }) => (config.enabled ? hot.reset(cellOf(rule, who)) : undefined),
   };
@@ -99,6 +109,11 @@ const perMinute = (name: LimitName, count: number): LimitRule => ({ name, count,
  * it, for one route may have a limit a minute and one a day, and neither may forget the takes of the other.
  */
 const cellOf = ({ name, windowMs }: LimitRule, who: string): string => `${name.length} ${name} ${windowMs} ${who}`;
+
+export const preparedOf = (claims: readonly Claim[]): Prepared => ({
+  claims,
+  takes: claims.map(({ rule, who }) => ({ cell: cellOf(rule, who), limit: rule })),
+});
 
 function admitAll(claims: readonly Claim[], { tightest, taken }: TakenAll): Tightest | undefined {
   const [claim, one] = [claims[tightest], taken[tightest]];

@@ -1,4 +1,5 @@
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { createDurations, type Row } from './durations.ts';
 
 /** What the request line and the rooms count; printed as Prometheus text. Labels are never personal. */
 export interface Metrics {
@@ -26,36 +27,44 @@ const BUCKETS_S = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 export function createMetrics({ ofProcess = true }: { readonly ofProcess?: boolean } = {}): Metrics {
   const registry = new Registry();
   if (ofProcess) collectDefaultMetrics({ register: registry });
-  const requests = new Histogram({
+  const requests = createDurations<{ method: string; route: string; status: string }>({
     name: 'twinkeep_http_request_duration_seconds',
     help: 'Time from the first byte of a request to the last of its answer.',
-    labelNames: ['method', 'route', 'status'] as const,
-    buckets: BUCKETS_S,
-    registers: [registry],
+    bucketsS: BUCKETS_S,
   });
-  const exchanges = new Histogram({
+  const exchanges = createDurations<{ back_end: string; status: string }>({
     name: 'twinkeep_back_end_duration_seconds',
     help: 'Time from the first byte handed to a back end to the last of its answer.',
-    labelNames: ['back_end', 'status'] as const,
-    buckets: BUCKETS_S,
-    registers: [registry],
+    bucketsS: BUCKETS_S,
   });
-  const byBackEnd = new Map<string, ReturnType<typeof exchanges.labels>>();
-  // Looking a child up by its labels costs more than counting, so each is looked up once.
-  const children = new Map<string, ReturnType<typeof requests.labels>>();
+  // Maps in Maps, for a key put together of route, method and status would cost more than counting.
+  const byRoute = new Map<string, Map<string, Map<number, Row>>>();
+  const byBackEnd = new Map<string, Map<number, Row>>();
+  const durations = (): MetricsSnapshot => [requests.snapshot(), exchanges.snapshot()];
+
+  function requestRow(route: string, method: string, status: number): Row {
+    const byMethod = byRoute.get(route) ?? new Map<string, Map<number, Row>>();
+    const byStatus = byMethod.get(method) ?? new Map<number, Row>();
+    const row = requests.row({ method, route, status: String(status) });
+    byRoute.set(route, byMethod.set(method, byStatus.set(status, row)));
+    return row;
+  }
+
+  function exchangeRow(backEnd: string, status: number): Row {
+    const byStatus = byBackEnd.get(backEnd) ?? new Map<number, Row>();
+    const row = exchanges.row({ back_end: backEnd, status: String(status) });
+    byBackEnd.set(backEnd, byStatus.set(status, row));
+    return row;
+  }
 
   return {
     request: (route, method, status, ms) => {
-      const key = `${method} ${route} ${status}`;
-      const child = children.get(key) ?? requests.labels(method, route, String(status));
-      children.set(key, child);
-      child.observe(ms / 1_000);
+      const row = byRoute.get(route)?.get(method)?.get(status) ?? requestRow(route, method, status);
+      row.observe(ms);
     },
     exchange: (backEnd, status, ms) => {
-      const key = `${backEnd} ${status}`;
-      const child = byBackEnd.get(key) ?? exchanges.labels(backEnd, String(status));
-      byBackEnd.set(key, child);
-      child.observe(ms / 1_000);
+      const row = byBackEnd.get(backEnd)?.get(status) ?? exchangeRow(backEnd, status);
+      row.observe(ms);
     },
     counter: (name, help) => {
       const counter = new Counter({ name, help, registers: [registry] });
@@ -71,8 +80,8 @@ export function createMetrics({ ofProcess = true }: { readonly ofProcess?: boole
         },
       });
     },
-    text: () => registry.metrics(),
-    snapshot: () => registry.getMetricsAsJSON(),
+    text: async () => `${await registry.metrics()}\n${await sumMetrics([durations()])}`,
+    snapshot: async () => [...(await registry.getMetricsAsJSON()), ...durations()],
     contentType: registry.contentType,
   };
 }

@@ -57,3 +57,14 @@ test('no more than 10,000 tokens are kept, the newest', async () => {
   assert.ok(verify('token 0') instanceof Promise);
   assert.equal(reads.length, 10_002);
 });
+
+// Attack: a token is made to stand at the place of somebody else's good one, to be taken for it.
+test('a token that ends as a good one does is another token', async () => {
+  const { verify, reads } = await verifier();
+  const ending = 'the same ending of a signature';
+  await verify(`one ${ending}`);
+  assert.ok(verify(`two ${ending}`) instanceof Promise);
+  await verify(`two ${ending}`);
+  for (const name of ['one', 'two', 'one']) assert.equal(verify(`${name} ${ending}`) instanceof Promise, false);
+  assert.deepEqual(new Set(reads), new Set([`one ${ending}`, `two ${ending}`]));
+});
