@@ -34,7 +34,7 @@ function handlerOf(request: IncomingMessage, response: ServerResponse): Dispatch
     },
     onResponseEnd: () => void response.end(),
     onResponseError: () => {
-      if (response.headersSent) request.socket.destroy();
+      if (response.headersSent) request.socket?.destroy();
       else response.writeHead(502).end();
     },
   };
