@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type AlertConfig, deliveryConfig, readAlertConfig, unsafeDelivery } from '../delivery/index.ts';
 import { detectionConfig } from '../detection/index.ts';
 import { gatewayConfig } from '../gateway/index.ts';
-import { createAddressReader, isOrigin } from '../http/index.ts';
+import { isCidr, isOrigin } from '../http/index.ts';
 import { newPassword, username } from '../identity/index.ts';
 import type { Flaw } from '../kernel/errors.ts';
 import { createSecret, type Secret } from '../kernel/secret.ts';
@@ -116,15 +116,6 @@ export async function loadConfig(env: Environment, overrides: ConfigInput = {}):
   } else flaws.push(...unsafe(parsed.data));
   if (flaws.length > 0 || !parsed.success) throw appFault('CONFIG_INVALID', { errors: flaws });
   return parsed.data;
-}
-
-function isCidr(entry: string): boolean {
-  try {
-    createAddressReader([entry]);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**

@@ -87,8 +87,6 @@ function responseOn(request: IncomingMessage, socket: Socket): ServerResponse {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
-  const drained = (): void => void response.emit('drain'); // Node has taken its own listener off
-  socket.on('drain', drained);
   response.once('finish', () => {
     socket.setTimeout(LAST_WORD_MS, () => socket.destroy()); // whoever does not read it must not keep the connection
     socket.destroySoon();

@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
-import { days, hours, minutes, seconds } from '../kernel/clock.ts';
 import type { Run } from './command.ts';
 import { throughDoor } from './door.ts';
+import { durationS } from './duration.ts';
 import { failure, usageFault } from './errors.ts';
 import { tableOf } from './terminal.ts';
 import { namesOf } from './users.ts';
@@ -90,18 +90,10 @@ export const revokeKey: Run = (args, terminal) =>
     return 0;
   });
 
-const UNITS = new Map([
-  ['s', seconds(1)],
-  ['m', minutes(1)],
-  ['h', hours(1)],
-  ['d', days(1)],
-]);
-
 /** @throws CLI_USAGE for anything but a number and one of s, m, h, d */
 function lifeOf(text: string | undefined): { readonly expires_in?: number } {
   if (text === undefined) return {};
-  const [, count = '', unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  const ms = Number(count) * (UNITS.get(unit) ?? 0);
-  if (ms === 0) throw usageFault('--expires-in takes a number with s, m, h or d, like 90d');
-  return { expires_in: ms / 1_000 };
+  const length = durationS(text);
+  if (length === 0) throw usageFault('--expires-in takes a number with s, m, h or d, like 90d');
+  return { expires_in: length };
 }

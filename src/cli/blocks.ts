@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { days, hours, minutes, seconds } from '../kernel/clock.ts';
 import type { Run } from './command.ts';
 import { throughDoor } from './door.ts';
+import { durationS } from './duration.ts';
 import { usageFault } from './errors.ts';
 import { tableOf } from './terminal.ts';
 
@@ -84,19 +84,11 @@ function whyOf({ reason, evidence }: Shown): string {
   return reason === 'too_many_failed_attempts' && typeof failures === 'number' ? `${failures} failed attempts` : reason;
 }
 
-const UNITS = new Map([
-  ['s', seconds(1)],
-  ['m', minutes(1)],
-  ['h', hours(1)],
-  ['d', days(1)],
-]);
-
 /** @throws CLI_USAGE for anything but one of --for, a number with s, m, h or d, and --permanent */
 function lengthOf(text: string | undefined, permanent: boolean): { readonly ends_in: number } | { permanent: true } {
   if ((text === undefined) !== permanent) throw usageFault('blocks add takes either --for 1h or --permanent');
   if (text === undefined) return { permanent: true };
-  const [, count = '', unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  const ms = Number(count) * (UNITS.get(unit) ?? 0);
-  if (ms === 0) throw usageFault('--for takes a number with s, m, h or d, like 1h');
-  return { ends_in: ms / 1_000 };
+  const length = durationS(text);
+  if (length === 0) throw usageFault('--for takes a number with s, m, h or d, like 1h');
+  return { ends_in: length };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { createAddressReader, storableText } from '../http/index.ts';
+import { isCidr, storableText } from '../http/index.ts';
 import { days, hours, minutes, seconds } from '../kernel/clock.ts';
 import type { Flaw } from '../kernel/errors.ts';
 import { createSecret } from '../kernel/secret.ts';
@@ -156,13 +156,4 @@ export const description = storableText(0, 200);
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-function isCidr(entry: string): boolean {
-  try {
-    createAddressReader([entry]);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { createAddressReader } from '../http/index.ts';
+import { isCidr } from '../http/index.ts';
 import { days, minutes, seconds } from '../kernel/clock.ts';
 
 const cidr = z.string().refine(isCidr, 'must be an address or CIDR');
@@ -38,12 +38,3 @@ export const detectionConfig = z
   .refine((c) => c.blockMs <= c.maxBlockMs, { path: ['blockMs'], error: 'must not exceed maxBlockMs' });
 
 export type DetectionConfig = z.output<typeof detectionConfig>;
-
-function isCidr(entry: string): boolean {
-  try {
-    createAddressReader([entry]);
-    return true;
-  } catch {
-    return false;
-  }
-}

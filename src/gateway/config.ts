@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isOrigin } from '../http/index.ts';
 import { hours, minutes, seconds } from '../kernel/clock.ts';
 import { checkGateway } from './config-check.ts';
 
@@ -21,13 +22,12 @@ const file = z.string().min(1).max(4_096);
 const perPrincipal = (sentence: string) => z.int().min(1).max(104_096).optional().describe(sentence);
 
 /** An origin and nothing else: credentials in a URL end in logs, and a path would differ from what the policy saw. */
-const origin = z.string().refine(isOrigin, 'must be http(s)://host[:port], without user, path or query');
-
-function isOrigin(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, origin: own } = new URL(text);
-  return (protocol === 'http:' || protocol === 'https:') && (text === own || text === `${own}/`);
-}
+const origin = z
+  .string()
+  .refine(
+    (text) => isOrigin(text.endsWith('/') ? text.slice(0, -1) : text),
+    'must be http(s)://host[:port], without user, path or query',
+  );
 
 /** How a back end is asked whether it lives. */
 const health = z.strictObject({

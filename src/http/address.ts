@@ -43,6 +43,16 @@ function withoutPort(hop: string): string {
   return bracketed ?? dotted ?? hop;
 }
 
+/** Whether a text is an address or CIDR, as `createAddressReader` takes them. */
+export function isCidr(entry: string): boolean {
+  try {
+    createAddressReader([entry]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** `::ffff:10.0.0.1`, `::ffff:a00:1` in any spelling, and `10.0.0.1` are one client. */
 function plain(address: string): string {
   if (!address.includes(':') || !isIPv6(address)) return address;

@@ -1,5 +1,5 @@
 /** Floor 1. The shape of a route, a problem, a cookie, a client address; knows no room. */
-export { type AddressReader, addressBlock, createAddressReader } from './address.ts';
+export { type AddressReader, addressBlock, createAddressReader, isCidr } from './address.ts';
 export { mediaType, parseJson, readBody } from './body.ts';
 export { actorOf, type Context } from './context.ts';
 export { cookieOf, readCookie } from './cookies.ts';
