@@ -21,6 +21,15 @@ test('what was sealed opens under the same key and aad, and is 28 bytes longer',
   );
 });
 
+test('text is sealed as its UTF-8', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      assert.deepEqual(seal(key, nonce, text, aad), seal(key, nonce, Buffer.from(text), aad));
+    }),
+  );
+  assert.deepEqual(open(key, seal(key, nonce, '\ud800x', aad), aad), Buffer.from('\ud800x'));
+});
+
 // Attack: a stored field is altered in the hope that it opens to something else.
 test('every bit of a sealed text counts', () => {
   const sealed = seal(key, nonce, Buffer.from('41.7 kWh'), aad);

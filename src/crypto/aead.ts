@@ -16,19 +16,21 @@ const OPTIONS = { authTagLength: TAG_BYTES };
  *
  * @param key 256-bit secret key.
  * @param nonce 12 bytes that this key never sees again; a repeated nonce gives the authentication key away.
+ * @param plaintext Bytes, or text that is sealed in UTF-8.
  * @param aad Authenticated but not contained in the result; `open` needs the same bytes.
  * @returns nonce | ciphertext | 16-byte tag: 28 bytes longer than the plaintext.
  * @throws RangeError for a nonce or a key of another length
  * @see NIST SP 800-38D §7.1, and §8.3: random nonces allow 2^32 seals under one key
  */
-export function seal(key: KeyObject, nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): Buffer {
+export function seal(key: KeyObject, nonce: Uint8Array, plaintext: Uint8Array | string, aad: Uint8Array): Buffer {
   if (nonce.length !== NONCE_BYTES) throw new RangeError('a nonce has 12 bytes');
   const cipher = createCipheriv(ALGORITHM, key, nonce, OPTIONS).setAAD(aad);
-  const sealed = Buffer.allocUnsafe(plaintext.length + SEAL_OVERHEAD_BYTES);
-  sealed.set(nonce);
-  sealed.set(cipher.update(plaintext), NONCE_BYTES);
+  const ciphertext = typeof plaintext === 'string' ? cipher.update(plaintext, 'utf8') : cipher.update(plaintext);
   cipher.final();
-  sealed.set(cipher.getAuthTag(), NONCE_BYTES + plaintext.length);
+  const sealed = Buffer.allocUnsafe(ciphertext.length + SEAL_OVERHEAD_BYTES);
+  sealed.set(nonce);
+  sealed.set(ciphertext, NONCE_BYTES);
+  sealed.set(cipher.getAuthTag(), NONCE_BYTES + ciphertext.length);
   return sealed;
 }
 

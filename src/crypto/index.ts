@@ -1,5 +1,6 @@
-/** Floor 1. Pure functions over bytes: AEAD, MAC, KDF, password hashes, Ed25519, Merkle tree and signed checkpoints. */
+/** Floor 1. Pure functions over bytes: AEAD, Fernet, MAC, KDF, password hashes, Ed25519, Merkle tree and checkpoints. */
 export { NONCE_BYTES, open, seal } from './aead.ts';
+export { openBareGcm, sealBareGcm } from './bare-gcm.ts';
 export { encodeBase62 } from './base62.ts';
 export { decodeBase64url, encodeBase64url } from './base64url.ts';
 export { BCRYPT_COSTS, type Bcrypt, bcryptCostOf, createBcrypt } from './bcrypt.ts';
@@ -15,6 +16,7 @@ export {
   verifyEd25519,
 } from './ed25519.ts';
 export { cryptoFault } from './errors.ts';
+export { openFernet, openFernetWithAny, parseFernetKey, sealFernet } from './fernet.ts';
 export { hkdfSha256 } from './kdf.ts';
 export {
   emptyFrontier,

@@ -11,9 +11,14 @@ export type { HotState, HotValues, Limit, Take, Taken, TakenAll } from './hot-st
 export { sharedHotBuffer } from './hot-table.ts';
 export { openPostgresStorage, openRedisBus, openRedisHotState } from './open.ts';
 export { lockDatabase, lockFolder, type OwnerLock } from './owner-lock.ts';
+export { createThrowaway, wipePostgres } from './postgres-throwaway.ts';
 export { createLink, type Link } from './remote-link.ts';
 export { remoteValues, valueAnswers } from './remote-values.ts';
 export type { Migration } from './schema.ts';
+export type { Restored } from './snapshot.ts';
+export { snapshotFault } from './snapshot-errors.ts';
+export { openSnapshot, type Place, restoreSnapshot } from './snapshot-open.ts';
+export { createTableCopy, type TableCopy, type TableRows } from './snapshot-rows.ts';
 export { createSqliteStorage } from './sqlite.ts';
 export { insertion, statement } from './statement.ts';
 export type { Storage } from './storage.ts';

@@ -1,84 +1,140 @@
-import { createSecretKey } from 'node:crypto';
-import type { EpochMs, TenantId } from '../kernel/brand.ts';
+import type { TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
-import { platform } from '../kernel/tx.ts';
+import { platform, type Tx } from '../kernel/tx.ts';
 import type { Bus, Storage } from '../storage/index.ts';
-import type { DataKey } from './field.ts';
-import type { MasterKey } from './master-key.ts';
-import { aadOf } from './place.ts';
+import { createKeyChanges } from './key-changes.ts';
+import { createKeyring, type Keyring } from './keyring.ts';
+import type { MasterKeys } from './masters.ts';
+import { createRings } from './rings.ts';
+import { activationMsOf, createRotation, isShared, nextChange, type Rotation } from './rotation.ts';
+import { createSealCounts } from './seal-counts.ts';
 import { type StoredDataKey, vaultStore } from './store.ts';
-
-/** A tenant's data keys: the one to seal with, and those of every version to open with. */
-export interface Keyring {
-  readonly current: DataKey;
-  of(version: string): DataKey | undefined;
-}
 
 export interface DataKeyDeps {
   readonly storage: Storage;
-  readonly master: MasterKey;
+  readonly masters: MasterKeys;
   readonly clock: Clock;
   readonly random: Random;
-  /** By which other processes hear at once of a key that was destroyed; without one they find out within a second. */
+  /** By which other processes hear at once of a key that was made or destroyed; without one they ask within a second. */
   readonly bus?: Bus | undefined;
+  /** How many tenants' keys are kept open; 10,000 unless told. */
+  readonly maxRings?: number | undefined;
+}
+
+/** The opened keys of all tenants, and what keeps them as the database has them. */
+export interface DataKeys {
+  /** A tenant's keys as they stand now; makes the first one when there is none. @throws VAULT_PROVIDER_AWAY */
+  ring(tenant: TenantId): Promise<Keyring>;
+  /** Those that are open and known to be as the database has them; else undefined. */
+  held(tenant: TenantId): Keyring | undefined;
+  /** Belongs into the write that made or changed keys: this process goes by them before it is answered. */
+  announce(tx: Tx, rows: readonly StoredDataKey[]): void;
+  /** Takes up what other processes have changed. To be called every second by each process. */
+  refresh(): Promise<void>;
+  /** Adds to the database how many values this process has sealed. */
+  flushSeals(): Promise<void>;
+  /** What this process has sealed under a tenant's versions and not written down yet. */
+  unflushed(tenant: TenantId): (version: string) => number;
+  /** Every tenant that has keys to seal with. */
+  tenants(): Promise<readonly TenantId[]>;
+  /** Every key of a tenant, in the order in which they seal. */
+  versions(tenant: TenantId): Promise<readonly StoredDataKey[]>;
+  /** Notes inside `tx` that no value of ours is left under a retired key. @returns false when it was noted before */
+  markEmptied(tx: Tx, tenant: TenantId, version: string): Promise<boolean>;
+  /** Makes keys. */
+  readonly rotation: Rotation;
+  /** How long a new key is only opened with. */
+  readonly activationMs: number;
+}
+
+interface Load {
+  readonly ring: Promise<Keyring>;
+  /** Something changed while it was read. */
+  again: boolean;
 }
 
 const MAX_RINGS = 10_000;
 
-/** Keeps the opened keys of tenants; the first use of a tenant makes its first key. */
-export function createDataKeys({
-  storage,
-  master,
-  clock,
-  random,
-}: DataKeyDeps): (tenant: TenantId) => Promise<Keyring> {
-  const rings = new Map<TenantId, Promise<Keyring>>();
+export async function createDataKeys(deps: DataKeyDeps): Promise<DataKeys> {
+  const { storage, masters, clock, bus, maxRings = MAX_RINGS } = deps;
+  const rotation = createRotation(deps);
+  const rings = createRings({ most: maxRings });
+  const counts = createSealCounts({ storage });
+  const loading = new Map<TenantId, Load>();
+  const changes = await createKeyChanges({ storage, bus, clock, take });
 
-  async function load(tenant: TenantId): Promise<Keyring> {
-    const found = await storage.read(platform, (tx) => vaultStore.dataKeys(tx, tenant));
-    return ringOf(tenant, found.length > 0 ? found : await createFirst(tenant));
+  function take(rows: readonly StoredDataKey[]): void {
+    for (const row of rows) {
+      const load = loading.get(row.tenant);
+      if (load !== undefined) load.again = true;
+      rings.peek(row.tenant)?.put(row);
+    }
+  }
+
+  function ring(tenant: TenantId): Promise<Keyring> {
+    const known = rings.get(tenant);
+    if (known !== undefined) return changes.isFresh() ? Promise.resolve(known) : changes.refresh().then(() => known);
+    const begun = loading.get(tenant);
+    if (begun !== undefined) return begun.ring;
+    const load: Load = { again: false, ring: Promise.resolve().then(() => loadRing(tenant, load)) };
+    loading.set(tenant, load);
+    return load.ring.finally(() => loading.delete(tenant)); // a fault must not be remembered
+  }
+
+  async function loadRing(tenant: TenantId, load: Load): Promise<Keyring> {
+    for (;;) {
+      load.again = false;
+      const rows = await loadRows(tenant);
+      if (load.again) continue;
+      const made = createKeyring(tenant, { masters, clock, onSeal: counts.note });
+      for (const row of rows) made.put(row);
+      rings.add(made);
+      return made;
+    }
   }
 
   /** Two processes may get here at once: the serializable write lets one of them make the key, and both read it. */
-  function createFirst(tenant: TenantId): Promise<readonly StoredDataKey[]> {
-    return storage.write(platform, async (tx) => {
-      const found = await vaultStore.dataKeys(tx, tenant);
-      if (found.length > 0) return found;
-      const now = clock.now();
-      const version = versionName(now, random);
-      const key = { version, wrapped: master.wrap(random.bytes(32), dataKeyAad(tenant, version)) };
-      await vaultStore.addDataKey(tx, tenant, key, now);
-      return [key];
-    });
+  async function loadRows(tenant: TenantId): Promise<readonly StoredDataKey[]> {
+    const found = await versions(tenant);
+    if (found.some(({ algorithm }) => algorithm === undefined)) return found;
+    return storage.write(platform, (tx) => rotation.first(tx, tenant));
   }
 
-  function ringOf(tenant: TenantId, stored: readonly StoredDataKey[]): Keyring {
-    const opened = stored.map(({ version, wrapped }): DataKey => {
-      const bytes = master.unwrap(wrapped, dataKeyAad(tenant, version));
-      return { tenantId: tenant, version, key: createSecretKey(bytes) };
-    });
-    const byVersion = new Map(opened.map((key) => [key.version, key]));
-    const current = opened.at(-1);
-    if (current === undefined) throw new TypeError('a keyring needs a key');
-    return { current, of: (version) => byVersion.get(version) };
-  }
+  const versions = (tenant: TenantId): Promise<readonly StoredDataKey[]> =>
+    storage.read(platform, (tx) => vaultStore.dataKeys(tx, tenant));
 
-  return (tenant) => {
-    const known = rings.get(tenant);
-    if (known !== undefined) return known;
-    if (rings.size >= MAX_RINGS) rings.clear(); // loading again is cheap, growing without end is not
-    const ring = load(tenant);
-    rings.set(tenant, ring);
-    ring.catch(() => rings.delete(tenant)); // a database that was away must not be remembered as a fault
-    return ring;
+  return {
+    ring,
+    held: (tenant) => (changes.isFresh() ? rings.get(tenant) : undefined),
+    rotation,
+    versions,
+    activationMs: activationMsOf(isShared(deps)),
+    refresh: changes.refresh,
+    flushSeals: counts.flush,
+    unflushed: (tenant) => rings.peek(tenant)?.unflushed ?? (() => 0),
+    tenants: () => everyTenant(storage),
+    announce: (tx, rows) => {
+      tx.afterCommit(() => {
+        take(rows);
+        changes.tell();
+      });
+    },
+    markEmptied: async (tx, tenant, version) => {
+      const changed = await nextChange(tx);
+      if ((await vaultStore.markEmptied(tx, tenant, version, clock.now(), changed)) === 0) return false;
+      const rows = (await vaultStore.dataKeys(tx, tenant)).filter((row) => row.version === version);
+      tx.afterCommit(() => take(rows));
+      return true;
+    },
   };
 }
 
-const dataKeyAad = (tenant: TenantId, version: string): Buffer => aadOf('data-key', tenant, version);
-
-/** `v_YYYYMMDD_HHMMSS_xxxx` in UTC: it sorts by time, and the four hex digits keep two of one second apart. */
-function versionName(now: EpochMs, random: Random): string {
-  const [date = '', time = ''] = new Date(now).toISOString().split('T');
-  return `v_${date.replaceAll('-', '')}_${time.slice(0, 8).replaceAll(':', '')}_${random.bytes(2).toString('hex')}`;
+async function everyTenant(storage: Storage): Promise<readonly TenantId[]> {
+  const found: TenantId[] = [];
+  for (;;) {
+    const page = await storage.read(platform, (tx) => vaultStore.tenants(tx, found.at(-1) ?? ''));
+    if (page.length === 0) return found;
+    found.push(...page);
+  }
 }

@@ -32,10 +32,18 @@ const PLACEHOLDERS = [/^(.)\1*=?$/s, /^(change|placeholder|example|secret)/i];
 const derive = (bytes: Uint8Array, info: string, length: number): Buffer =>
   hkdfSha256(bytes, { salt: Buffer.alloc(0), info: Buffer.from(info), length });
 
+export const masterIdOf = (bytes: Uint8Array): string => derive(bytes, 'twinkeep master key id', 8).toString('hex');
+
+/**
+ * The secret scalar of the X25519 identity that opens backups: 32 bytes, the same for the same master key. Whoever holds
+ * it opens backups and nothing else: the master key does not follow from it.
+ */
+export const backupIdentityOf = (bytes: Uint8Array): Buffer => derive(bytes, 'twinkeep backup identity', KEY_BYTES);
+
 /** @param random draws the nonces */
 export function createMasterKey(bytes: Uint8Array, random: Random): MasterKey {
   const key: KeyObject = createSecretKey(derive(bytes, 'twinkeep master key wrap', KEY_BYTES));
-  const id = derive(bytes, 'twinkeep master key id', 8).toString('hex');
+  const id = masterIdOf(bytes);
   return {
     id,
     wrap: (plain, aad) => seal(key, random.bytes(12), plain, aad),
@@ -78,19 +86,32 @@ export function readMasterKeyFile(file: string): Secret<Buffer> {
  * @throws EEXIST
  */
 export function generateMasterKeyFile(file: string, random: Random): void {
+  writeMasterKeyFile(file, random.bytes(KEY_BYTES), random);
+}
+
+/** The same for a key that there is already. @param random names the draft. @throws EEXIST */
+export function writeMasterKeyFile(file: string, bytes: Uint8Array, random: Random): void {
   const draft = `${file}.${random.bytes(4).toString('hex')}.new`;
   const handle = openSync(draft, 'wx', 0o600);
   try {
-    writeSync(handle, `${Buffer.from(random.bytes(KEY_BYTES)).toString('base64')}\n`);
+    writeSync(handle, `${Buffer.from(bytes).toString('base64')}\n`);
     fsyncSync(handle);
     linkSync(draft, file);
   } finally {
     closeSync(handle);
     rmSync(draft, { force: true });
   }
+  syncFolderOf(file);
+}
+
+/** Puts the names in a file's folder on the disk for certain. */
+export function syncFolderOf(file: string): void {
   const folder = openSync(dirname(file), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }
 
 export const masterKeyFileExists = (file: string): boolean => existsSync(file);

@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import { personId } from '../kernel/brand.ts';
 import { createSystemRandom } from '../kernel/random.ts';
 import { platform } from '../kernel/tx.ts';
-import { type Bus, createMemoryBus, createSqliteStorage, type Storage } from '../storage/index.ts';
-import { createTestClock } from '../testing/index.ts';
-import { createMasterKey, vaultMigrations } from './index.ts';
-import { createSubjectKeys } from './subjects.ts';
+import { type Bus, createMemoryBus, createSqliteStorage, type Storage, statement } from '../storage/index.ts';
+import { createTestClock, type TestClock } from '../testing/index.ts';
+import { createMasterKey, singleMaster, vaultMigrations } from './index.ts';
+import { createSubjectKeys, type SubjectKeys } from './subjects.ts';
 
 const random = createSystemRandom();
-const master = createMasterKey(random.bytes(32), random);
+const masters = singleMaster(createMasterKey(random.bytes(32), random));
 const ADA = personId('ada');
 
 /** Two processes on one database that several may share. */
@@ -19,7 +19,7 @@ async function pair(here: Bus | undefined, there: Bus | undefined) {
   const storage: Storage = { ...database, dialect: 'postgres' };
   await storage.migrate(vaultMigrations);
   const node = (bus: Bus | undefined) => {
-    const keys = createSubjectKeys({ storage, bus, master, clock, random });
+    const keys = createSubjectKeys({ storage, bus, masters, clock, random });
     return {
       seal: (text: string) => storage.write(platform, (tx) => keys.seal(tx, ADA, 'note', text)),
       open: (sealed: string) => storage.write(platform, (tx) => keys.open(tx, ADA, 'note', sealed)),
@@ -59,4 +59,78 @@ test('what is sealed right behind a destruction, in one group of writes, is seal
   assert.equal(await here.open(after), 'after');
   await assert.rejects(here.open(before), { code: 'VAULT_UNREADABLE' });
   await close();
+});
+
+const selectErased = statement({
+  reach: 'platform',
+  sql: 'select purpose, name, at from vault_erased',
+  returns: { purpose: 'text', name: 'text', at: 'int' },
+});
+
+const selectNamed = statement({
+  reach: 'platform',
+  sql: 'select name, master from vault_named_key order by name',
+  returns: { name: 'text', master: 'text?' },
+});
+
+async function withSubjects(
+  work: (kit: { storage: Storage; clock: TestClock; keys: SubjectKeys }) => Promise<void>,
+): Promise<void> {
+  const clock = createTestClock();
+  const storage = createSqliteStorage({ file: ':memory:', clock });
+  try {
+    await storage.migrate(vaultMigrations);
+    await work({ storage, clock, keys: createSubjectKeys({ storage, masters, clock, random }) });
+  } finally {
+    await storage.close();
+  }
+}
+
+// Attack: a backup from before an erasure is restored, and with it the key of somebody who was forgotten.
+test('a destroyed key leaves its name and the time, so that a restore can destroy it again', async () => {
+  await withSubjects(async ({ storage, clock, keys }) => {
+    const seal = () => storage.write(platform, (tx) => keys.seal(tx, ADA, 'note', 'x'));
+    const erased = () => storage.read(platform, (tx) => tx.all(selectErased, {}));
+    await storage.write(platform, (tx) => keys.destroy(tx, ADA));
+    assert.deepEqual(await erased(), [], 'there was nothing to destroy');
+    for (let round = 0; round < 2; round++) {
+      await seal();
+      clock.advance(1_000);
+      await storage.write(platform, (tx) => keys.destroy(tx, ADA));
+      assert.deepEqual(await erased(), [{ purpose: 'subject', name: ADA, at: clock.now() }]);
+    }
+    const undone = storage.write(platform, async (tx) => {
+      await keys.seal(tx, personId('bob'), 'note', 'x');
+      await keys.destroy(tx, personId('bob'));
+      throw new Error('undone');
+    });
+    await assert.rejects(undone, /undone/);
+    assert.equal((await erased()).length, 1);
+  });
+});
+
+test('a pseudonym key that may be known is followed by another within the month', async () => {
+  await withSubjects(async ({ storage, clock, keys }) => {
+    const pseudonym = () => storage.write(platform, (tx) => keys.pseudonym(tx, 'somebody'));
+    const rotate = () => storage.write(platform, (tx) => keys.rotatePseudonyms(tx));
+    const given = [await pseudonym()];
+    for (let n = 2; n <= 11; n++) {
+      assert.equal(await rotate(), `month-2026-11.${n}`);
+      given.push(await pseudonym());
+      assert.equal(await pseudonym(), given.at(-1));
+    }
+    assert.equal(new Set(given).size, 11);
+    const restarted = createSubjectKeys({ storage, masters, clock, random });
+    assert.equal(await storage.write(platform, (tx) => restarted.pseudonym(tx, 'somebody')), given.at(-1));
+    clock.advance(10 * 86_400_000);
+    assert.equal(await rotate(), 'month-2026-12', 'a month without a key gets its first');
+  });
+});
+
+test('a key that is stored names the master key that wrapped it', async () => {
+  await withSubjects(async ({ storage, keys }) => {
+    await storage.write(platform, (tx) => keys.seal(tx, ADA, 'note', 'x'));
+    const rows = await storage.read(platform, (tx) => tx.all(selectNamed, {}));
+    assert.deepEqual(rows, [{ name: ADA, master: masters.current.id }]);
+  });
 });

@@ -1,14 +1,9 @@
-import { createSecretKey, type KeyObject } from 'node:crypto';
 import { decodeBase64url, encodeBase64url, hmacSha256, open, seal } from '../crypto/index.ts';
-import type { EpochMs, PersonId } from '../kernel/brand.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { Random } from '../kernel/random.ts';
+import type { PersonId } from '../kernel/brand.ts';
 import type { Tx } from '../kernel/tx.ts';
-import { type Bus, createFreshCache, type Storage } from '../storage/index.ts';
 import { vaultFault } from './errors.ts';
-import type { MasterKey } from './master-key.ts';
+import { createNamedKeys, type NamedKeyDeps } from './named-keys.ts';
 import { aadOf } from './place.ts';
-import { type KeyPurpose, vaultStore } from './store.ts';
 
 /**
  * Keys of people and of months. What is sealed under a subject's key can be forgotten everywhere at once, also inside
@@ -28,76 +23,45 @@ export interface SubjectKeys {
    * 22 characters, 132 bits of HMAC-SHA256.
    */
   pseudonym(tx: Tx, text: string): Promise<string>;
+  /**
+   * Begins a new pseudonym key within the month, for when the last one may be known: names given from now on cannot be
+   * traced by it. @returns the new key's name, as in `month-2026-11.2`
+   */
+  rotatePseudonyms(tx: Tx): Promise<string>;
 }
 
 /** A person, or the month of an unknown one: `month-2026-11`. */
 export type Subject = PersonId | Month;
 type Month = `month-${string}`;
 
-export interface SubjectKeyDeps {
-  readonly storage: Pick<Storage, 'dialect'>;
-  /** Tells the other processes of a destroyed key; without one they may open under it for another second. */
-  readonly bus?: Bus | undefined;
-  readonly master: MasterKey;
-  readonly clock: Clock;
-  readonly random: Random;
-}
-
 const PREFIX = 'tks1.';
-const MAX_CACHED = 10_000;
 
-export function createSubjectKeys({ storage, bus, master, clock, random }: SubjectKeyDeps): SubjectKeys {
-  const topic = 'vault.subject-keys';
-  const opened = createFreshCache<KeyObject>({ storage, bus, topic, clock, maxEntries: MAX_CACHED });
-
-  async function keyOf(tx: Tx, purpose: KeyPurpose, name: string): Promise<KeyObject | undefined> {
-    const cached = opened.get(`${purpose} ${name}`);
-    if (cached !== undefined) return cached;
-    const keep = opened.reading(`${purpose} ${name}`);
-    const wrapped = await vaultStore.namedKey(tx, purpose, name);
-    if (wrapped === undefined) return undefined;
-    const key = createSecretKey(master.unwrap(wrapped, aadOf(`${purpose}-key`, name)));
-    tx.afterCommit(() => keep(key)); // it may have been made in this very write, which may fail
-    return key;
-  }
-
-  async function keyFor(tx: Tx, purpose: KeyPurpose, name: string, now: EpochMs): Promise<KeyObject> {
-    const known = await keyOf(tx, purpose, name);
-    if (known !== undefined) return known;
-    const keep = opened.reading(`${purpose} ${name}`);
-    const bytes = random.bytes(32);
-    await vaultStore.addNamedKey(tx, purpose, name, master.wrap(bytes, aadOf(`${purpose}-key`, name)), now);
-    const key = createSecretKey(bytes);
-    tx.afterCommit(() => keep(key)); // a key of a write that failed exists nowhere else
-    return key;
-  }
-
+export function createSubjectKeys(deps: NamedKeyDeps): SubjectKeys {
+  const { clock, random } = deps;
+  const keys = createNamedKeys(deps);
   const month = (): Month => `month-${new Date(clock.now()).toISOString().slice(0, 7)}`;
 
   return {
     month,
     seal: async (tx, subject, column, text) => {
-      const key = await keyFor(tx, 'subject', subject, clock.now());
+      const key = await keys.need(tx, 'subject', subject);
       const sealed = seal(key, random.bytes(12), Buffer.from(text), aadOf('tks1', subject, column));
       return PREFIX + encodeBase64url(sealed);
     },
     open: async (tx, subject, column, sealed) => {
       const bytes = sealed.startsWith(PREFIX) ? decodeBase64url(sealed.slice(PREFIX.length)) : undefined;
       if (bytes === undefined) throw vaultFault('VAULT_UNREADABLE');
-      const key = await keyOf(tx, 'subject', subject);
+      const key = await keys.find(tx, 'subject', subject);
       if (key === undefined) throw vaultFault('VAULT_SUBJECT_ERASED');
       const plain = open(key, bytes, aadOf('tks1', subject, column));
       if (plain === undefined) throw vaultFault('VAULT_UNREADABLE');
       return plain.toString();
     },
-    destroy: async (tx, subject) => {
-      const destroyed = (await vaultStore.dropNamedKey(tx, 'subject', subject)) > 0;
-      opened.drop(tx, `subject ${subject}`);
-      return destroyed;
-    },
+    destroy: (tx, subject) => keys.destroy(tx, 'subject', subject),
     pseudonym: async (tx, text) => {
-      const key = await keyFor(tx, 'pseudonym', month(), clock.now());
+      const key = await keys.need(tx, 'pseudonym', month());
       return encodeBase64url(hmacSha256(key, text)).slice(0, 22);
     },
+    rotatePseudonyms: (tx) => keys.follow(tx, 'pseudonym', month()),
   };
 }

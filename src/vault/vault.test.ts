@@ -5,13 +5,13 @@ import { createSystemRandom } from '../kernel/random.ts';
 import { platform } from '../kernel/tx.ts';
 import { createSqliteStorage, type Storage } from '../storage/index.ts';
 import { createTestClock, type TestClock } from '../testing/index.ts';
-import { createMasterKey, hasSealedKeys, openVault, type Vault, vaultMigrations } from './index.ts';
+import { createMasterKey, hasSealedKeys, openVault, singleMaster, type Vault, vaultMigrations } from './index.ts';
 
 const random = createSystemRandom();
 const NORTH = tenantId('north');
 const ADA = personId('ada');
 const place = { table: 'reading', column: 'location', row: 'M1|0' };
-const master = createMasterKey(random.bytes(32), random);
+const masters = singleMaster(createMasterKey(random.bytes(32), random));
 
 let storage: Storage;
 let clock: TestClock;
@@ -21,7 +21,7 @@ before(async () => {
   storage = createSqliteStorage({ file: ':memory:', clock });
   await storage.migrate(vaultMigrations);
   assert.equal(await hasSealedKeys(storage), false);
-  vault = await openVault({ storage, master, clock, random });
+  vault = await openVault({ storage, masters, clock, random });
 });
 after(() => storage.close());
 
@@ -43,7 +43,7 @@ test('a tenant has one key however many ask for it first, and another tenant ano
 test('what was sealed opens after a restart under the same master key', async () => {
   const sealed = (await vault.fields(NORTH)).seal(place, 'Gwangyang');
   const personal = await seal('a note');
-  const again = await openVault({ storage, master, clock, random });
+  const again = await openVault({ storage, masters, clock, random });
   assert.equal((await again.fields(NORTH)).open(place, sealed), 'Gwangyang');
   assert.equal(await storage.read(platform, (tx) => again.subjects.open(tx, ADA, 'note', personal)), 'a note');
   assert.equal(await hasSealedKeys(storage), true);
@@ -51,8 +51,8 @@ test('what was sealed opens after a restart under the same master key', async ()
 
 // Attack, or slip: the database is started with the master key of another.
 test('another master key is refused at the start, before anything is sealed under it', async () => {
-  const other = createMasterKey(random.bytes(32), random);
-  await assert.rejects(openVault({ storage, master: other, clock, random }), { code: 'VAULT_MASTER_KEY' });
+  const other = singleMaster(createMasterKey(random.bytes(32), random));
+  await assert.rejects(openVault({ storage, masters: other, clock, random }), { code: 'VAULT_MASTER_KEY' });
 });
 
 test('what is sealed about a person opens for that person and column alone', async () => {
@@ -80,7 +80,7 @@ test('what is sealed about a person is unreadable once their key is destroyed', 
 // Attack: a write of the same moment has just taken the key into memory, and it lives on there.
 test('a key that is destroyed together with other writes is gone from memory too', async () => {
   await seal('makes the key');
-  const fresh = await openVault({ storage, master, clock, random }); // its memory holds no key yet
+  const fresh = await openVault({ storage, masters, clock, random }); // its memory holds no key yet
   const [sealed] = await Promise.all([
     storage.write(platform, (tx) => fresh.subjects.seal(tx, ADA, 'note', 'just now')),
     storage.write(platform, (tx) => fresh.subjects.destroy(tx, ADA)),

@@ -37,18 +37,31 @@ function plaintextOf({ key, iv, aad, ct, tag }: GcmVector): Buffer | undefined {
 vectorTest('AES-256-GCM answers as Wycheproof expects', 'wycheproof/aes_gcm_test.json', (text, t) => {
   const sizes = { ivSize: z.int(), keySize: z.int(), tagSize: z.int() };
   const test = gcmVector.extend({ ...outcome, msg: hex });
-  const { testGroups } = z
-    .object({ testGroups: z.array(z.object({ ...sizes, tests: z.array(test) })) })
+  const { testGroups, numberOfTests } = z
+    .object({ numberOfTests: z.int(), testGroups: z.array(z.object({ ...sizes, tests: z.array(test) })) })
     .parse(JSON.parse(text));
-  const ours = testGroups.filter((group) => group.keySize === 256 && group.ivSize === 96 && group.tagSize === 128);
-  const count = (groups: typeof testGroups) => groups.reduce((sum, { tests }) => sum + tests.length, 0);
-  for (const vector of ours.flatMap(({ tests }) => tests)) {
+  const all = testGroups.flatMap(({ tests, ...group }) => tests.map((vector) => ({ ...vector, ...group })));
+  assert.equal(all.length, numberOfTests);
+  const ours = all.filter((vector) => vector.keySize === 256 && vector.ivSize === 96 && vector.tagSize === 128);
+  for (const vector of ours) {
     const expected = vector.result === 'valid' ? vector.msg : undefined;
     assert.deepEqual(plaintextOf(vector), expected, `tcId ${vector.tcId} ${vector.comment}`);
   }
-  assert.ok(count(ours) > 0);
-  t.diagnostic(`${count(ours)} run; ${count(testGroups) - count(ours)} of other key, nonce or tag sizes left out`);
+  assert.ok(ours.length > 0);
+  const others = all.filter((vector) => !ours.includes(vector));
+  for (const vector of others) assertOutOfSize(vector);
+  t.diagnostic(`${ours.length} run; ${others.length} of other key or nonce sizes, all refused`);
 });
+
+/** A key or a nonce of another size makes no envelope, and what was sealed with one does not open. */
+function assertOutOfSize({ tcId, key, iv, aad, ct, tag, msg }: GcmVector & { tcId: number; msg: Buffer }): void {
+  const secret = createSecretKey(key);
+  const sealed = Buffer.concat([iv, ct, tag]);
+  assert.throws(() => seal(secret, iv, msg, aad), RangeError, `tcId ${tcId}`);
+  if (key.length === 32) assert.equal(open(secret, sealed, aad), undefined, `tcId ${tcId}`);
+  else if (sealed.length >= 28) assert.throws(() => open(secret, sealed, aad), RangeError, `tcId ${tcId}`);
+  else assert.equal(open(secret, sealed, aad), undefined, `tcId ${tcId}`);
+}
 
 vectorTest('AES-256-GCM opens what NIST says and nothing else', 'nist/gcm_decrypt_256.json', (text, t) => {
   const vector = gcmVector.extend({ count: z.int(), result, pt: hex });
@@ -84,7 +97,8 @@ vectorTest('HMAC-SHA-256 gives the tags that Wycheproof expects', 'wycheproof/hm
 vectorTest('Ed25519 verifies what Wycheproof expects', 'wycheproof/ed25519_test.json', (text, t) => {
   const test = z.object({ ...outcome, msg: hex, sig: hex });
   const group = z.object({ publicKeyJwk: z.unknown(), tests: z.array(test) });
-  const { testGroups } = z.object({ testGroups: z.array(group) }).parse(JSON.parse(text));
+  const file = z.object({ numberOfTests: z.int(), testGroups: z.array(group) });
+  const { testGroups, numberOfTests } = file.parse(JSON.parse(text));
   let run = 0;
   for (const { publicKeyJwk, tests } of testGroups) {
     const publicKey = importEd25519Public(publicKeyJwk);
@@ -95,6 +109,7 @@ vectorTest('Ed25519 verifies what Wycheproof expects', 'wycheproof/ed25519_test.
       run += 1;
     }
   }
+  assert.equal(run, numberOfTests);
   t.diagnostic(`${run} run`);
 });
 
@@ -115,7 +130,10 @@ vectorTest('argon2id hashes made by Python verify', 'interop/argon2.json', async
 });
 
 function testsOf<Test extends z.ZodType>(test: Test, text: string): z.output<Test>[] {
-  const file = z.object({ testGroups: z.array(z.object({ tests: z.array(test) })) }).parse(JSON.parse(text));
-  assert.ok(file.testGroups.length > 0);
-  return file.testGroups.flatMap(({ tests }) => tests);
+  const group = z.object({ tests: z.array(test) });
+  const file = z.object({ numberOfTests: z.int(), testGroups: z.array(group) }).parse(JSON.parse(text));
+  const tests = file.testGroups.flatMap((each) => each.tests);
+  assert.ok(tests.length > 0);
+  assert.equal(tests.length, file.numberOfTests);
+  return tests;
 }

@@ -23,12 +23,20 @@ export function vectorTest(
   file: string,
   body: (text: string, t: TestContext) => void | Promise<void>,
 ): void {
+  vectorFoldersTest(name, async (pathOf, t) => body(await readFile(pathOf(file), 'utf8'), t));
+}
+
+/** The same over whole folders. @param body Given what makes a path within the vectors into one of the system. */
+export function vectorFoldersTest(
+  name: string,
+  body: (pathOf: (path: string) => string, t: TestContext) => Promise<void>,
+): void {
   test(name, async (t) => {
     if (!existsSync(folder)) {
       if (CI === 'true') throw new Error(`the shared vectors are not at ${folder}; set TWINKEEP_VECTORS`);
       t.skip(`no shared vectors at ${folder}; set TWINKEEP_VECTORS`);
       return;
     }
-    await body(await readFile(resolve(folder, file), 'utf8'), t);
+    await body((path) => resolve(folder, path), t);
   });
 }

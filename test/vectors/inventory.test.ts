@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { vectorFoldersTest } from './vectors.ts';
+
+/** Which test runs a file, or why none does: a file that comes in later is not passed over in silence. */
+const RUN_BY_CRYPTO = 'crypto.test.ts';
+const RUN_BY_FORMS = 'legacy-forms.test.ts';
+const NOT_OURS = 'nothing in src computes this';
+const OF_JOSE = 'tokens are read by the package jose, not by src/crypto';
+const OF_AGE = 'the payload of age files, which the package age-encryption computes, not src/crypto';
+
+const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  fernet: {
+    'generate.json': RUN_BY_FORMS,
+    'invalid.json': RUN_BY_FORMS,
+    'verify.json': RUN_BY_FORMS,
+  },
+  kdf: {
+    'rfc6070-PBKDF2-SHA1.json': NOT_OURS,
+    'scrypt.json': NOT_OURS,
+  },
+  nist: { 'gcm_decrypt_256.json': RUN_BY_CRYPTO },
+  wycheproof: {
+    'aes_gcm_siv_test.json': NOT_OURS,
+    'aes_gcm_test.json': RUN_BY_CRYPTO,
+    'chacha20_poly1305_test.json': OF_AGE,
+    'ecdsa_secp256r1_sha256_p1363_test.json': NOT_OURS,
+    'ecdsa_secp256r1_sha256_test.json': NOT_OURS,
+    'ecdsa_secp384r1_sha384_p1363_test.json': NOT_OURS,
+    'ecdsa_secp521r1_sha512_p1363_test.json': NOT_OURS,
+    'ed25519_test.json': RUN_BY_CRYPTO,
+    'hkdf_sha1_test.json': NOT_OURS,
+    'hkdf_sha256_test.json': RUN_BY_CRYPTO,
+    'hkdf_sha384_test.json': NOT_OURS,
+    'hkdf_sha512_test.json': NOT_OURS,
+    'hmac_sha1_test.json': NOT_OURS,
+    'hmac_sha256_test.json': RUN_BY_CRYPTO,
+    'hmac_sha384_test.json': NOT_OURS,
+    'hmac_sha512_test.json': NOT_OURS,
+    'json_web_crypto_test.json': OF_JOSE,
+    'json_web_encryption_test.json': OF_JOSE,
+    'json_web_key_test.json': OF_JOSE,
+    'json_web_signature_test.json': OF_JOSE,
+    'pbkdf2_hmacsha1_test.json': NOT_OURS,
+    'pbkdf2_hmacsha256_test.json': NOT_OURS,
+    'pbkdf2_hmacsha512_test.json': NOT_OURS,
+    'rsa_pss_2048_sha256_mgf1_32_test.json': NOT_OURS,
+    'rsa_signature_2048_sha256_test.json': NOT_OURS,
+    'rsa_signature_3072_sha256_test.json': NOT_OURS,
+  },
+};
+
+vectorFoldersTest('every file of cryptographic vectors is run, or named here with the reason', async (pathOf, t) => {
+  for (const [folder, files] of Object.entries(FILES)) {
+    const unnamed = (await readdir(pathOf(folder))).filter((file) => !Object.hasOwn(files, file));
+    assert.deepEqual(unnamed, [], folder);
+  }
+  const reasons = Object.values(FILES).flatMap((files) => Object.values(files));
+  const run = reasons.filter((reason) => reason === RUN_BY_CRYPTO || reason === RUN_BY_FORMS);
+  t.diagnostic(`${run.length} files run, ${reasons.length - run.length} not`);
+});
