@@ -51,7 +51,7 @@ export interface Access {
 }
 
 /** Everything; for the operator, whom the file system has let in. */
-const ALL = ['read', 'write', 'delete', 'analyze', 'admin', 'platform'] as const;
+const ALL = ['read', 'write', 'delete', 'analyze', 'admin', 'platform', 'seal', 'open'] as const;
 const MAX_CACHED = 50_000;
 
 export function createAccess({ storage, audit, bus, clock, catalogue }: AccessDeps): Access {

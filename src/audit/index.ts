@@ -5,5 +5,6 @@ export { auditFault } from './errors.ts';
 export { fileHead, type HeadKeeper, memoryHead } from './head.ts';
 export { auditMigrations } from './migrations/index.ts';
 export { auditRoutes } from './routes.ts';
+export { sealedFields } from './sealed-fields.ts';
 export { openLogKey, readVerifier } from './signing-key.ts';
 export { type AuditReport, verifyLog } from './verify.ts';

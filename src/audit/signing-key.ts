@@ -30,7 +30,9 @@ export interface LogKeyDeps {
 }
 
 const PLATFORM = tenantId('platform');
-const placeOf = (name: string): FieldPlace => ({ table: 'audit_key', column: 'sealed', row: name });
+
+/** Where the private part of the log's key is sealed to. */
+export const logKeyPlace = (name: string): FieldPlace => ({ table: 'audit_key', column: 'sealed', row: name });
 
 /** The log's key, made at the first start. Its private part is sealed, so that the database alone can't sign. */
 export async function openLogKey({ storage, vault, clock, random }: LogKeyDeps): Promise<LogKey> {
@@ -43,12 +45,12 @@ export async function openLogKey({ storage, vault, clock, random }: LogKeyDeps):
     const fresh: KeyRow = {
       name,
       verifier: formatVerifierKey({ keyName: name, publicKey: pair.publicKey }),
-      sealed: fields.seal(placeOf(name), JSON.stringify(exportEd25519Private(pair.privateKey))),
+      sealed: fields.seal(logKeyPlace(name), JSON.stringify(exportEd25519Private(pair.privateKey))),
     };
     await auditStore.addKey(tx, fresh, clock.now());
     return fresh;
   });
-  const pair = importEd25519Private(JSON.parse(fields.open(placeOf(row.name), row.sealed)));
+  const pair = importEd25519Private(JSON.parse(fields.open(logKeyPlace(row.name), row.sealed)));
   if (pair === undefined) throw new TypeError(`the key of the log ${row.name} is no Ed25519 key`);
   // The public key comes out of the sealed one, not out of the column beside it, which anybody with the file can change.
   const { privateKey, publicKey } = pair;

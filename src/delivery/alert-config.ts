@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { flawsOf } from '../http/index.ts';
 import type { Flaw } from '../kernel/errors.ts';
+import { referenceOf } from '../kernel/references.ts';
 import { type SmsConfig, type SmtpConfig, smsConfig, smtpConfig } from './config.ts';
 import { deliveryFault } from './errors.ts';
 import { eventPatterns } from './event-type.ts';
@@ -17,7 +18,6 @@ export interface AlertConfig {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const REFERENCE = /^env_([A-Za-z_][A-Za-z0-9_]{0,127})$(?!\n)/;
 const MAX_BYTES = 65_536;
 const MAX_DEPTH = 8;
 const MAX_RECEIVERS = 20;
@@ -106,7 +106,7 @@ interface Walk {
 
 function resolve(value: unknown, env: Environment, { at, depth, flaws }: Walk): unknown {
   if (typeof value === 'string') {
-    const name = REFERENCE.exec(value)?.[1];
+    const name = referenceOf(value);
     if (name === undefined) return value;
     const found = env[name];
     if (found !== undefined && found !== '') return found;

@@ -5,3 +5,4 @@ export { createDelivery, type Delivery } from './delivery.ts';
 export { deliveryFault } from './errors.ts';
 export { deliveryMigrations } from './migrations/index.ts';
 export { deliveryRoutes } from './routes.ts';
+export { sealedFields } from './sealed-fields.ts';

@@ -20,20 +20,17 @@ export type SealerOf = (tenant: TenantId) => Promise<Sealer>;
 /** Under whose keys the outbox is sealed: its rows are the platform's, whichever tenant they speak of. */
 export const PLATFORM = tenantId('platform');
 
-/** The columns of this room that are stored sealed. */
-const sealedFields = [
-  { table: 'delivery_message', column: 'payload' },
-  { table: 'delivery_attempt', column: 'answer' },
-  { table: 'webhook_endpoint', column: 'url' },
-  { table: 'webhook_endpoint', column: 'secret' },
-  { table: 'webhook_endpoint', column: 'old_secret' },
-] as const;
-
-const [PAYLOAD, ANSWER, URL, SECRET, OLD_SECRET] = sealedFields;
-
 /** What a message says, and to whom. */
-export const payloadPlace = (id: string): SealedPlace => ({ ...PAYLOAD, row: id });
-export const answerPlace = (id: string, n: number): SealedPlace => ({ ...ANSWER, row: `${id}|${n}` });
-export const urlPlace = (id: string): SealedPlace => ({ ...URL, row: id });
-export const secretPlace = (id: string): SealedPlace => ({ ...SECRET, row: id });
-export const oldSecretPlace = (id: string): SealedPlace => ({ ...OLD_SECRET, row: id });
+export const payloadPlace = (id: string): SealedPlace => ({ table: 'delivery_message', column: 'payload', row: id });
+export const answerPlace = (id: string, n: number): SealedPlace => ({
+  table: 'delivery_attempt',
+  column: 'answer',
+  row: `${id}|${n}`,
+});
+export const urlPlace = (id: string): SealedPlace => ({ table: 'webhook_endpoint', column: 'url', row: id });
+export const secretPlace = (id: string): SealedPlace => ({ table: 'webhook_endpoint', column: 'secret', row: id });
+export const oldSecretPlace = (id: string): SealedPlace => ({
+  table: 'webhook_endpoint',
+  column: 'old_secret',
+  row: id,
+});

@@ -8,7 +8,7 @@ import { type Actor, anonymous } from '../kernel/principal.ts';
 import { createSystemRandom } from '../kernel/random.ts';
 import { createMemoryBus, createMemoryHotState, createSqliteStorage, type Storage } from '../storage/index.ts';
 import { createTestClock, type TestClock } from '../testing/index.ts';
-import { createMasterKey, openVault, vaultMigrations } from '../vault/index.ts';
+import { createMasterKey, openVault, singleMaster, vaultMigrations } from '../vault/index.ts';
 import type { BlockWish } from './block.ts';
 import { type BlockDeps, type BlockEvent, type Blocks, createBlocks } from './blocks.ts';
 import { type DetectionConfig, detectionConfig } from './config.ts';
@@ -63,7 +63,7 @@ async function createKit(storage: Storage, stops: (() => Promise<void>)[]): Prom
   const errors: unknown[] = [];
   const entries: AuditEntry[] = [];
   const events: BlockEvent[] = [];
-  const room = { storage, random, clock, bus, master: createMasterKey(random.bytes(32), random) };
+  const room = { storage, random, clock, bus, masters: singleMaster(createMasterKey(random.bytes(32), random)) };
   const vault = await openVault(room);
   const onError = (error: unknown): void => void errors.push(error);
   const log = await createAudit({ storage, vault, clock, random, holder: 'test', head: memoryHead(), onError });

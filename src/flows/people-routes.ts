@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Access } from '../access/index.ts';
 import { actorOf, created, defineRoute, idText, ok, type Route, storableText, wholeNumber } from '../http/index.ts';
-import { newPassword, username } from '../identity/index.ts';
+import { emailAddress, newPassword, username } from '../identity/index.ts';
 import { personId } from '../kernel/brand.ts';
 import { hours, rfc3339 } from '../kernel/clock.ts';
 import type { Member, People } from './people.ts';
@@ -11,6 +11,7 @@ const roles = z.array(z.string().min(1).max(64)).max(20);
 const person = z.strictObject({
   id: z.string(),
   username: z.string(),
+  email: z.string().nullable(),
   roles: z.array(z.string()),
   disabled: z.boolean(),
   created_at: z.string(),
@@ -34,9 +35,15 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
       summary: 'Create a person in your tenant.',
       access: { ...admin, provedWithinMs: hours(12) },
       records: 'change',
-      body: z.strictObject({ username, password: newPassword, roles }),
+      body: z.strictObject({ username, password: newPassword, roles, email: emailAddress.optional() }),
       replies: { 201: person },
-      faults: ['IDENTITY_USERNAME_TAKEN', 'ACCESS_ROLE_UNKNOWN', 'ACCESS_ESCALATION', 'CRYPTO_BUSY'],
+      faults: [
+        'IDENTITY_USERNAME_TAKEN',
+        'IDENTITY_EMAIL_TAKEN',
+        'ACCESS_ROLE_UNKNOWN',
+        'ACCESS_ESCALATION',
+        'CRYPTO_BUSY',
+      ],
       handle: async ({ body, caller, tenantId, context }) =>
         created(view(await people.create(actorOf(context, caller, tenantId), tenantId, body))),
     }),
@@ -51,10 +58,16 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
           .default('')
           .describe('Names after this one, as `next_after` of the last answer gives it.'),
         limit: wholeNumber(1, 1_000).default(100),
+        email: emailAddress.optional().describe('The one who has this address, however it is spelt.'),
       }),
       replies: { 200: z.strictObject({ items: z.array(person), next_after: z.string().nullable() }) },
       faults: [],
       handle: async ({ query, tenantId }) => {
+        if (query.email !== undefined) {
+          const found = await people.findByEmail(tenantId, query.email);
+          const items = found === undefined ? [] : [view(found)];
+          return ok({ items, next_after: null }, { records: items.length });
+        }
         const members = await people.list(tenantId, query.after, query.limit);
         const last = members.length === query.limit ? members.at(-1)?.person.usernameKey : undefined;
         return ok({ items: members.map(view), next_after: last ?? null }, { records: members.length });
@@ -63,17 +76,24 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
     defineRoute({
       method: 'PATCH',
       path: '/v1/users/:id',
-      summary: 'Change roles or password, disable or enable. A new password or disabling ends every session.',
+      summary:
+        'Change roles, e-mail address or password, disable or enable. A new password or disabling ends every session.',
       access: { ...admin, provedWithinMs: hours(12) },
       records: 'change',
       params: z.strictObject({ id: idText }),
       body: z
-        .strictObject({ roles: roles.optional(), password: newPassword.optional(), disabled: z.boolean().optional() })
+        .strictObject({
+          roles: roles.optional(),
+          email: emailAddress.nullable().optional(),
+          password: newPassword.optional(),
+          disabled: z.boolean().optional(),
+        })
         .refine((change) => Object.keys(change).length > 0, 'must change something'),
       replies: { 200: person },
       faults: [
         'IDENTITY_PERSON_UNKNOWN',
         'IDENTITY_SHARED_PERSON',
+        'IDENTITY_EMAIL_TAKEN',
         'ACCESS_ROLE_UNKNOWN',
         'ACCESS_ESCALATION',
         'CRYPTO_BUSY',
@@ -107,9 +127,10 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
   ];
 }
 
-const view = ({ person: shown, roles: held }: Member) => ({
+const view = ({ person: shown, roles: held, email }: Member) => ({
   id: shown.id,
   username: shown.username,
+  email: email ?? null,
   roles: held,
   disabled: shown.disabledAt !== undefined,
   created_at: rfc3339(shown.createdAt),

@@ -6,12 +6,15 @@ import type { Actor } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
+import type { Vault } from '../vault/index.ts';
+import { createEmails, type Emails } from './emails.ts';
 import { identityFault } from './errors.ts';
 import { identityStore, type Person } from './store.ts';
 import { usernameKey } from './username.ts';
 
 export interface IdentityDeps {
   readonly storage: Storage;
+  readonly vault: Vault;
   readonly audit: AuditSink;
   readonly hasher: PasswordHasher;
   readonly clock: Clock;
@@ -50,9 +53,10 @@ export interface Identity {
   members(tenant: TenantId, after: string, count: number): Promise<readonly Person[]>;
   setPassword(tx: Tx, actor: Actor, id: PersonId, passwordHash: string): Promise<void>;
   setDisabled(tx: Tx, actor: Actor, id: PersonId, disabled: boolean): Promise<void>;
+  readonly emails: Emails;
 }
 
-export function createIdentity({ storage, audit, hasher, clock, random }: IdentityDeps): Identity {
+export function createIdentity({ storage, vault, audit, hasher, clock, random }: IdentityDeps): Identity {
   const find = (realm: RealmId, name: string): Promise<Person | undefined> =>
     storage.read(platform, (tx) => identityStore.byName(tx, realm, usernameKey(name)));
 
@@ -75,6 +79,7 @@ export function createIdentity({ storage, audit, hasher, clock, random }: Identi
 
   return {
     authenticate,
+    emails: createEmails({ storage, vault, audit }),
     confirm: async (tx, proved) => {
       const now = await identityStore.byId(tx, proved.id);
       const holds = now?.passwordHash === proved.passwordHash && now.disabledAt === undefined;
@@ -94,6 +99,8 @@ export function createIdentity({ storage, audit, hasher, clock, random }: Identi
         password_changed_at: now,
         disabled_at: null,
         created_at: now,
+        email: null,
+        email_index: null,
       });
       if (!added) throw identityFault('IDENTITY_USERNAME_TAKEN');
       const personal = { subject: id, values: { username } };

@@ -11,6 +11,8 @@ const person = {
   password_changed_at: 'int',
   disabled_at: 'int?',
   created_at: 'int',
+  email: 'text?',
+  email_index: 'text?',
 } as const;
 
 const columns = Object.keys(person).join(', ');
@@ -34,6 +36,19 @@ const selectById = statement({
   sql: `select ${columns} from person where id = :id`,
   params: { id: 'text' },
   returns: person,
+});
+
+const selectByEmail = statement({
+  reach: 'platform',
+  sql: `select ${columns} from person where realm_id = :realm and email_index = :email`,
+  params: { realm: 'text', email: 'text' },
+  returns: person,
+});
+
+const updateEmail = statement({
+  reach: 'platform',
+  sql: 'update person set email = :email, email_index = :email_index where id = :id',
+  params: { id: 'text', email: 'text?', email_index: 'text?' },
 });
 
 const selectMembers = statement({
@@ -63,6 +78,16 @@ const updateDisabled = statement({
   params: { id: 'text', at: 'int?' },
 });
 
+/** No hash has this form, so no password opens it. */
+const NO_PASSWORD = '!';
+
+const erasePerson = statement({
+  reach: 'platform',
+  sql: `update person set username = :name, username_key = :name, password_hash = :hash, email = null,
+    email_index = null, disabled_at = coalesce(disabled_at, :now) where id = :id`,
+  params: { id: 'text', name: 'text', hash: 'text', now: 'int' },
+});
+
 export interface Person {
   readonly id: PersonId;
   readonly realmId: RealmId;
@@ -71,6 +96,8 @@ export interface Person {
   readonly passwordHash: string;
   readonly disabledAt: EpochMs | undefined;
   readonly createdAt: EpochMs;
+  /** Sealed under the person's own key; `emails.ts` opens it. */
+  readonly sealedEmail: string | undefined;
 }
 
 export const identityStore = {
@@ -78,12 +105,25 @@ export const identityStore = {
   add: async (tx: Tx, row: RowOf<typeof person>): Promise<boolean> =>
     (await tx.insert(insertPerson, [row])).length === 0,
   byName: async (tx: Tx, realm: RealmId, key: string) => personOf(await tx.one(selectByName, { realm, key })),
+  /** @param indexes what the blind index of one address may be stored as */
+  byEmail: async (tx: Tx, realm: RealmId, indexes: readonly string[]): Promise<Person | undefined> => {
+    for (const email of indexes) {
+      const found = personOf(await tx.one(selectByEmail, { realm, email }));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  },
+  setEmail: (tx: Tx, id: PersonId, email: string | null, email_index: string | null) =>
+    tx.run(updateEmail, { id, email, email_index }),
   byId: async (tx: Tx, id: PersonId) => personOf(await tx.one(selectById, { id })),
   members: async (tx: Tx, tenant: string, after: string, count: number): Promise<readonly Person[]> =>
     (await tx.all(selectMembers, { tenant, after, count })).flatMap((row) => personOf(row) ?? []),
   setPassword: (tx: Tx, id: PersonId, hash: string, now: EpochMs) => tx.run(updatePassword, { id, hash, now }),
   /** Stores a stronger hash of the same password, unless it was changed meanwhile. */
   upgradeHash: (tx: Tx, id: PersonId, previous: string, next: string) => tx.run(replaceHash, { id, previous, next }),
+  /** Leaves of a person nothing but the id, by which the audit log names them. */
+  erase: (tx: Tx, id: PersonId, now: EpochMs) =>
+    tx.run(erasePerson, { id, name: `erased-${id}`, hash: NO_PASSWORD, now }),
   setDisabled: (tx: Tx, id: PersonId, at: EpochMs | null) => tx.run(updateDisabled, { id, at }),
 };
 
@@ -97,6 +137,7 @@ function personOf(row: RowOf<typeof person> | undefined): Person | undefined {
       passwordHash: row.password_hash,
       disabledAt: row.disabled_at === null ? undefined : epochMs(row.disabled_at),
       createdAt: epochMs(row.created_at),
+      sealedEmail: row.email ?? undefined,
     }
   );
 }

@@ -77,12 +77,34 @@ const emsSettings = settingsOf(presets.ems).extend({
   logDirectory: z.string().min(1).default('/var/log/ems').describe('Where security.log and audit.log are written.'),
 });
 
+const FIELD_FORMS = ['envelope', 'fernet', 'aes-gcm'] as const;
+
+/** What a system that seals fields has beside what all have. */
+const sealing = <const Form extends (typeof FIELD_FORMS)[number]>(name: LegacyName, form: Form, described: string) =>
+  settingsOf(presets[name])
+    .extend({
+      encryptionKey: z
+        .string()
+        .transform((text) => createSecret(text))
+        .optional()
+        .describe(described),
+      fieldForm: z
+        .enum(FIELD_FORMS)
+        .default(form)
+        .describe('What its own functions write; the older form until nothing else reads the columns any more.'),
+    })
+    .prefault({});
+
 /** The settings of every legacy profile, by name. */
 export const profileConfig = z.strictObject({
-  'digital-twin-v1': settings('digital-twin-v1'),
-  'digital-twin-v2': settings('digital-twin-v2'),
+  'digital-twin-v1': sealing('digital-twin-v1', 'fernet', 'The Fernet key of `encryption.key`, to read and write by.'),
+  'digital-twin-v2': sealing(
+    'digital-twin-v2',
+    'aes-gcm',
+    'The key of its fields, and the master key where no other is set: the base64 of 32 bytes.',
+  ),
   ems: emsSettings.prefault({}),
-  aivillage: settings('aivillage'),
+  aivillage: sealing('aivillage', 'envelope', 'The master key where no other is set: the base64 of 32 bytes.'),
   coretwin: settings('coretwin'),
 });
 

@@ -59,6 +59,10 @@ function limits(value: string): unknown {
 export const PROFILE_VARIABLES: readonly ProfileVariable[] = [
   { name: 'JWT_SECRET_KEY', key: 'secret', read: text, secret: true },
   { name: 'JWT_SECRET_KEY_PREVIOUS', key: 'previousSecret', read: text, secret: true },
+  { name: 'API_SECRET_KEY', key: 'secret', only: 'aivillage', read: text, secret: true },
+  { name: 'ENCRYPTION_KEY', key: 'encryptionKey', only: 'digital-twin-v1', read: text, secret: true },
+  { name: 'ENCRYPTION_KEY', key: 'encryptionKey', only: 'digital-twin-v2', read: text, secret: true },
+  { name: 'DIGITAL_TWIN_MASTER_KEY', key: 'encryptionKey', only: 'aivillage', read: text, secret: true },
   { name: 'JWT_ALGORITHM', key: 'algorithm', read: text },
   { name: 'JWT_ACCESS_TOKEN_EXPIRES', key: 'accessMs', read: scaled(1_000) },
   { name: 'JWT_ACCESS_TOKEN_EXPIRE_MINUTES', key: 'accessMs', read: scaled(60_000) },

@@ -8,8 +8,8 @@ import { inTenant, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import type { FieldSealer, Vault } from '../vault/index.ts';
 import { readingFault } from './errors.ts';
-import { openLocation, sealLocation } from './location.ts';
-import { keyText, type ReadingRow, readingStore, spanOf } from './store.ts';
+import { indexLocation, openLocation, sealLocation } from './location.ts';
+import { keyText, type NewReadingRow, type ReadingRow, readingStore, spanOf } from './store.ts';
 import { inTurns } from './turns.ts';
 import type { Reading } from './validate.ts';
 
@@ -51,7 +51,7 @@ export interface BatchDeps {
 /** A batch ready to be written: all that takes long is done before the write, which holds up every other one. */
 interface Prepared {
   readonly readings: readonly Reading[];
-  readonly rows: readonly ReadingRow[];
+  readonly rows: readonly NewReadingRow[];
   readonly digest: string;
 }
 
@@ -80,7 +80,7 @@ export function createStoreBatch({ storage, vault, audit }: BatchDeps): StoreBat
 }
 
 async function prepare(fields: FieldSealer, readings: readonly Reading[]): Promise<Prepared> {
-  const rows: ReadingRow[] = [];
+  const rows: NewReadingRow[] = [];
   let lines = '';
   await inTurns(readings, (reading) => {
     rows.push({
@@ -89,6 +89,7 @@ async function prepare(fields: FieldSealer, readings: readonly Reading[]): Promi
       energy_consumption: reading.energyConsumption,
       power_factor: reading.powerFactor,
       location: sealLocation(fields, reading, reading.location),
+      location_index: indexLocation(fields, reading.location),
     });
     lines += `${reading.meterId},${reading.at},${reading.energyConsumption},${reading.powerFactor ?? ''}\n`;
   });

@@ -9,6 +9,8 @@ import { meterId } from './validate.ts';
 /** Which readings are asked for. */
 export interface ReadingFilter extends Span {
   readonly meterId: string | undefined;
+  /** As it was asked for. */
+  readonly location?: string | undefined;
 }
 
 const VERSION = 1;
@@ -49,6 +51,6 @@ function jsonOf(cursor: string): unknown {
  * to see what he may see anyway.
  */
 function sumOf(tenant: TenantId, filter: ReadingFilter, key: ReadingKey): string {
-  const parts = [tenant, filter.meterId ?? null, filter.from, filter.to, key.meterId, key.at];
+  const parts = [tenant, filter.meterId ?? null, filter.from, filter.to, filter.location ?? null, key.meterId, key.at];
   return encodeBase64url(sha256(JSON.stringify(parts)).subarray(0, SUM_BYTES));
 }

@@ -2,9 +2,9 @@ import { epochMs, type TenantId } from '../kernel/brand.ts';
 import { rfc3339 } from '../kernel/clock.ts';
 import { inTenant, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
-import type { Vault } from '../vault/index.ts';
+import type { FieldSealer, Vault } from '../vault/index.ts';
 import { decodeCursor, encodeCursor, type ReadingFilter } from './cursor.ts';
-import { openLocation } from './location.ts';
+import { locationIndexes, openLocation } from './location.ts';
 import { type ReadingKey, type ReadingRow, readingStore, type Span } from './store.ts';
 import { EARLIEST, LATEST } from './timestamp.ts';
 import { inTurns } from './turns.ts';
@@ -12,6 +12,8 @@ import { inTurns } from './turns.ts';
 /** What to list; both ends of the time are within, and each part may be left out. */
 export interface ReadingQuery {
   readonly meter_id?: string | undefined;
+  /** However it is spelt: case, width and blanks make no difference. */
+  readonly location?: string | undefined;
   readonly from?: number | undefined;
   readonly to?: number | undefined;
   readonly limit: number;
@@ -50,14 +52,20 @@ const METERS_PER_READ = 200;
  */
 export function createReadingList({ storage, vault }: PageDeps) {
   return async (tenantId: TenantId, query: ReadingQuery): Promise<ReadingPage> => {
-    const filter = { meterId: query.meter_id, from: query.from ?? EARLIEST, to: query.to ?? LATEST };
+    const filter = {
+      meterId: query.meter_id,
+      location: query.location,
+      from: query.from ?? EARLIEST,
+      to: query.to ?? LATEST,
+    };
     let next = query.cursor === undefined ? startOf(filter) : decodeCursor(tenantId, filter, query.cursor);
     const rows: ReadingRow[] = [];
     const items: ReadingItem[] = [];
     while (next !== undefined && rows.length <= query.limit) {
       const after = next;
       const count = Math.min(ROWS_PER_READ, query.limit + 1 - rows.length);
-      const piece = await storage.read(inTenant(tenantId), (tx) => readPiece(tx, filter, after, count));
+      const read = filter.location === undefined ? readPiece : readerAt(await vault.fields(tenantId), filter.location);
+      const piece = await storage.read(inTenant(tenantId), (tx) => read(tx, filter, after, count));
       const fields = await vault.fields(tenantId); // asked for after the read: what was sealed before it can be opened
       await inTurns(piece.rows, (row) => {
         rows.push(row);
@@ -109,6 +117,27 @@ async function walkMeters(tx: Tx, { from, to }: Span, after: ReadingKey, count: 
     place = { meterId, at: EARLIEST - 1 };
   }
   return { rows, next: place };
+}
+
+/**
+ * Those of one location. While the key of the index rotates its rows carry one of several values: each is read in the
+ * order of keys, and the rows that come first are taken of all.
+ */
+function readerAt(fields: FieldSealer, location: string) {
+  const indexes = locationIndexes(fields, location);
+  return async (tx: Tx, { meterId, from, to }: ReadingFilter, after: ReadingKey, count: number): Promise<Piece> => {
+    const rows: ReadingRow[] = [];
+    for (const index of indexes) {
+      rows.push(...(await readingStore.located(tx, index, meterId, after, { from, to }, count)));
+    }
+    if (indexes.length > 1) rows.sort(byKey);
+    return pieceOf(rows.slice(0, count), count);
+  };
+}
+
+/** As the databases order text: by bytes. */
+function byKey(a: ReadingRow, b: ReadingRow): number {
+  return Buffer.compare(Buffer.from(a.meter_id), Buffer.from(b.meter_id)) || a.at - b.at;
 }
 
 /** Fewer rows than were asked for are the last. */

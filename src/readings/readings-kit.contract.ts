@@ -10,7 +10,8 @@ import { systemClock } from '../kernel/clock.ts';
 import { type Facts, isFault } from '../kernel/errors.ts';
 import { createSystemRandom } from '../kernel/random.ts';
 import { createSqliteStorage, type Storage } from '../storage/index.ts';
-import { createMasterKey, openVault, vaultMigrations } from '../vault/index.ts';
+import { createTestClock, type TestClock } from '../testing/index.ts';
+import { createMasterKey, openVault, singleMaster, type Vault, vaultMigrations } from '../vault/index.ts';
 import type { TenantActor } from './batch.ts';
 import { type ReadingConfig, readingConfig } from './config.ts';
 import { readingMigrations } from './migrations/index.ts';
@@ -20,6 +21,9 @@ import { createReadings, type Readings } from './readings.ts';
 export interface Kit {
   readonly readings: Readings;
   readonly storage: Storage;
+  readonly vault: Vault;
+  readonly audit: AuditSink;
+  readonly clock: TestClock;
   /** What was recorded by writes that are durable. */
   readonly entries: readonly AuditEntry[];
   /** The same room with other settings or another audit sink. */
@@ -35,7 +39,7 @@ export interface StorageUnderTest {
 
 export type MakeStorage = () => Promise<StorageUnderTest>;
 
-/** The rules' clock stands still at this moment. */
+/** The rules' clock stands still at this moment, unless a test moves it. */
 export const NOW = epochMs(Date.UTC(2026, 0, 1));
 
 export const inMemory: MakeStorage = async () => {
@@ -67,8 +71,13 @@ export async function withKit(make: MakeStorage, work: (kit: Kit) => Promise<voi
 
 async function createKit(storage: Storage): Promise<Kit> {
   const random = createSystemRandom();
-  const clock = { now: () => NOW };
-  const vault = await openVault({ storage, random, clock, master: createMasterKey(random.bytes(32), random) });
+  const clock = createTestClock(NOW);
+  const vault = await openVault({
+    storage,
+    random,
+    clock,
+    masters: singleMaster(createMasterKey(random.bytes(32), random)),
+  });
   const onError = (error: unknown) => assert.fail(String(error));
   const log = await createAudit({ storage, vault, clock, random, holder: 'test', head: memoryHead(), onError });
   const entries: AuditEntry[] = [];
@@ -82,9 +91,7 @@ async function createKit(storage: Storage): Promise<Kit> {
     createReadings({ storage, vault, audit, clock, config: readingConfig.parse(config) });
   const readings = withConfig({});
   return {
-    readings,
-    storage,
-    entries,
+    ...{ readings, storage, vault, audit: sink, clock, entries },
     with: withConfig,
     send: async (actor, body) => readings.store(actor, await readings.parse(body)),
   };

@@ -5,7 +5,7 @@ import type { TenantActor } from './batch.ts';
 import { MAX_READINGS } from './config.ts';
 import type { Readings } from './readings.ts';
 import { LATEST, parseRfc3339 } from './timestamp.ts';
-import { meterId, plainReadingSchema } from './validate.ts';
+import { location, meterId, plainReadingSchema } from './validate.ts';
 
 /** What a role or key may be allowed here. */
 export const readingPermissions = ['read:meter_data', 'write:meter_data', 'delete:meter_data'] as const;
@@ -86,6 +86,7 @@ const queryTime = z.string().transform((text, issues): EpochMs => {
 
 const listQuery = z.strictObject({
   meter_id: meterId.optional(),
+  location: location.optional().describe('However it is spelt: case, width and blanks make no difference.'),
   from: queryTime.optional(),
   to: queryTime.optional(),
   limit: z

@@ -11,6 +11,11 @@ export interface ReadingRow {
   readonly location: string | null;
 }
 
+/** A row that is yet to be stored, with the blind index of its location. */
+export interface NewReadingRow extends ReadingRow {
+  readonly location_index: string | null;
+}
+
 export interface ReadingKey {
   readonly meterId: string;
   readonly at: number;
@@ -34,7 +39,7 @@ const VALUE_COLUMNS = {
 const insertReadings = insertion({
   reach: 'tenant',
   table: 'reading',
-  columns: VALUE_COLUMNS,
+  columns: { ...VALUE_COLUMNS, location_index: 'text?' },
   unless: ['meter_id', 'at'],
 });
 
@@ -61,6 +66,24 @@ const selectAfter = statement({
   returns: VALUE_COLUMNS,
 });
 
+const selectLocated = statement({
+  reach: 'tenant',
+  sql: `select ${VALUES} from reading
+    where tenant_id = :tenant_id and location_index = :location and (meter_id, at) > (:meter_id, :at)
+      and at >= :from_at and at <= :to_at and (:only is null or meter_id = :only)
+    order by meter_id, at limit :count`,
+  params: {
+    location: 'text',
+    meter_id: 'text',
+    at: 'int',
+    from_at: 'int',
+    to_at: 'int',
+    only: 'text?',
+    count: 'int',
+  },
+  returns: VALUE_COLUMNS,
+});
+
 const selectNextMeter = statement({
   reach: 'tenant',
   sql: `select meter_id from reading
@@ -80,7 +103,7 @@ export const keyText = ({ meterId, at }: ReadingKey): string => `${meterId}|${at
 
 export const readingStore = {
   /** @returns positions of those whose meter and time are taken already */
-  add: (tx: Tx, rows: readonly ReadingRow[]): Promise<number[]> => tx.insert(insertReadings, rows),
+  add: (tx: Tx, rows: readonly NewReadingRow[]): Promise<number[]> => tx.insert(insertReadings, rows),
 
   /** The readings of one meter, oldest first. */
   span: (tx: Tx, meterId: string, { from, to }: Span, count: number): Promise<ReadingRow[]> =>
@@ -89,6 +112,25 @@ export const readingStore = {
   /** Those of all meters behind a key, in the order of keys. */
   after: (tx: Tx, { meterId, at }: ReadingKey, count: number): Promise<ReadingRow[]> =>
     tx.all(selectAfter, { meter_id: meterId, at, count }),
+
+  /** Those of one location, of all meters or one, behind a key and in the order of keys; `location` is a blind index. */
+  located: (
+    tx: Tx,
+    location: string,
+    only: string | undefined,
+    { meterId, at }: ReadingKey,
+    { from, to }: Span,
+    count: number,
+  ): Promise<ReadingRow[]> =>
+    tx.all(selectLocated, {
+      location,
+      meter_id: meterId,
+      at,
+      from_at: from,
+      to_at: to,
+      only: only ?? null,
+      count,
+    }),
 
   nextMeter: async (tx: Tx, meterId: string): Promise<string | undefined> =>
     (await tx.one(selectNextMeter, { meter_id: meterId }))?.meter_id,

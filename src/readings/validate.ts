@@ -24,7 +24,7 @@ const MAX_LOCATION = 200;
 export const meterId = z.string().regex(/^[A-Za-z0-9_-]{1,50}$/, 'must be 1 to 50 characters of A-Z a-z 0-9 _ -');
 
 /** Characters are code points, as JSON Schema and most languages count them, while JavaScript counts an emoji twice. */
-const location = storableText(0, MAX_LOCATION * 2)
+export const location = storableText(0, MAX_LOCATION * 2)
   .refine((text) => text.length <= MAX_LOCATION || [...text].length <= MAX_LOCATION, 'must have at most 200 characters')
   .meta({ maxLength: MAX_LOCATION });
 

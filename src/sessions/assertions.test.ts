@@ -30,9 +30,9 @@ beforeEach(async () => {
   caller = await signedIn();
 });
 
-const openWith = ({ storage, vault, clock, random, revocations, bus }: SessionsKit) =>
+const openWith = ({ storage, vault, audit, clock, random, revocations, bus, rotateEveryMs }: SessionsKit) =>
   openAssertions({
-    ...{ storage, vault, clock, random, revocations, issuer: ISSUER },
+    ...{ storage, vault, audit, clock, random, revocations, rotateEveryMs, issuer: ISSUER },
     bus,
     rolesOf: async () => {
       asked++;

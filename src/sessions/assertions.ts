@@ -7,10 +7,10 @@ import type { Bus } from '../storage/index.ts';
 import { sessionFault } from './errors.ts';
 import { secondsOf } from './jwt.ts';
 import type { Revocations, TokenHolder } from './revocations.ts';
-import { type Jwks, openTokenKeys, type TokenKeyDeps } from './token-keys.ts';
+import { type Jwks, openTokenKeys, type TokenKeyDeps, type TokenKeys } from './token-keys.ts';
 import { dropOldest } from './verified-cache.ts';
 
-export interface AssertionDeps extends TokenKeyDeps {
+export interface AssertionDeps extends Omit<TokenKeyDeps, 'lifeMs'> {
   /** That of the native issuer; assertions are signed by `<issuer>/gateway`, with keys of its own. */
   readonly issuer: string;
   readonly revocations: Revocations;
@@ -28,6 +28,7 @@ export interface Assertions {
    */
   of(caller: KnownPrincipal, tenantId: TenantId, audience: string): string | Promise<string>;
   readonly jwks: Jwks;
+  readonly keys: TokenKeys;
 }
 
 /** Its `typ`, which no access token has. @see RFC 8725 §3.11 */
@@ -51,11 +52,15 @@ interface Made {
 export async function openAssertions(deps: AssertionDeps): Promise<Assertions> {
   const { clock, revocations, bus } = deps;
   const issuer = `${deps.issuer}/gateway`;
-  const keys = await openTokenKeys({ ...deps, issuer });
+  const keys = await openTokenKeys({ ...deps, issuer, lifeMs: LIFE_MS });
   const cache = new Map<string, Made>();
   let changes = 0;
   let gaps = bus.gaps();
 
+  keys.onEmergency(() => {
+    changes++;
+    cache.clear();
+  });
   bus.subscribe(TOPIC, (rights) => {
     changes++;
     for (const [key, made] of cache) if (made.rights === rights) cache.delete(key);
@@ -73,14 +78,15 @@ export async function openAssertions(deps: AssertionDeps): Promise<Assertions> {
     const madeAt = clock.now();
     const holder = caller.kind === 'person' ? { ...holderOf(caller, tenantId), issuedAt: madeAt } : undefined;
     const roles = await deps.rolesOf(caller, tenantId);
+    const { kid, privateKey } = keys.current();
     const token = await new SignJWT({ tenant: tenantId, roles, ...claimsOf(caller, tenantId) })
-      .setProtectedHeader({ alg: 'EdDSA', typ: TYPE, kid: keys.current.kid })
+      .setProtectedHeader({ alg: 'EdDSA', typ: TYPE, kid })
       .setIssuer(issuer)
       .setAudience(audience)
       .setJti(newUuid(clock, deps.random))
       .setIssuedAt(secondsOf(madeAt))
       .setExpirationTime(secondsOf(madeAt + LIFE_MS))
-      .sign(keys.current.privateKey);
+      .sign(privateKey);
     if (holder !== undefined && revocations.revokes(holder)) throw sessionFault('SESSION_REVOKED'); // perhaps meanwhile
     if (before === changes) keep(key, { token, caller, holder, rights: rightsOf(caller, tenantId), madeAt });
     return token;
@@ -93,7 +99,10 @@ export async function openAssertions(deps: AssertionDeps): Promise<Assertions> {
   }
 
   return {
-    jwks: keys.jwks,
+    keys,
+    get jwks() {
+      return keys.jwks;
+    },
     of: (caller, tenantId, audience) => {
       // Without the feed the session may be over for all we know.
       if (caller.kind === 'person' && !revocations.fresh()) throw sessionFault('SESSION_FEED_STALE');

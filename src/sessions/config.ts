@@ -27,6 +27,12 @@ export const sessionConfig = z
       .max(minutes(2))
       .default(seconds(30))
       .describe('A device that proves itself may repeat a refresh whose answer it lost within this time.'),
+    rotateKeysEveryMs: z
+      .int()
+      .min(hours(1))
+      .max(days(3_660))
+      .default(days(90))
+      .describe('The key that signs tokens is followed by a new one after this long.'),
   })
   .refine((c) => c.idleMs <= c.absoluteMs, { path: ['idleMs'], error: 'must not exceed absoluteMs' })
   .refine((c) => c.accessMs <= c.idleMs, { path: ['accessMs'], error: 'must not exceed idleMs' });

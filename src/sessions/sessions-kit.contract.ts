@@ -9,7 +9,7 @@ import { createSystemRandom, type Random } from '../kernel/random.ts';
 import { createSecret } from '../kernel/secret.ts';
 import { type Bus, createMemoryBus, createSqliteStorage, type Storage } from '../storage/index.ts';
 import { createTestClock, type TestClock } from '../testing/index.ts';
-import { createMasterKey, openVault, type Vault, vaultMigrations } from '../vault/index.ts';
+import { createMasterKey, openVault, singleMaster, type Vault, vaultMigrations } from '../vault/index.ts';
 import { sessionConfig } from './config.ts';
 import { sessionMigrations } from './migrations/index.ts';
 import { createRevocations, type Revocations } from './revocations.ts';
@@ -17,7 +17,7 @@ import type { Grant } from './session.ts';
 import { createSessions, type Sessions, type Subject } from './sessions.ts';
 import { createSharedSecretTokens, type SharedSecretTokenDeps } from './shared-secret-tokens.ts';
 import type { Terms } from './terms.ts';
-import { openTokens, type Tokens } from './tokens.ts';
+import { type NativeTokens, openTokens, type Tokens } from './tokens.ts';
 
 export const ISSUER = 'https://twin.example';
 export const SECRET = 'q7Zt1-Vw0x9BfK3mRj8sLp2uYc5nHd6g'; // 32 bytes, as JWT_SECRET_KEY of an old system
@@ -31,7 +31,9 @@ export interface SessionsKit {
   readonly bus: Bus;
   readonly vault: Vault;
   readonly revocations: Revocations;
-  readonly native: Tokens;
+  readonly native: NativeTokens;
+  readonly audit: AuditSink;
+  readonly rotateEveryMs: number;
   readonly sessions: Sessions;
   /** What was recorded by writes that are durable. */
   readonly entries: readonly AuditEntry[];
@@ -66,7 +68,12 @@ export async function createSessionsKit(
   const random = createSystemRandom();
   const bus = createMemoryBus();
   const onError = (error: unknown) => assert.fail(String(error));
-  const vault = await openVault({ storage, clock, random, master: createMasterKey(random.bytes(32), random) });
+  const vault = await openVault({
+    storage,
+    clock,
+    random,
+    masters: singleMaster(createMasterKey(random.bytes(32), random)),
+  });
   const log = await createAudit({ storage, vault, clock, random, holder: 'test', head: memoryHead(), onError });
   const entries: AuditEntry[] = [];
   const audit: AuditSink = {
@@ -79,7 +86,17 @@ export async function createSessionsKit(
   const revocations = createRevocations({ storage, bus, clock, random, accessMs: EMS_MS, onError });
   const config = sessionConfig.parse({});
   const { accessMs } = config;
-  const native = await openTokens({ storage, vault, clock, random, revocations, accessMs, issuer: ISSUER });
+  const keyDeps = {
+    storage,
+    vault,
+    audit,
+    bus,
+    clock,
+    random,
+    issuer: ISSUER,
+    rotateEveryMs: config.rotateKeysEveryMs,
+  };
+  const native = await openTokens({ ...keyDeps, revocations, accessMs });
   const barred = new Set<string>();
   const sessions = createSessions({
     ...{ storage, audit, tokens: native, revocations, clock, random, config },
@@ -87,7 +104,8 @@ export async function createSessionsKit(
     usernameOf: async (_, person) => (barred.has(person) ? undefined : 'ada.lovelace'),
   });
   return {
-    ...{ clock, random, storage, bus, vault, revocations, native, sessions, entries, barred },
+    ...{ clock, random, storage, bus, vault, audit, revocations, native, sessions, entries, barred },
+    rotateEveryMs: config.rotateKeysEveryMs,
     wait: async (ms) => {
       clock.advance(ms);
       await revocations.start();

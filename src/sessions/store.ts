@@ -75,6 +75,12 @@ const endSessionsOf = statement({
   returns: { id: 'text' },
 });
 
+const endEverySession = statement({
+  reach: 'platform',
+  sql: 'update session set ended_at = :now, end_reason = :reason where ended_at is null',
+  params: { now: 'int', reason: 'text' },
+});
+
 const refresh = {
   digest: 'bytes',
   session_id: 'text',
@@ -136,19 +142,7 @@ const dropRefresh = statement({
   params: { before: 'int' },
 });
 
-const key = { issuer: 'text', kid: 'text', public: 'json', sealed: 'text' } as const;
-
-const insertKey = insertion({ reach: 'platform', table: 'token_key', columns: { ...key, created_at: 'int' } });
-
-const selectKeys = statement({
-  reach: 'platform',
-  sql: 'select issuer, kid, public, sealed from token_key where issuer = :issuer order by created_at',
-  params: { issuer: 'text' },
-  returns: key,
-});
-
 export type RevocationRow = RowOf<typeof revocation>;
-export type TokenKeyRow = RowOf<typeof key>;
 
 export const sessionStore = {
   add: (tx: Tx, row: RowOf<typeof session>) => tx.insert(insertSession, [row]),
@@ -161,6 +155,8 @@ export const sessionStore = {
     (await tx.run(endSession, { id, now, reason })) > 0,
   endAllOf: async (tx: Tx, person: PersonId, now: EpochMs, reason: string): Promise<readonly SessionId[]> =>
     (await tx.all(endSessionsOf, { person, now, reason })).map(({ id }) => sessionId(id)),
+
+  endEvery: (tx: Tx, now: EpochMs, reason: string) => tx.run(endEverySession, { now, reason }),
 
   addRefresh: (tx: Tx, digest: Uint8Array, session_id: SessionId, expires_at: number) =>
     tx.insert(insertRefresh, [{ digest, session_id, expires_at, used_at: null, successor: null, repeats: 0 }]),
@@ -178,9 +174,6 @@ export const sessionStore = {
     await tx.run(dropRefresh, { before });
     await tx.run(dropSessions, { before });
   },
-
-  addKey: (tx: Tx, row: TokenKeyRow, now: EpochMs) => tx.insert(insertKey, [{ ...row, created_at: now }]),
-  keys: (tx: Tx, issuer: string) => tx.all(selectKeys, { issuer }),
 };
 
 function sessionOf(row: RowOf<typeof session> | undefined): SessionRow | undefined {

@@ -16,7 +16,7 @@ import { tenantId } from '../kernel/brand.ts';
 import { seconds } from '../kernel/clock.ts';
 import { platform } from '../kernel/tx.ts';
 import { type Answer, createKit, type Kit } from '../testing/index.ts';
-import { sessionStore } from './store.ts';
+import { tokenKeyStore } from './store-token-keys.ts';
 
 const ISSUER = 'https://twin.example';
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -41,7 +41,7 @@ after(() => kit.close());
 /** The server's own key, for tokens that are wrong in one thing alone. */
 async function privateKey(): Promise<typeof ownKey> {
   const { house, storage } = kit.twinkeep;
-  const [row] = await storage.read(platform, (tx) => sessionStore.keys(tx, ISSUER));
+  const [row] = await storage.read(platform, (tx) => tokenKeyStore.all(tx, ISSUER));
   const fields = await house.vault.fields(tenantId('platform'));
   const place = { table: 'token_key', column: 'sealed', row: `${ISSUER}|${row?.kid}` };
   return importJWK(JSON.parse(fields.open(place, row?.sealed ?? '')), 'EdDSA');

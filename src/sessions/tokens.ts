@@ -8,9 +8,14 @@ import type { Revocations } from './revocations.ts';
 import { type Jwks, openTokenKeys, type TokenKeyDeps, type TokenKeys } from './token-keys.ts';
 import { createVerifiedCache, type VerifiedToken } from './verified-cache.ts';
 
-export interface TokenDeps extends TokenKeyDeps {
+export interface TokenDeps extends Omit<TokenKeyDeps, 'lifeMs'> {
   readonly revocations: Revocations;
   readonly accessMs: number;
+}
+
+/** The native issuer's tokens and the keys that sign them. */
+export interface NativeTokens extends Tokens {
+  readonly keys: TokenKeys;
 }
 
 /** Access tokens of one issuer; they open what is that issuer's, and nothing else. */
@@ -32,20 +37,23 @@ export interface Tokens {
 export const LATEST = epochMs(Number.MAX_SAFE_INTEGER);
 
 /** The native issuer: `at+jwt` signed with Ed25519, its `aud` its own `iss`. @see RFC 9068 */
-export async function openTokens(deps: TokenDeps): Promise<Tokens> {
+export async function openTokens(deps: TokenDeps): Promise<NativeTokens> {
   const { clock, random, revocations, accessMs, issuer } = deps;
-  const keys = await openTokenKeys(deps);
+  const keys = await openTokenKeys({ ...deps, lifeMs: accessMs });
+  const read = (token: string) => decoded(token, () => readToken(token, keys, issuer, clock.now()));
+  const cache = createVerifiedCache({ clock, revocations, read });
+  keys.onEmergency(cache.clear);
 
   return {
     accessMs,
-    jwks: keys.jwks,
-    verify: createVerifiedCache({
-      clock,
-      revocations,
-      read: (token) => decoded(token, () => readToken(token, keys, issuer, clock.now())),
-    }),
-    sign: (holder, notAfter = LATEST) =>
-      new SignJWT({
+    keys,
+    get jwks() {
+      return keys.jwks;
+    },
+    verify: cache.verify,
+    sign: (holder, notAfter = LATEST) => {
+      const { kid, privateKey } = keys.current();
+      return new SignJWT({
         client_id: 'twinkeep',
         sid: holder.sessionId,
         realm: holder.realmId,
@@ -55,14 +63,15 @@ export async function openTokens(deps: TokenDeps): Promise<Tokens> {
         acr: 'urn:twinkeep:acr:password',
         auth_time: secondsOf(holder.authenticatedAt),
       })
-        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: keys.current.kid })
+        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid })
         .setIssuer(issuer)
         .setAudience(issuer)
         .setSubject(holder.personId)
         .setJti(newUuid(clock, random))
         .setIssuedAt(secondsOf(clock.now()))
         .setExpirationTime(secondsOf(Math.min(clock.now() + accessMs, notAfter)))
-        .sign(keys.current.privateKey),
+        .sign(privateKey);
+    },
   };
 }
 
@@ -71,8 +80,8 @@ const CLAIMS = ['sub', 'sid', 'realm', 'tenant', 'name', 'iat', 'exp', 'auth_tim
 async function readToken(token: string, keys: TokenKeys, issuer: string, now: EpochMs): Promise<VerifiedToken> {
   const { payload } = await jwtVerify(
     token,
-    ({ kid }) => {
-      const key = keys.byKid.get(kid ?? '');
+    async ({ kid }) => {
+      const key = await keys.find(kid ?? '');
       if (key === undefined) throw sessionFault('SESSION_TOKEN_INVALID');
       return key;
     },

@@ -29,17 +29,23 @@ interface Known {
   readonly holder: TokenHolder;
 }
 
+export interface VerifiedCache {
+  /** Throws or rejects with SESSION_TOKEN_INVALID, SESSION_EXPIRED, SESSION_REVOKED, SESSION_FEED_STALE. */
+  readonly verify: (token: string) => PersonPrincipal | Promise<PersonPrincipal>;
+  /** Forgets what was verified, as the keys that it was signed with are no good any more. */
+  readonly clear: () => void;
+}
+
 /**
  * The verifier of one issuer. A token is read once and remembered; that it has not run out and was not revoked is asked
  * at each use.
- *
- * @returns throws or rejects with SESSION_TOKEN_INVALID, SESSION_EXPIRED, SESSION_REVOKED, SESSION_FEED_STALE
  */
-export function createVerifiedCache({ clock, revocations, read }: VerifiedCacheDeps) {
+export function createVerifiedCache({ clock, revocations, read }: VerifiedCacheDeps): VerifiedCache {
   const verified = new Map<string, Known>();
   // Before the Map, which hashes all of the token that each request brings anew, what was used last at the place that a
   // few characters name: one comparison. Only good tokens get in, and another one there costs no more than the Map.
   const recent: (Known | undefined)[] = Array.from({ length: SLOTS });
+  let clearings = 0;
 
   function admit({ principal, expiresAt, holder }: Known): PersonPrincipal {
     if (!revocations.fresh()) throw sessionFault('SESSION_FEED_STALE'); // it may be revoked for all we know
@@ -49,7 +55,9 @@ export function createVerifiedCache({ clock, revocations, read }: VerifiedCacheD
   }
 
   async function verifyFresh(token: string): Promise<PersonPrincipal> {
+    const before = clearings;
     const { principal, issuedAt, expiresAt } = await read(token);
+    if (before !== clearings) return verifyFresh(token); // it was read under keys that have ended meanwhile
     if (verified.size >= MAX_VERIFIED) forgetOldest();
     const known = { token, principal, expiresAt, holder: { ...principal, issuedAt } };
     verified.set(token, known);
@@ -65,7 +73,7 @@ export function createVerifiedCache({ clock, revocations, read }: VerifiedCacheD
     if (recent[slot]?.token === oldest) recent[slot] = undefined;
   }
 
-  return (token: string): PersonPrincipal | Promise<PersonPrincipal> => {
+  function verify(token: string): PersonPrincipal | Promise<PersonPrincipal> {
     const slot = slotOf(token);
     const last = recent[slot];
     if (last !== undefined && last.token === token) return admit(last);
@@ -73,6 +81,15 @@ export function createVerifiedCache({ clock, revocations, read }: VerifiedCacheD
     if (known === undefined) return verifyFresh(token);
     recent[slot] = known;
     return admit(known);
+  }
+
+  return {
+    verify,
+    clear: () => {
+      clearings++;
+      verified.clear();
+      recent.fill(undefined);
+    },
   };
 }
 

@@ -23,4 +23,12 @@ export const identityMigrations: readonly Migration[] = [
       },
     ],
   },
+  {
+    name: '202611250050_identity_email',
+    changes: [
+      { kind: 'column', table: 'person', name: 'email', type: 'text?' }, // sealed under the person's own key
+      { kind: 'column', table: 'person', name: 'email_index', type: 'text?' },
+      { kind: 'index', name: 'person_email', table: 'person', columns: ['realm_id', 'email_index'] },
+    ],
+  },
 ];

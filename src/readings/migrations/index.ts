@@ -20,4 +20,17 @@ export const readingMigrations: readonly Migration[] = [
       },
     ],
   },
+  {
+    name: '202611250040_readings_location_index',
+    changes: [
+      { kind: 'column', table: 'reading', name: 'location_index', type: 'text?' },
+      {
+        kind: 'index',
+        name: 'reading_location',
+        table: 'reading',
+        columns: ['tenant_id', 'location_index', 'meter_id', 'at'],
+        where: 'location_index is not null',
+      },
+    ],
+  },
 ];

@@ -63,4 +63,11 @@ export const sessionMigrations: readonly Migration[] = [
       { kind: 'column', table: 'session', name: 'idle_ms', type: 'int?' }, // null: as configured
     ],
   },
+  {
+    name: '202611250030_sessions_token_keys',
+    changes: [
+      { kind: 'column', table: 'token_key', name: 'signs_from', type: 'int?' }, // null: since it was made
+      { kind: 'column', table: 'token_key', name: 'ends_at', type: 'int?' }, // null: no other has taken over
+    ],
+  },
 ];
