@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isFault } from '../kernel/errors.ts';
+import { createThrowaway, type Place } from '../storage/index.ts';
+import type { BackupDeps } from './backups.ts';
+import { scratchOf } from './config.ts';
+import { openSamples } from './drill-sealed.ts';
+import { backupFault } from './errors.ts';
+import { KEYSTORE_FILE } from './keystore.ts';
+import { fillPlace } from './restore-place.ts';
+import { type Rebuilt, rebuild } from './restore-rebuild.ts';
+import { openBoth, type Source } from './restore-source.ts';
+import type { Backup } from './store.ts';
+
+/** One comparison of a drill. */
+export interface Check {
+  readonly what: string;
+  readonly expected: string;
+  readonly found: string;
+  readonly good: boolean;
+}
+
+export interface DrillReport {
+  readonly result: 'good' | 'bad';
+  readonly checks: readonly Check[];
+}
+
+type Deps = Pick<
+  BackupDeps,
+  'folder' | 'config' | 'place' | 'clock' | 'random' | 'migrations' | 'onError' | 'master' | 'masters' | 'sealedFields'
+>;
+
+const PREFIX = 'drill-';
+
+/**
+ * Restores a backup with the present keystore into a place that is thrown away, and holds what came out against what
+ * went in. Whatever goes wrong is a bad drill, not an error: it is the answer that was asked for.
+ */
+export async function drillBackup(deps: Deps, backup: Backup): Promise<DrillReport> {
+  const checks: Check[] = [];
+  try {
+    await tryBackup(deps, backup, checks);
+  } catch (error) {
+    deps.onError(error);
+    checks.push(checkOf('restores', 'yes', reasonOf(error)));
+  }
+  return { result: checks.every(({ good }) => good) ? 'good' : 'bad', checks };
+}
+
+async function tryBackup(deps: Deps, backup: Backup, checks: Check[]): Promise<void> {
+  const file = join(deps.folder, backup.file);
+  if (backup.sha256 !== undefined) checks.push(checkOf('file', backup.sha256, await digestOf(file)));
+  const { bytes } = await deps.master();
+  const opened = await openBoth(file, join(deps.folder, KEYSTORE_FILE), { master: bytes, identity: undefined });
+  const { place, remove } = await throwAway(deps, backup.id);
+  try {
+    const filled = await fillPlace(deps, opened, place);
+    const { source } = filled;
+    try {
+      const found = new Map(filled.restored.tables.map(({ name, rows }) => [name, rows]));
+      for (const { name, rows } of source.tables) checks.push(countCheck(name, rows, found.get(name)));
+      const digests = new Map(filled.restored.digests.map(({ name, sha256 }) => [name, sha256]));
+      for (const { name, sha256 } of source.parts) checks.push(checkOf(`digest of ${name}`, sha256, digests.get(name)));
+      const rebuilt = await rebuild(deps, filled.storage, opened.keystore, source);
+      checks.push(...(await compare(deps, rebuilt, source)));
+    } finally {
+      await filled.storage.close();
+    }
+  } finally {
+    await remove();
+  }
+}
+
+async function compare(deps: Deps, rebuilt: Rebuilt, source: Source): Promise<readonly Check[]> {
+  const { flaws, entries } = rebuilt.audit;
+  const opened = await openSamples(rebuilt.storage, rebuilt.vault, deps.sealedFields, Object.keys(source.needed));
+  return [
+    checkOf('audit log', 'whole', flaws[0] ?? 'whole'),
+    {
+      what: 'audit entries',
+      expected: `${source.auditSize} or more`,
+      found: String(entries),
+      good: entries >= source.auditSize,
+    },
+    ...opened
+      .filter(({ tried }) => tried > 0)
+      .map(({ field, tried, opened: good }) =>
+        checkOf(`opens ${field}`, `${tried} of ${tried}`, `${good} of ${tried}`),
+      ),
+  ];
+}
+
+const checkOf = (what: string, expected: string, found = 'nothing'): Check => ({
+  what,
+  expected,
+  found,
+  good: expected === found,
+});
+
+const countCheck = (name: string, rows: number, found: number | undefined): Check =>
+  checkOf(`rows of ${name}`, String(rows), found === undefined ? undefined : String(found));
+
+async function throwAway(
+  { folder, config, place }: Deps,
+  id: string,
+): Promise<{ place: Place; remove: () => Promise<void> }> {
+  if (place.dialect === 'postgres') {
+    const name = `twinkeep_drill_${id.replaceAll('-', '').slice(-12)}`;
+    const { url, drop } = await createThrowaway(place.url, name).catch((error: unknown) => {
+      if (!isFault(error, 'STORAGE_SCOPE')) throw error;
+      const reason = 'the user of the database may not make the database of a drill: alter role … createdb';
+      throw backupFault('BACKUP_UNSUPPORTED', { reason }, error);
+    });
+    return { place: { dialect: 'postgres', url }, remove: drop };
+  }
+  const scratch = scratchOf(config, folder);
+  await mkdir(scratch, { recursive: true, mode: 0o700 });
+  const own = await mkdtemp(join(scratch, PREFIX));
+  return {
+    place: { dialect: 'sqlite', file: join(own, 'twinkeep.db') },
+    remove: () => rm(own, { recursive: true, force: true }),
+  };
+}
+
+async function digestOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const bytes of createReadStream(file)) hash.update(bytes);
+  return hash.digest('hex');
+}
+
+function reasonOf(error: unknown): string {
+  if (isFault(error)) {
+    const { reason } = error.facts;
+    return typeof reason === 'string' ? `${error.message} ${reason}` : error.message;
+  }
+  return error instanceof Error && 'code' in error ? String(error.code) : 'an error; see the log';
+}
