@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import type { Flaw } from '../kernel/errors.ts';
+import { notFound, referenceOf } from '../kernel/references.ts';
 import { CONFIG_VARIABLE, type Environment } from './environment.ts';
 import { appFault } from './errors.ts';
 import { isPlain } from './merge.ts';
@@ -15,9 +16,10 @@ const READ_MS = 10_000;
 const MAX_BYTES = 16_777_216;
 
 /**
- * The settings of the configuration file, with `${NAME}` in their texts replaced from the environment (C09).
+ * The settings of the configuration file, with `${NAME}` in their texts replaced from the environment (C09), and texts
+ * that are as a whole `env_NAME` (B20).
  *
- * @param flaws gets a line for each name that is not set
+ * @param flaws gets a line for each name that is not set, or empty
  * @throws CONFIG_INVALID for a file that can't be read
  */
 export async function readConfigFile(env: Environment, flaws: Flaw[]): Promise<Record<string, unknown>> {
@@ -61,11 +63,13 @@ const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
 function interpolated(value: unknown, env: Environment, flaws: Flaw[], at: string): unknown {
   if (typeof value === 'string') {
-    return value.replaceAll(REFERENCE, (whole, name: string) => {
-      const given = env[name];
-      if (given === undefined) flaws.push({ at, reason: `names \${${name}}, which the environment does not set` });
-      return given ?? whole;
-    });
+    const given = (name: string): string => {
+      const found = env[name];
+      if (found === undefined || found === '') flaws.push({ at, reason: `${notFound(name)} in the environment` });
+      return found ?? '';
+    };
+    const reference = referenceOf(value);
+    return reference === undefined ? value.replaceAll(REFERENCE, (_, name: string) => given(name)) : given(reference);
   }
   if (Array.isArray(value)) return value.map((item, index) => interpolated(item, env, flaws, `${at}.${index}`));
   if (!isPlain(value)) return value;

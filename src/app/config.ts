@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { backupConfig } from '../backups/index.ts';
 import { type AlertConfig, deliveryConfig, readAlertConfig, unsafeDelivery } from '../delivery/index.ts';
 import { detectionConfig } from '../detection/index.ts';
 import { gatewayConfig } from '../gateway/index.ts';
@@ -12,6 +13,7 @@ import { limitConfig } from '../limits/index.ts';
 import { profileConfig, profileNames } from '../profiles/index.ts';
 import { readingConfig } from '../readings/index.ts';
 import { sessionConfig } from '../sessions/index.ts';
+import { vaultConfig } from '../vault/index.ts';
 import { readConfigFile } from './config-file.ts';
 import { type Environment, nameOf, readEnvironment } from './environment.ts';
 import { appFault } from './errors.ts';
@@ -58,6 +60,11 @@ export const configSchema = z.strictObject({
     .transform((text) => createSecret(text))
     .optional()
     .describe('The base64 of 32 bytes; without it a key is generated into the data folder.'),
+  previousMasterKey: z
+    .string()
+    .transform((text) => createSecret(text))
+    .optional()
+    .describe('The master key before a change: stored keys are wrapped anew at the start, then it can go.'),
   adminUsername: username.default('admin').describe('The first administrator, made at the first start only.'),
   adminPassword: newPassword
     .transform((text) => createSecret(text))
@@ -87,6 +94,8 @@ export const configSchema = z.strictObject({
   gateway: gatewayConfig.prefault({}),
   detection: detectionConfig.prefault({}),
   delivery: deliveryConfig.prefault({}),
+  vault: vaultConfig.prefault({}),
+  backups: backupConfig.prefault({}),
   profile: profileConfig.prefault({}).describe('Settings of the profiles, by their names.'),
 });
 
@@ -144,6 +153,17 @@ export function loadAlerts(config: Config, env: Environment): AlertConfig | unde
 /** The address of the database; by default a file in the data folder. */
 export const databaseUrlOf = (config: Config): Secret =>
   config.databaseUrl ?? createSecret(`sqlite:${resolve(config.data, 'twinkeep.db')}`);
+
+/**
+ * The master key that is handed in: as set, or else what a profile calls so (X11). One that the data folder has already
+ * stays, and so does the provider that is named.
+ */
+export function masterKeyOf(config: Config): Secret | undefined {
+  const { masterKey, vault, data, profiles, profile } = config;
+  if (masterKey !== undefined || vault.provider !== undefined || existsSync(join(data, 'master.key'))) return masterKey;
+  const named = (['digital-twin-v2', 'aivillage'] as const).filter((name) => profiles.includes(name));
+  return named.map((name) => profile[name].encryptionKey).find((key) => key !== undefined);
+}
 
 /** The owner's door: whoever may open this socket (0600) is the operator. */
 export const ownerSocketOf = (config: Config): string => join(config.data, 'owner.sock');

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Flaw } from '../kernel/errors.ts';
+import { notFound } from '../kernel/references.ts';
 import { merge } from './merge.ts';
 import { readProfileEnvironment } from './profile-environment.ts';
 
@@ -33,6 +34,7 @@ export const VARIABLES: readonly Variable[] = [
   { name: 'TWINKEEP_DATABASE_URL', path: ['databaseUrl'], read: text, secret: true },
   { name: 'TWINKEEP_REDIS_URL', path: ['redisUrl'], read: text, secret: true },
   { name: 'TWINKEEP_MASTER_KEY', path: ['masterKey'], read: text, secret: true },
+  { name: 'TWINKEEP_MASTER_KEY_PREVIOUS', path: ['previousMasterKey'], read: text, secret: true },
   { name: 'TWINKEEP_ADMIN_USERNAME', path: ['adminUsername'], read: text },
   { name: 'TWINKEEP_ADMIN_PASSWORD', path: ['adminPassword'], read: text, secret: true },
   { name: 'TWINKEEP_ISSUER', path: ['issuer'], read: text },
@@ -69,6 +71,10 @@ export function readEnvironment(env: Environment, profiles: unknown, flaws: Flaw
     if (secret) known.add(`${name}_FILE`);
     const value = settingOf(env, name, secret === true, flaws);
     if (value === undefined || (name === 'TWINKEEP_PORT' && KUBERNETES_PORT.test(value))) continue;
+    if (secret && value === '') {
+      if (env[name] === '') flaws.push({ at: name, reason: `${notFound(name)}: it is set, and empty` });
+      continue;
+    }
     values = merge(values, nested(path, read(value)));
   }
   for (const name of Object.keys(env)) {
@@ -94,9 +100,11 @@ function settingOf(env: Environment, name: string, secret: boolean, flaws: Flaw[
   }
   if (file === undefined) return direct;
   try {
-    return readFileSync(file, 'utf8').trimEnd();
+    const text = readFileSync(file, 'utf8').trimEnd();
+    if (text === '') flaws.push({ at: `${name}_FILE`, reason: `${notFound(name)}: the file is empty` });
+    return text;
   } catch {
-    flaws.push({ at: `${name}_FILE`, reason: 'names a file that cannot be read' });
+    flaws.push({ at: `${name}_FILE`, reason: `${notFound(name)}: it names a file that cannot be read` });
     return undefined;
   }
 }

@@ -1,4 +1,8 @@
 /** Floor 8. Config, the list of rooms, the request line, createTwinkeep. */
+
+export { anonymiseRecord, hashPii } from '../profiles/index.ts';
+export { backupFolderOf, placeOf } from './backing.ts';
+export { faultTables, migrations } from './catalogue.ts';
 export {
   auditHeadOf,
   type Config,
@@ -8,6 +12,7 @@ export {
   defineConfig,
   loadAlerts,
   loadConfig,
+  masterKeyOf,
   ownerSocketOf,
 } from './config.ts';
 export { CONFIG_VARIABLE, VARIABLES } from './environment.ts';
@@ -15,8 +20,9 @@ export { appFault } from './errors.ts';
 export { type LedgerRow, ledgerText } from './ledger.ts';
 export { type Listening, listen } from './listen.ts';
 export { createLog, type Log } from './log.ts';
-export { openMaster } from './master.ts';
+export { openMasterKeys } from './master-keys.ts';
 export { openStorage } from './open-storage.ts';
-export { faultTables, migrations } from './rooms.ts';
+export { getOptionalEnv, getRequiredEnv } from './required-env.ts';
+export { restoreDepsOf } from './restoring.ts';
 export { createTwinkeep, DEFAULT_TENANT, type Twinkeep, type TwinkeepOptions } from './twinkeep.ts';
 export { VERSION } from './version.ts';

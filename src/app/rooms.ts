@@ -1,23 +1,8 @@
-import { type Access, accessFault, accessMigrations, catalogueOf, createAccess } from '../access/index.ts';
-import { type ApiKeys, apiKeyFault, apiKeyMigrations, apiKeyRoutes, createApiKeys } from '../apikeys/index.ts';
-import {
-  type Audit,
-  type AuditDeps,
-  auditFault,
-  auditMigrations,
-  auditRoutes,
-  createAudit,
-  type HeadKeeper,
-} from '../audit/index.ts';
-import { createBcrypt, createHashQueue, createPasswordHasher, cryptoFault } from '../crypto/index.ts';
-import {
-  type AlertConfig,
-  createDelivery,
-  type Delivery,
-  deliveryFault,
-  deliveryMigrations,
-  deliveryRoutes,
-} from '../delivery/index.ts';
+import { type Access, catalogueOf, createAccess } from '../access/index.ts';
+import { type ApiKeys, apiKeyRoutes, createApiKeys } from '../apikeys/index.ts';
+import { type Audit, type AuditDeps, auditRoutes, createAudit, type HeadKeeper } from '../audit/index.ts';
+import { createBcrypt, createHashQueue, createPasswordHasher } from '../crypto/index.ts';
+import { type AlertConfig, createDelivery, type Delivery, deliveryRoutes } from '../delivery/index.ts';
 import {
   type Blocks,
   blockRoutes,
@@ -25,8 +10,6 @@ import {
   createDetection,
   createFailures,
   type Detection,
-  detectionFault,
-  detectionMigrations,
   type FailurePolicy,
   type Failures,
 } from '../detection/index.ts';
@@ -40,16 +23,14 @@ import {
   signInRoute,
   tenancyRoutes,
 } from '../flows/index.ts';
-import { gatewayFault } from '../gateway/index.ts';
-import { createAddressReader, httpFault, type Route } from '../http/index.ts';
-import { createIdentity, type Identity, identityFault, identityMigrations } from '../identity/index.ts';
+import { createAddressReader, type Route } from '../http/index.ts';
+import { createIdentity, type Identity } from '../identity/index.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { FaultTable } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
-import { createLimits, type Limits, limitFault } from '../limits/index.ts';
+import { createLimits, type Limits } from '../limits/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import { isLegacy } from '../profiles/index.ts';
-import { createReadings, type Readings, readingFault, readingMigrations, readingRoutes } from '../readings/index.ts';
+import { createReadings, type Readings, readingRoutes } from '../readings/index.ts';
 import {
   type Assertions,
   assertionJwksRoute,
@@ -59,18 +40,21 @@ import {
   openTokens,
   type Revocations,
   type Sessions,
-  sessionFault,
-  sessionMigrations,
   sessionRoutes,
+  type TokenKeys,
   type Tokens,
+  tokenKeyRoutes,
 } from '../sessions/index.ts';
-import type { Bus, HotState, Migration, Storage } from '../storage/index.ts';
-import { storageFault } from '../storage/index.ts';
-import { createTenants, MAIN_TENANT, type Tenants, tenantFault, tenantMigrations } from '../tenants/index.ts';
-import { type MasterKey, openVault, type Vault, vaultFault, vaultMigrations } from '../vault/index.ts';
+import type { Bus, HotState, Storage } from '../storage/index.ts';
+import { createTenants, MAIN_TENANT, type Tenants } from '../tenants/index.ts';
+import { type Keys, type OpenMasters, openVault, type Rewrap, type Vault } from '../vault/index.ts';
+import { type Backing, openBacking } from './backing.ts';
 import { type BlockNews, createBlockNews } from './block-news.ts';
+import { ASKED } from './catalogue.ts';
 import type { Config } from './config.ts';
-import { appFault } from './errors.ts';
+import { openKeeping } from './keeping.ts';
+import type { MasterKeyring } from './master-keys.ts';
+import { type FieldFunctionsOf, profileFields } from './profile-keys.ts';
 import { hashersOf } from './worker-ground.ts';
 
 export interface RoomDeps {
@@ -79,7 +63,7 @@ export interface RoomDeps {
   readonly storage: Storage;
   readonly hot: HotState;
   readonly bus: Bus;
-  readonly master: MasterKey;
+  readonly keyring: MasterKeyring;
   /** Where the newest signed head of the audit log is remembered. */
   readonly head: HeadKeeper;
   readonly clock: Clock;
@@ -90,6 +74,7 @@ export interface RoomDeps {
   readonly alerts?: AlertConfig | undefined;
   /** Names this process among those that share a database. */
   readonly holder: string;
+  readonly onWarn: (message: string) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -105,6 +90,14 @@ export interface Job {
 /** The rooms of one Twinkeep, opened and tied together. */
 export interface House {
   readonly vault: Vault;
+  readonly masters: OpenMasters;
+  readonly keys: Keys;
+  readonly rewrap: Rewrap;
+  readonly backups: Backing['backups'];
+  /** Takes up what the settings ask of the keys; of one thread of a process. */
+  startKeeping(): Promise<void>;
+  /** The old field functions of a profile (A10, B13, V01, V04): they write what its `fieldForm` says. */
+  readonly fieldFunctions: FieldFunctionsOf;
   readonly audit: Audit;
   readonly tenants: Tenants;
   readonly identity: Identity;
@@ -133,63 +126,24 @@ export interface House {
   readonly jobs: readonly Job[];
 }
 
-/** Every table, in no order: each is named by its date. */
-export const migrations: readonly Migration[] = [
-  ...vaultMigrations,
-  ...deliveryMigrations,
-  ...auditMigrations,
-  ...tenantMigrations,
-  ...accessMigrations,
-  ...apiKeyMigrations,
-  ...identityMigrations,
-  ...sessionMigrations,
-  ...detectionMigrations,
-  ...readingMigrations,
-];
-
-/** Every code that a client can meet, by room; `docs/errors.md` is printed from it. */
-export const faultTables: Readonly<Record<string, FaultTable>> = {
-  http: httpFault.table,
-  storage: storageFault.table,
-  crypto: cryptoFault.table,
-  vault: vaultFault.table,
-  delivery: deliveryFault.table,
-  audit: auditFault.table,
-  tenants: tenantFault.table,
-  identity: identityFault.table,
-  sessions: sessionFault.table,
-  access: accessFault.table,
-  apikeys: apiKeyFault.table,
-  limits: limitFault.table,
-  detection: detectionFault.table,
-  gateway: gatewayFault.table,
-  readings: readingFault.table,
-  app: appFault.table,
-};
-
-/** What routes ask for; the catalogue that roles and keys are checked against is made of it. */
-const ASKED = [
-  'read:meter_data',
-  'write:meter_data',
-  'delete:meter_data',
-  'admin:users',
-  'admin:api_keys',
-  'admin:audit',
-  'admin:webhooks',
-  'platform:tenants',
-  'platform:blocks',
-  'platform:config',
-] as const;
-
 /** Opens every room, lowest floor first. The database is migrated already. */
 export async function openHouse(deps: RoomDeps): Promise<House> {
+  let kept = deps.config;
   const { config, issuer, storage, hot, bus, clock, random, onError } = deps;
-  const vault = await openVault(deps);
+  const { masters } = deps.keyring;
+  const vault = await openVault({ ...deps, masters });
   const audit = await createAudit({ ...deps, vault });
 
   const tenants = createTenants({ storage, audit, clock });
   const queue = createHashQueue({ concurrency: hashersOf(config.workers) });
-  const identity = createIdentity({ storage, audit, hasher: createPasswordHasher({ random, queue }), clock, random });
+  const identity = createIdentity({
+    storage,
+    vault,
+    audit,
+    hasher: createPasswordHasher({ random, queue }),
+    clock,
+    random,
+  });
   const catalogue = new Set(catalogueOf(ASKED));
   const access = createAccess({ storage, audit, bus, clock, catalogue });
   const apiKeys = createApiKeys({ storage, audit, bus, clock, random, bcrypt: createBcrypt({ queue }) });
@@ -221,11 +175,13 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   });
   const readings = createReadings({ storage, vault, audit, clock, config: config.readings });
 
-  const { accessMs } = config.sessions;
+  const { accessMs, rotateKeysEveryMs: rotateEveryMs } = config.sessions;
   const revocations = createRevocations({ storage, bus, clock, random, accessMs: longestAccessMs(config), onError });
-  const tokens = await openTokens({ storage, vault, clock, random, revocations, accessMs, issuer });
+  const signing = { storage, vault, audit, bus, clock, random, issuer, rotateEveryMs, revocations };
+  const tokens = await openTokens({ ...signing, accessMs });
   const rolesOf = access.rolesOf;
-  const assertions = await openAssertions({ storage, vault, bus, clock, random, revocations, issuer, rolesOf });
+  const assertions = await openAssertions({ ...signing, rolesOf });
+  const tokenKeys = [tokens.keys, assertions.keys];
   const sessions = createSessions({
     storage,
     audit,
@@ -238,6 +194,11 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     usernameOf: identity.activeName,
   });
 
+  const backing = openBacking({ ...deps, vault, audit });
+  const { retainedBy } = backing.backups;
+  const keepFor = (): number => longestAccessMs(kept);
+  const keeping = openKeeping({ ...deps, vault, audit, retainedBy, keepFor });
+
   const createTenant = createTenancy({ storage, tenants, access });
   const people = createPeople({ storage, identity, tenants, access, sessions });
   const signIn = createSignIn({ identity, sessions, tenants, limits, audit, failures });
@@ -246,6 +207,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     signInRoute(signIn),
     ...sessionRoutes(sessions, tokens),
     assertionJwksRoute(assertions),
+    ...tokenKeyRoutes(tokenKeys),
     ...peopleRoutes(people, access),
     ...tenancyRoutes({ storage, tenants, access }),
     ...apiKeyRoutes(apiKeys, access.assertHolds),
@@ -253,8 +215,13 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     ...auditRoutes(audit, storage),
     ...blockRoutes(blocks, clock),
     ...deliveryRoutes(delivery),
+    ...keeping.routes,
+    ...backing.routes,
   ];
   const jobs: readonly Job[] = [
+    ...tokenKeyJobs(tokenKeys, storage),
+    ...keeping.jobs,
+    ...backing.jobs,
     { name: 'sessions.prune', everyMs: 600_000, run: sessions.prune },
     { name: 'detection.prune', everyMs: 3_600_000, run: blocks.prune },
     ...delivery.jobs,
@@ -262,12 +229,22 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   ];
   const callers = { tenants, identity, access, revocations, tokens, assertions, sessions, apiKeys };
   const adopt = (next: Config): void => {
+    kept = next;
     revocations.keepFor(longestAccessMs(next));
     policyOf = failurePolicyOf(next);
   };
   const defence = { limits, detection, blocks, blockNews, failures };
   return {
     vault,
+    masters,
+    startKeeping: async () => {
+      await keeping.start();
+      await backing.start();
+    },
+    keys: keeping.keys,
+    rewrap: keeping.rewrap,
+    backups: backing.backups,
+    fieldFunctions: profileFields({ ...deps, vault, keys: keeping.keys, config: () => kept }),
     audit,
     ...callers,
     ...defence,
@@ -281,6 +258,18 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     routes,
     jobs,
   };
+}
+
+/** Where word of a new key can be lost, each process looks for itself, so that an ended one is not believed for long. */
+function tokenKeyJobs(issuers: readonly TokenKeys[], { dialect }: Storage): readonly Job[] {
+  const each = (act: (keys: TokenKeys) => Promise<void>) => async (): Promise<void> => {
+    for (const keys of issuers) await act(keys);
+  };
+  const upkeep: Job = { name: 'sessions.token-keys', everyMs: 3_600_000, run: each((keys) => keys.upkeep()) };
+  const run = each((keys) => keys.refresh());
+  return dialect === 'sqlite'
+    ? [upkeep]
+    : [upkeep, { name: 'sessions.token-keys-read', everyMs: 1_000, perProcess: true, run }];
 }
 
 /** A revocation is remembered until no token from before it can be alive, whichever profile issued it. */

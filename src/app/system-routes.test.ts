@@ -41,7 +41,7 @@ test('/health says that the process answers, also when nothing else works', asyn
 
 test('/ready says what is not', async () => {
   const good = await kit.call('GET', '/ready');
-  const checks = { serving: 'ok', database: 'ok', hot_state: 'ok', bus: 'ok' };
+  const checks = { serving: 'ok', database: 'ok', hot_state: 'ok', bus: 'ok', vault: 'ok' };
   assert.deepEqual([good.status, good.json], [200, { status: 'ok', checks }]);
   away = true;
   const bad = await kit.call('GET', '/ready');

@@ -19,27 +19,36 @@ export interface SystemDeps {
   readonly faults: Parameters<typeof openApiOf>[1];
   /** Reads the configuration anew and serves it. @returns settings that need a restart. @throws CONFIG_INVALID */
   readonly reload: (actor: Actor) => Promise<readonly string[]>;
+  /** Whether the provider of the master key answers; keys that are open outlast its absence for a while. */
+  readonly vault: () => Verdict;
   /** False while the program starts or ends. */
   readonly serving: () => boolean;
 }
 
-const check = z.enum(['ok', 'failing']);
+const check = z.enum(['ok', 'degraded', 'failing']);
 const ready = z.strictObject({
   status: check,
-  checks: z.strictObject({ serving: check, database: check, hot_state: check, bus: check }),
+  checks: z.strictObject({ serving: check, database: check, hot_state: check, bus: check, vault: check }),
 });
 
 /** Routes about the server itself. @param routes all that are served, these included, for the pages that list them */
 export function systemRoutes(deps: SystemDeps, routes: () => readonly Route[]): readonly Route[] {
-  const { storage, hot, bus, metrics, version, ledger, faults, serving } = deps;
+  const { storage, hot, bus, metrics, version, ledger, faults, serving, vault } = deps;
   const probe = (name: string) => ({ kind: 'unlimited', because: `${name} must be able to ask at any time` }) as const;
   const page = { kind: 'public', because: 'it says what the published documentation says' } as const;
 
   async function readiness() {
     const [database, hotState] = await Promise.all([passes(storage.probe()), passes(hot.probe())]);
-    const checks = { serving: verdict(serving()), database, hot_state: hotState, bus: verdict(bus.healthy()) };
-    const good = Object.values(checks).every((one) => one === 'ok');
-    return { good, body: { status: verdict(good), checks } };
+    const checks = {
+      serving: verdict(serving()),
+      database,
+      hot_state: hotState,
+      bus: verdict(bus.healthy()),
+      vault: vault(),
+    };
+    const all = Object.values(checks);
+    const status: Verdict = all.includes('failing') ? 'failing' : all.includes('degraded') ? 'degraded' : 'ok';
+    return { good: status !== 'failing', body: { status, checks } };
   }
 
   let printed: { all: readonly Route[]; document: string; html: string } | undefined;
@@ -57,7 +66,7 @@ export function systemRoutes(deps: SystemDeps, routes: () => readonly Route[]): 
     defineRoute({
       method: 'GET',
       path: '/ready',
-      summary: 'Whether requests can be served: database, hot state and bus.',
+      summary: 'Whether requests can be served: database, hot state, bus and the provider of the master key.',
       access: probe('a load balancer'),
       replies: { 200: ready, 503: ready },
       faults: [],

@@ -11,18 +11,21 @@ import { createSystemRandom, newUuid, type Random } from '../kernel/random.ts';
 import { createMetrics, type Metrics } from '../metrics/index.ts';
 import { type Bus, type HotState, lockDatabase, lockFolder, type OwnerLock, type Storage } from '../storage/index.ts';
 import { MAIN_TENANT } from '../tenants/index.ts';
-import { auditHeadOf, type Config, databaseUrlOf, ownerSocketOf } from './config.ts';
+import type { OpenMasters } from '../vault/index.ts';
+import { faultTables, migrations } from './catalogue.ts';
+import { auditHeadOf, type Config, databaseUrlOf, masterKeyOf, ownerSocketOf } from './config.ts';
 import { createContextReader } from './context.ts';
 import { createHttpApp, type HttpApp } from './http-app.ts';
 import { startJobs } from './jobs.ts';
 import { type LedgerRow, ledgerOf } from './ledger.ts';
 import { openLiveSurface } from './live-surface.ts';
 import { createLog } from './log.ts';
-import { openMaster } from './master.ts';
+import { openMasterKeys } from './master-keys.ts';
 import { openBus, openHotState, openStorage } from './open-storage.ts';
+import { importProfileKeys } from './profile-keys.ts';
 import { createRecordedReload } from './recorded-reload.ts';
 import { createRequestLine } from './request-line.ts';
-import { faultTables, type House, migrations, openHouse } from './rooms.ts';
+import { type House, openHouse } from './rooms.ts';
 import { createSlow } from './slow.ts';
 import { doubtful } from './unsafe.ts';
 import { VERSION } from './version.ts';
@@ -104,7 +107,9 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
     if (owner === undefined) await storage.migrate(migrations);
     const hot = await openHotState(config, clock, onError, threads);
     undo.push(() => hot.close());
-    const master = await openMaster(config, storage, random, ownFolder);
+    const isAlone = storage.dialect === 'sqlite' && threads === undefined;
+    const masterDeps = { storage, clock, random, ownFolder, isAlone, onError };
+    const keyring = await openMasterKeys({ ...config, masterKey: masterKeyOf(config) }, masterDeps);
     const metrics = createMetrics({ ofProcess: owner === undefined });
     const issuer = config.issuer ?? `http://${config.host}:${config.port}`;
     const head = ownFolder ? fileHead(auditHeadOf(config)) : memoryHead();
@@ -114,7 +119,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
       storage,
       hot,
       bus,
-      master,
+      keyring,
       head,
       clock,
       random,
@@ -122,8 +127,10 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
       integrator: remoteIntegrator(owner),
       holder,
       alerts: options.alerts,
+      onWarn: log.warn,
       onError,
     });
+    if (owner === undefined && options.isVisit !== true) await importProfileKeys(config, house.keys);
     const people = { ...house, random };
     admin =
       owner !== undefined
@@ -152,6 +159,16 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
     if (admin !== undefined) options.onUnopened?.(admin);
     for (const step of undo.reverse()) await step();
     throw error;
+  }
+}
+
+/** Keys that are open outlast the absence of the provider for a while; after it nothing can be sealed or opened. */
+function standingOf(masters: OpenMasters): 'ok' | 'degraded' | 'failing' {
+  try {
+    masters.assertLent();
+    return masters.state.reachable ? 'ok' : 'degraded';
+  } catch {
+    return 'failing';
   }
 }
 
@@ -201,7 +218,8 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
       owner === undefined ? reload(actor) : Array.from(Object(await owner.ask('reload')), String),
     metrics: { ...metrics, text: async () => (owner === undefined ? text() : String(await owner.ask('metrics'))) },
   };
-  const system = { storage, hot, bus, version: VERSION, ledger, faults, serving: () => serving, ...asked };
+  const vault = () => standingOf(house.masters);
+  const system = { storage, hot, bus, vault, version: VERSION, ledger, faults, serving: () => serving, ...asked };
   const gatewayPorts = { audit: house.audit, clock, meter: metrics, onError: log.failed, onEvent: log.backEnd };
   const surface = await openLiveSurface({
     ...parts,
@@ -252,6 +270,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
   await house.revocations.start();
   await house.blocks.start();
   house.audit.start();
+  if (owner === undefined) void house.startKeeping().catch(log.failed);
   const jobs = startJobs({
     jobs: house.jobs.filter(({ perProcess }) => perProcess === true || owner === undefined),
     storage,
@@ -289,6 +308,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
       house.revocations.stop();
       await house.blocks.stop();
       await house.apiKeys.flushUse().catch(log.failed);
+      await house.keys.flushSeals().catch(log.failed);
       await house.audit.stop();
       for (const step of undo.reverse()) await step();
     },

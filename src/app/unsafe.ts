@@ -1,24 +1,50 @@
 import { unsafeDelivery } from '../delivery/index.ts';
-import type { Flaw } from '../kernel/errors.ts';
+import { type Flaw, isFault } from '../kernel/errors.ts';
+import { notFound } from '../kernel/references.ts';
+import { createSecret, type Secret } from '../kernel/secret.ts';
 import { isLegacy, prefixOf } from '../profiles/index.ts';
 import { judgeSecret } from '../sessions/index.ts';
+import { parseMasterKey } from '../vault/index.ts';
 import type { Config } from './config.ts';
 
 /** Combinations that must not start: each with the way out of it. */
 export function unsafe(config: Config): readonly Flaw[] {
-  return [...inProduction(config), ...badSecrets(config), ...mounts(config)];
+  return [
+    ...inProduction(config),
+    ...badSecrets(config),
+    ...fieldKeys(config),
+    ...placeholders(config),
+    ...mounts(config),
+  ];
 }
 
-function inProduction({ production, limits, corsOrigins, profile, profiles, delivery }: Config): readonly Flaw[] {
+function inProduction({
+  production,
+  limits,
+  corsOrigins,
+  profile,
+  profiles,
+  delivery,
+  vault,
+}: Config): readonly Flaw[] {
   if (!production) return [];
   const flaws: Flaw[] = [...unsafeDelivery(delivery)];
   if (!limits.enabled)
     flaws.push({ at: 'TWINKEEP_LIMITS', reason: 'must not be off in production; remove it, or NODE_ENV=production' });
+  if (vault.provider !== undefined && !isPrivate(vault.provider.address)) {
+    flaws.push({ at: 'vault.provider.address', reason: 'must be https in production, or on this machine' });
+  }
   const reason = 'must not hold * in production; name the origins';
   if (corsOrigins.includes('*')) flaws.push({ at: 'TWINKEEP_CORS_ORIGINS', reason });
   for (const name of profiles.filter(isLegacy))
     if (profile[name].corsOrigins.includes('*')) flaws.push({ at: `profile.${name}.corsOrigins`, reason });
   return flaws;
+}
+
+/** Whether what is said there stays secret: by TLS, or because it leaves no machine. */
+function isPrivate(address: string): boolean {
+  const { protocol, hostname } = new URL(address);
+  return protocol === 'https:' || hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
 }
 
 /** In the words of the system that says it at all (E19). */
@@ -27,7 +53,7 @@ function badSecrets({ profile, profiles, production }: Config): readonly Flaw[] 
     const own = `${prefixOf(name)}JWT_SECRET_KEY`;
     const secret = profile[name].secret?.reveal();
     if (secret === undefined)
-      return [{ at: own, reason: `Required secret JWT_SECRET_KEY not found; set it, JWT_SECRET_KEY_FILE or ${own}` }];
+      return [{ at: own, reason: `${notFound('JWT_SECRET_KEY')}; set it, JWT_SECRET_KEY_FILE or ${own}` }];
     const verdict = judgeSecret(secret);
     const fix = 'set one of 32 random bytes: openssl rand -base64 32';
     if (verdict.kind === 'refused') return [{ at: own, reason: `${verdict.reason}; ${fix}` }];
@@ -35,6 +61,61 @@ function badSecrets({ profile, profiles, production }: Config): readonly Flaw[] 
       ? [{ at: own, reason: `has ${verdict.bytes} bytes, and needs 32 in production; ${fix}` }]
       : [];
   });
+}
+
+/** What a system sealed its fields under is what a new key cannot open, so no other takes its place in silence (B11). */
+const FIELD_KEYS = { 'digital-twin-v2': 'ENCRYPTION_KEY', aivillage: 'DIGITAL_TWIN_MASTER_KEY' } as const;
+
+function fieldKeys({ profile, profiles, masterKey, vault }: Config): readonly Flaw[] {
+  const flaws: Flaw[] = [];
+  for (const name of ['digital-twin-v2', 'aivillage'] as const) {
+    const given = profile[name].encryptionKey;
+    const variable = FIELD_KEYS[name];
+    const own = `${prefixOf(name)}${variable}`;
+    if (!profiles.includes(name)) continue;
+    if (given !== undefined) flaws.push(...unfit(own, given));
+    else if (masterKey === undefined && vault.provider === undefined) {
+      const fix = 'or TWINKEEP_MASTER_KEY; make one: twinkeep keys generate';
+      flaws.push({ at: own, reason: `${notFound(variable)}; set it, ${variable}_FILE, ${own} ${fix}` });
+    }
+  }
+  const [one, two] = [profile['digital-twin-v2'].encryptionKey, profile.aivillage.encryptionKey];
+  const both = profiles.includes('digital-twin-v2') && profiles.includes('aivillage');
+  if (masterKey === undefined && both && one !== undefined && two !== undefined && one.reveal() !== two.reveal()) {
+    const reason = 'and DIGITAL_TWIN_MASTER_KEY say different things; set TWINKEEP_MASTER_KEY to the one to seal by';
+    flaws.push({ at: 'ENCRYPTION_KEY', reason });
+  }
+  return masterKey === undefined ? flaws : [...flaws, ...unfit('TWINKEEP_MASTER_KEY', masterKey)];
+}
+
+function unfit(at: string, key: Secret): readonly Flaw[] {
+  try {
+    parseMasterKey(key);
+    return [];
+  } catch (error) {
+    const reason = isFault(error) ? String(error.facts['reason']) : 'is no key';
+    return [{ at, reason: `${reason}; make one: twinkeep keys generate` }];
+  }
+}
+
+/** Passwords out of a sample; the keys and shared secrets are judged by the rooms that use them. */
+const ASKS = /change.?me|change.?this|replace.?me|your.?(secret|password)|placeholder/i;
+
+function placeholders({ adminPassword, databaseUrl, redisUrl, vault }: Config): readonly Flaw[] {
+  const secrets: readonly (readonly [string, Secret | undefined])[] = [
+    ['TWINKEEP_ADMIN_PASSWORD', adminPassword],
+    ['TWINKEEP_DATABASE_URL', passwordOf(databaseUrl)],
+    ['TWINKEEP_REDIS_URL', passwordOf(redisUrl)],
+    ['vault.provider.token', vault.provider?.token],
+  ];
+  return secrets
+    .filter(([, secret]) => secret !== undefined && ASKS.test(secret.reveal()))
+    .map(([at]) => ({ at, reason: 'is a placeholder, not a secret; choose your own' }));
+}
+
+function passwordOf(url: Secret | undefined): Secret | undefined {
+  const password = url === undefined ? '' : (URL.parse(url.reveal())?.password ?? '');
+  return password === '' ? undefined : createSecret(decodeURIComponent(password));
 }
 
 /** Two profiles at one place must not own the same paths; which do is seen when the routes are laid out. */

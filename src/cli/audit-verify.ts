@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { auditHeadOf, type Config, databaseUrlOf, openMaster, openStorage } from '../app/index.ts';
+import { auditHeadOf, type Config, databaseUrlOf, masterKeyOf, openMasterKeys, openStorage } from '../app/index.ts';
 import { type AuditReport, fileHead, openLogKey, readVerifier, verifyLog } from '../audit/index.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
@@ -101,8 +101,9 @@ function readOnly(storage: Storage): Storage {
 /** The key inside the database is sealed: only this log's own master key opens it. */
 async function ownKey(config: Config, storage: Storage): Promise<LogKey> {
   const random = createSystemRandom();
-  const master = await openMaster(config, storage, random, true);
-  const vault = await openVault({ storage, master, clock: systemClock, random });
+  const deps = { storage, clock: systemClock, random, ownFolder: true, isAlone: false, onError: () => undefined };
+  const { masters } = await openMasterKeys({ ...config, masterKey: masterKeyOf(config) }, deps);
+  const vault = await openVault({ storage, masters, clock: systemClock, random });
   return openLogKey({ storage, vault, clock: systemClock, random });
 }
 

@@ -10,6 +10,9 @@ export interface Option {
   readonly summary: string;
 }
 
+/** Of every command that acts in one tenant. */
+export const tenantOption: Option = { value: 'T', summary: 'Act in this tenant (default: main).' };
+
 /** What was typed behind the name of a command, checked against it. */
 export interface Arguments {
   /** @throws TypeError for one that the command does not have */
@@ -24,7 +27,7 @@ export type Run = (args: Arguments, terminal: Terminal) => Promise<number | unde
 
 /** One command as data: the help and the parser read the same value. */
 export interface Command {
-  /** One word, or two. */
+  /** One word to three. */
   readonly name: string;
   readonly operands: readonly string[];
   readonly summary: string;

@@ -1,6 +1,7 @@
-import type { Command, Option } from './command.ts';
+import { type Command, type Option, tenantOption as tenant } from './command.ts';
+import { BACKUP_COMMANDS } from './commands-backup.ts';
+import { KEY_COMMANDS } from './commands-keys.ts';
 
-const tenant: Option = { value: 'T', summary: 'Act in this tenant (default: main).' };
 const role: Option = { value: 'R', several: true, summary: 'A role in the tenant; commas work too.' };
 const passwordStdin: Option = { summary: 'Read the password from standard input; else one is made and printed once.' };
 
@@ -34,7 +35,12 @@ export const COMMANDS: readonly Command[] = [
     name: 'users add',
     operands: ['<username>'],
     summary: 'Make a person.',
-    options: { role, 'password-stdin': passwordStdin, tenant },
+    options: {
+      role,
+      email: { value: 'ADDRESS', summary: 'Their e-mail address.' },
+      'password-stdin': passwordStdin,
+      tenant,
+    },
     example: 'twinkeep users add vera --role viewer',
     load: async () => (await import('./users.ts')).addUser,
   },
@@ -69,6 +75,18 @@ export const COMMANDS: readonly Command[] = [
     options: { 'password-stdin': passwordStdin, tenant },
     example: 'twinkeep users password admin',
     load: async () => (await import('./users.ts')).setPassword,
+  },
+  {
+    name: 'users email',
+    operands: ['<username>'],
+    summary: 'Set the e-mail address of a person, or take it away.',
+    options: {
+      set: { value: 'ADDRESS', summary: 'The new address.' },
+      remove: { summary: 'Take it away.' },
+      tenant,
+    },
+    example: 'twinkeep users email vera --set vera@twin.example',
+    load: async () => (await import('./users.ts')).setEmail,
   },
   {
     name: 'users roles',
@@ -241,6 +259,8 @@ export const COMMANDS: readonly Command[] = [
     example: 'twinkeep deliveries retry 01997c20-11aa-7c3d-8e4f-5a6b7c8d9e0f',
     load: async () => (await import('./deliveries.ts')).retryDelivery,
   },
+  ...KEY_COMMANDS,
+  ...BACKUP_COMMANDS,
   {
     name: 'readings import',
     operands: ['<FILE.csv>'],

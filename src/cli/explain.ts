@@ -63,6 +63,14 @@ function sentenceOf(fault: TwinkeepError): string {
       return `The database cannot be reached or read (${causeOf(fault)}); check TWINKEEP_DATABASE_URL and TWINKEEP_DATA.`;
     case 'VAULT_MASTER_KEY':
       return `The master key cannot be used: ${facts['reason']}.`;
+    case 'VAULT_SHARES':
+      return `The shares cannot be used: ${facts['share'] ?? ''} ${facts['reason']}.`;
+    case 'VAULT_PROVIDER_AWAY':
+    case 'VAULT_MASTER_FIXED':
+    case 'VAULT_KEY_INVALID':
+      return facts['reason'] === undefined ? message : `${message} ${facts['reason']}.`;
+    case 'BACKUP_TARGET':
+      return `${message} Found: ${[facts['places']].flat().join(', ')}. Move it away, or give --replace, which moves it aside.`;
     case 'TENANT_FOREIGN':
       return 'There is no such tenant; see: twinkeep tenants list';
     default:

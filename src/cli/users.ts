@@ -9,6 +9,7 @@ import { type Terminal, tableOf } from './terminal.ts';
 const person = z.object({
   id: z.string(),
   username: z.string(),
+  email: z.string().nullable(),
   roles: z.array(z.string()),
   disabled: z.boolean(),
   created_at: z.string(),
@@ -24,8 +25,9 @@ export const addUser: Run = async (args, terminal) => {
   const username = args.operand(0);
   const roles = namesOf(args, 'role');
   const { password, generated } = await newPassword(args);
+  const email = args.text('email');
   return throughDoor(args, terminal, 'makes', async (door) => {
-    const made = person.parse(await door.call('POST', '/v1/users', { username, password, roles }));
+    const made = person.parse(await door.call('POST', '/v1/users', { username, password, roles, email }));
     tell(terminal, made, `Made ${wordsOf(made)}.`, generated);
     return 0;
   });
@@ -38,14 +40,22 @@ export const listUsers: Run = async (args, terminal) =>
     for await (const one of peopleOf(door)) people.push(one);
     const rows = people.map((one) => [
       one.username,
+      one.email ?? '',
       one.roles.join(', '),
       one.disabled ? 'disabled' : 'enabled',
       one.created_at,
       one.id,
     ]);
-    terminal.answer(people, tableOf(['username', 'roles', 'state', 'created', 'id'], rows));
+    terminal.answer(people, tableOf(['username', 'e-mail', 'roles', 'state', 'created', 'id'], rows));
     return 0;
   });
+
+/** `users email <username>`: sets or takes away. */
+export const setEmail: Run = (args, terminal) => {
+  const address = args.text('set');
+  if ((address === undefined) === !args.flag('remove')) throw usageFault('Give either --set ADDRESS or --remove.');
+  return change(args, terminal, { email: address ?? null }, 'Changed the e-mail address of');
+};
 
 /** `users disable <username>`: ends every session. */
 export const disableUser: Run = (args, terminal) => change(args, terminal, { disabled: true }, 'Disabled');
