@@ -1,5 +1,6 @@
 /** The load generator, a process of its own: takes one job by message, sends one result, ends. */
 import { type Connection, openConnection } from './load/connection.ts';
+import { fieldsBody } from './load/fields.ts';
 import { type LoadJob, type LoadResult, loadJob } from './load/job.ts';
 import { bulkBody, readingAt } from './load/readings.ts';
 import { runWrk } from './load/wrk.ts';
@@ -96,12 +97,17 @@ function requests(job: LoadJob): () => string {
       const head = headOf(job);
       return () => withBody(head, JSON.stringify(readingAt(seed, made++)));
     }
+    case 'fields': {
+      const request = withBody(headOf(job), fieldsBody(body.lines));
+      return () => request;
+    }
     case 'ndjson':
     case 'json': {
       // Made beforehand: twenty thousand lines take long enough to let the server rest between two bodies.
+      const { kind } = body;
       const head = headOf(job);
       const ready = Array.from({ length: job.warmup.requests + job.measure.requests }, (_, i) =>
-        withBody(head, bulkBody(body.kind, seed, i * body.lines, body.lines)),
+        withBody(head, bulkBody(kind, seed, i * body.lines, body.lines)),
       );
       return () => {
         const request = ready[made++];

@@ -135,7 +135,7 @@ async function load(
   server: Server,
   seed: number,
 ): Promise<Figures> {
-  const byCount = row.lines > 1;
+  const byCount = row.lines > 1 && row.repeats !== true;
   const limit = (ms: number, requests: number) => (byCount ? { ms: NO_LIMIT, requests } : { ms, requests: NO_LIMIT });
   const job: LoadJob = {
     ...jobOf(entrant, server),

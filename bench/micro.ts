@@ -9,6 +9,8 @@ const MAX_TIMED = 200_000;
 
 async function casesOf(name: string): Promise<MicroCases> {
   if (name.startsWith('token')) return (await import('./micro/tokens.ts')).tokenCases;
+  if (name.startsWith('rewrap')) return (await import('./micro/rewrap.ts')).rewrapCases;
+  if (name.startsWith('backup')) return (await import('./micro/backup.ts')).backupCases;
   if (name.startsWith('limiter')) return (await import('./micro/limiter.ts')).limiterCases;
   return (await import('./micro/seal.ts')).sealCases;
 }
@@ -32,25 +34,26 @@ async function run(message: unknown): Promise<MicroResult> {
   };
 }
 
-async function repeat({ run, waits }: MicroCase, ms: number): Promise<{ calls: number; seconds: number }> {
+async function repeat({ run, waits, each }: MicroCase, ms: number): Promise<{ calls: number; seconds: number }> {
   const startedAt = performance.now();
+  const batch = each === undefined ? BATCH : 1;
   let calls = 0;
   while (performance.now() - startedAt < ms) {
-    if (waits) for (let i = 0; i < BATCH; i += 1) await run();
-    else for (let i = 0; i < BATCH; i += 1) run();
-    calls += BATCH;
+    if (waits) for (let i = 0; i < batch; i += 1) await run();
+    else for (let i = 0; i < batch; i += 1) run();
+    calls += batch * (each ?? 1);
   }
   return { calls, seconds: (performance.now() - startedAt) / 1_000 };
 }
 
-async function timeEach({ run, waits }: MicroCase, ms: number): Promise<Float64Array> {
+async function timeEach({ run, waits, each = 1 }: MicroCase, ms: number): Promise<Float64Array> {
   const timed: number[] = [];
   const endsAt = performance.now() + ms / 2;
   for (let at = performance.now(); at < endsAt && timed.length < MAX_TIMED; ) {
     if (waits) await run();
     else run();
     const now = performance.now();
-    timed.push((now - at) * 1_000);
+    timed.push(((now - at) * 1_000) / each);
     at = performance.now();
   }
   return Float64Array.from(timed).sort();

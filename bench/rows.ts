@@ -1,6 +1,6 @@
 import type { Contender, Headers, Server } from './contender.ts';
 import { nginx } from './contenders/nginx.ts';
-import { bareNode, bareProxy, expressProxy, expressStack, expressUnlimited } from './contenders/peers.ts';
+import { bareNode, bareProxy, bareSeal, expressProxy, expressStack, expressUnlimited } from './contenders/peers.ts';
 import { twinkeep, twinkeepGateway, twinkeepWorkers } from './contenders/twinkeep.ts';
 import type { LoadJob } from './load/job.ts';
 
@@ -27,8 +27,11 @@ export interface LoadRow {
   readonly id: string;
   readonly title: string;
   readonly connections: number;
-  /** Readings in one request; figures are per reading where it is more than one. */
+  /** Readings, or fields, in one request; figures are per one of them where it is more than one. */
   readonly lines: number;
+  readonly item?: 'reading' | 'field';
+  /** Whether a body of many can be sent again and again, as long as time lasts. */
+  readonly repeats?: boolean;
   readonly entrants: readonly Entrant[];
   /** The entrant that is the least such work can cost; all are compared to it too. */
   readonly floor?: string;
@@ -62,6 +65,7 @@ export interface StartRow {
 export type Row = LoadRow | ScaleRow | MicroRow | StartRow;
 
 const BULK_LINES = 20_000;
+const BATCH_FIELDS = 1_000;
 
 const NONE = { kind: 'none' } as const;
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -109,6 +113,15 @@ const postMany: Entrant['request'] = (server, { bulk, kept }) => ({
   body: { kind: bulk.format, lines: BULK_LINES },
   status: bulk.status,
   says: keptText(kept, BULK_LINES),
+});
+
+const sealBatch: Entrant['request'] = (server) => ({
+  method: 'POST',
+  path: '/v1/vault/seal/batch',
+  headers: { ...server.machine, ...JSON_TYPE },
+  body: { kind: 'fields', lines: BATCH_FIELDS },
+  status: 200,
+  says: '"failed":0',
 });
 
 const getRow = (connections: number): LoadRow => ({
@@ -165,9 +178,21 @@ const microRow = (id: string, title: string, labels: Readonly<Record<string, str
 
 const TOKEN_PEERS = { twinkeep: 'Twinkeep (EdDSA)', jsonwebtoken: 'jsonwebtoken (HS256)', jose: 'jose (EdDSA)' };
 const SEAL_PEERS = {
-  twinkeep: 'Twinkeep (key look-up, place)',
-  node: 'node:crypto (AES-256-GCM)',
+  twinkeep: 'Twinkeep (tenant looked up, place)',
+  sealer: 'Twinkeep (sealer kept, place)',
+  node: 'node:crypto (AES-256-GCM, AAD)',
   fernet: 'npm fernet',
+};
+const REWRAP_PEERS = {
+  twinkeep: 'Twinkeep (SQLite file, resumable)',
+  indexed: 'Twinkeep, with a blind index each',
+  node: 'node:sqlite + node:crypto (bare loop)',
+};
+const BACKUP_PEERS = {
+  twinkeep: 'Twinkeep: a backup (SQLite file of 200 MB)',
+  package: 'node:sqlite backup + npm age-encryption',
+  restore: 'Twinkeep: a restore',
+  'restore-package': 'npm age-encryption alone',
 };
 const LIMITER_PEERS = {
   memory: 'Twinkeep (memory, sliding window)',
@@ -194,6 +219,17 @@ export const rows: readonly Row[] = [
     lines: BULK_LINES,
     entrants: against(postMany, twinkeep, expressStack),
   },
+  {
+    kind: 'load',
+    id: 'vault-batch',
+    title: 'Seal 1,000 texts of 64 bytes in one request, 1 connection',
+    connections: 1,
+    lines: BATCH_FIELDS,
+    item: 'field',
+    repeats: true,
+    entrants: against(sealBatch, twinkeep, bareSeal),
+    floor: bareSeal.name,
+  },
   proxyRow('proxy', 'Proxied GET, every check on, 32 connections', 'GET'),
   proxyRow('proxy-post', 'Proxied POST, every check on, recorded before and after, 32 connections', 'POST'),
   workersRow,
@@ -201,6 +237,8 @@ export const rows: readonly Row[] = [
   microRow('token-new', 'Check of a token never seen', TOKEN_PEERS),
   microRow('seal', 'Seal 64 bytes', SEAL_PEERS),
   microRow('open', 'Open 64 bytes', SEAL_PEERS),
+  microRow('rewrap', 'Seal 100,000 stored locations anew under the next key', REWRAP_PEERS),
+  microRow('backup', 'Back up and restore a megabyte', BACKUP_PEERS),
   microRow('limiter', 'Count of one request, 10,000 addresses', LIMITER_PEERS),
   {
     kind: 'start',

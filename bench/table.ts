@@ -13,7 +13,7 @@ const column = (title: string, figure: string, digits: number): Column => ({ tit
 function columnsOf(row: Row, lines: readonly Line[]): readonly Column[] {
   switch (row.kind) {
     case 'load': {
-      const item = row.lines > 1 ? 'reading' : 'request';
+      const item = row.lines > 1 ? (row.item ?? 'reading') : 'request';
       const body = row.lines > 1 ? ' (body)' : '';
       return [
         column(`${item}s/s`, 'perSecond', 0),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Answer, Call, Kit } from '../src/testing/index.ts';
+import type { SealedAtHome } from './stranger-vault.ts';
 
 /** An id that is nobody's. */
 export const NOBODY = '01990000-0000-7000-8000-000000000000';
@@ -15,6 +16,7 @@ export interface Home {
   readonly webhook: string;
   readonly delivery: string;
   readonly mail: string;
+  readonly sealed: SealedAtHome;
   /** Whatever of this stands in an answer to a stranger was let out. */
   readonly marks: readonly string[];
 }

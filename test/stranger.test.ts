@@ -16,12 +16,14 @@ import {
   type TestClock,
 } from '../src/testing/index.ts';
 import { AT, assertSame, type Case, codeOf, type Home, NOBODY, refused, type Stranger } from './stranger-case.ts';
+import { sealSome, VAULT_CASES, viewOfVault } from './stranger-vault.ts';
 import { DELIVERY, sendSome, WEBHOOK_CASES } from './stranger-webhooks.ts';
 
 const RIVAL = tenantId('rival');
 const MAIN = tenantId('main');
 const OPERATOR: Actor = { principal: { kind: 'operator', tenantId: MAIN } };
 const HASH = '$2b$04$abcdefghijklmnopqrstuu5nN7qTn0EoVpT1zXkq0xw3b1sJ8l9Ky';
+const VERAS = 'vera@home.example';
 const reading = (meter_id: string, energy_consumption: number, location: string) => ({
   meter_id,
   timestamp: AT,
@@ -107,6 +109,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'POST /v1/config/reload': async ({ call }) => refused(await call('POST', '/v1/config/reload')),
 
   ...WEBHOOK_CASES,
+  ...VAULT_CASES,
 
   'POST /v1/login': async ({ kit }) => {
     const body = { username: 'mallory', password: KIT_PASSWORD };
@@ -146,10 +149,11 @@ const CASES: Readonly<Record<string, Case>> = {
   'GET /v1/readings': async ({ call, home }) => {
     const all = await call('GET', '/v1/readings');
     const asked = await call('GET', '/v1/readings?meter_id=HOME-1&from=2026-01-01T00:00:00Z');
+    const there = await call('GET', '/v1/readings?location=AT%20HOME');
     const continued = await call('GET', `/v1/readings?limit=1&cursor=${home.cursor}`);
-    assert.deepEqual(asked.json.items, []);
+    assert.deepEqual([...asked.json.items, ...there.json.items], []);
     assert.deepEqual(codeOf(continued), [422, 'READING_CURSOR']);
-    return [all, asked, continued];
+    return [all, asked, there, continued];
   },
   'POST /v1/readings': async ({ call }) => {
     const one = await call('POST', '/v1/readings', { body: reading('SHARED', 99, 'at the rival') });
@@ -173,8 +177,10 @@ const CASES: Readonly<Record<string, Case>> = {
   'GET /v1/users': async ({ call }) => {
     const all = await call('GET', '/v1/users');
     const after = await call('GET', '/v1/users?after=uu');
+    const found = await call('GET', `/v1/users?email=${encodeURIComponent(VERAS)}`);
     assert.ok(all.json.items.length >= 1);
-    return [all, after];
+    assert.deepEqual(found.json.items, []);
+    return [all, after, found];
   },
   'POST /v1/users': async ({ call, isPerson }) => {
     const body = { username: isPerson ? 'rita' : 'rob', password: KIT_PASSWORD, roles: ['viewer'] };
@@ -187,7 +193,8 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'PATCH /v1/users/:id': async ({ call, home }) => {
     const answers: Answer[] = [];
-    for (const body of [{ password: 'a password of the rival' }, { disabled: true }, { roles: ['admin'] }]) {
+    const changes = [{ password: 'a password of the rival' }, { disabled: true }, { roles: ['admin'] }];
+    for (const body of [...changes, { email: 'mallory@rival.example' }, { email: null }]) {
       const foreign = await call('PATCH', `/v1/users/${home.vera}`, { body });
       const unknown = await call('PATCH', `/v1/users/${NOBODY}`, { body });
       answers.push(...assertSame(foreign, unknown, 404, 'IDENTITY_PERSON_UNKNOWN'));
@@ -199,6 +206,7 @@ const CASES: Readonly<Record<string, Case>> = {
 async function settleIn(kit: Kit): Promise<Home> {
   const { id: vera } = await kit.person('vera-of-home', 'viewer');
   const admin = await kit.signIn();
+  await kit.call('PATCH', `/v1/users/${vera}`, { token: admin, body: { email: VERAS } });
   const made = await kit.call('POST', '/v1/api-keys', { token: admin, body: { name: 'home-key', scopes: ['read'] } });
   const body = [
     reading('HOME-1', 1, 'at home'),
@@ -213,8 +221,12 @@ async function settleIn(kit: Kit): Promise<Home> {
   const keys = { keys: { 'home-old': HASH }, scopes: ['read'] };
   assert.equal((await kit.call('POST', '/v1/api-keys/import', { token: admin, body: keys })).status, 200);
   const sent = await sendSome(kit, admin);
-  const marks = [vera, 'vera-of-home', keyId, prefix, 'home-key', 'at home', 'HOME-2', ...ids, ...Object.values(sent)];
-  return { admin, vera, keyId, sessionId: ids[0], cursor: page.json.next_cursor, ...sent, marks };
+  const sealed = await sealSome(kit, admin);
+  await kit.twinkeep.house.apiKeys.flushUse(); // so that no turn of a job changes what is seen
+  await kit.twinkeep.house.keys.flushSeals();
+  const names = [vera, 'vera-of-home', VERAS, keyId, prefix, 'home-key', 'at home', 'HOME-2'];
+  const marks = [...names, ...ids, ...Object.values(sent), ...Object.values(sealed)];
+  return { admin, vera, keyId, sessionId: ids[0], cursor: page.json.next_cursor, ...sent, sealed, marks };
 }
 
 async function bringRival(kit: Kit): Promise<{ readonly token: string; readonly key: string }> {
@@ -222,17 +234,19 @@ async function bringRival(kit: Kit): Promise<{ readonly token: string; readonly 
   await house.createTenant(OPERATOR, RIVAL, 'Rival');
   await house.people.create(OPERATOR, RIVAL, { username: 'mallory', password: KIT_PASSWORD, roles: ['admin'] });
   const token = await kit.signIn('mallory');
-  const wish = { name: 'rival-key', scopes: ['read', 'write', 'delete', 'admin'] };
+  const scopes = ['read', 'write', 'delete', 'admin', 'seal:fields', 'open:fields'];
+  const wish = { name: 'rival-key', scopes };
   const made = await kit.call('POST', '/v1/api-keys', { token, body: wish });
   await kit.call('POST', '/v1/readings', { token, body: reading('RIVAL-1', 7, 'at the rival') });
   return { token, key: made.json.key };
 }
 
 /** All that the administrator of `main` sees. */
-async function viewOfHome(kit: Kit, { admin: token, webhook }: Home): Promise<readonly string[]> {
+async function viewOfHome(kit: Kit, { admin: token, webhook, sealed }: Home): Promise<readonly string[]> {
   const own = ['/v1/users', '/v1/api-keys', '/v1/readings', '/v1/sessions'];
   const paths = [...own, '/v1/deliveries', '/v1/webhooks', `/v1/webhooks/${webhook}/deliveries`];
-  return Promise.all(paths.map(async (path) => (await kit.call('GET', path, { token })).text));
+  const shown = await Promise.all(paths.map(async (path) => (await kit.call('GET', path, { token })).text));
+  return [...shown, ...(await viewOfVault(kit, token, sealed))];
 }
 
 function strangerSuite(database: string, openStorage?: (clock: TestClock) => Promise<Storage>): void {

@@ -5,6 +5,7 @@ import jwt from 'jsonwebtoken';
 import { type Contender, type Environment, freePort, launch, PROXIED, type Stage } from '../contender.ts';
 
 const BARE = new URL('./bare-node.ts', import.meta.url);
+const BARE_SEAL = new URL('./bare-seal.ts', import.meta.url);
 const BARE_PROXY = new URL('./bare-undici.ts', import.meta.url);
 const EXPRESS = new URL('./express-stack.ts', import.meta.url);
 const EXPRESS_PROXY = new URL('./express-proxy.ts', import.meta.url);
@@ -20,6 +21,13 @@ export const bareNode: Contender = {
   name: 'bare node:http',
   kept: undefined,
   start: (stage, folder) => startBare(stage, BARE, folder, {}),
+};
+
+export const bareSeal: Contender = {
+  ...ROUTES,
+  name: 'bare JSON and AES-256-GCM',
+  kept: undefined,
+  start: (stage, folder) => startBare(stage, BARE_SEAL, folder, {}),
 };
 
 export const bareProxy: Contender = {

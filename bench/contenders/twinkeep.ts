@@ -81,7 +81,7 @@ async function start(stage: Stage, folder: string, more: readonly string[], sett
   try {
     const signedIn = login.parse(await post(port, '/v1/login', {}, { username: 'admin', password }));
     const person = { authorization: `Bearer ${signedIn.access_token}` };
-    const wish = { name: 'bench', scopes: ['read', 'write:meter_data'], expires_in: KEY_SECONDS };
+    const wish = { name: 'bench', scopes: ['read', 'write:meter_data', 'seal:fields'], expires_in: KEY_SECONDS };
     const { key } = apiKey.parse(await post(port, '/v1/api-keys', person, wish));
     return { ...launched, port, helpers: [], person, machine: { 'x-api-key': key }, stop };
   } catch (error) {

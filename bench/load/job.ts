@@ -11,11 +11,11 @@ export const loadJob = z.strictObject({
   method: z.enum(['GET', 'POST']),
   path: z.string(),
   headers: z.record(z.string(), z.string()),
-  /** `reading`: one, a new one each time. `ndjson` and `json`: many in one body. */
+  /** `reading`: one, a new one each time. `ndjson` and `json`: many in one body. `fields`: the same texts each time. */
   body: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('none') }),
     z.strictObject({ kind: z.literal('reading') }),
-    z.strictObject({ kind: z.enum(['ndjson', 'json']), lines: z.int().min(1) }),
+    z.strictObject({ kind: z.enum(['ndjson', 'json', 'fields']), lines: z.int().min(1) }),
   ]),
   /** The one status that is right; anything else ends the job. */
   status: z.int(),

@@ -3,6 +3,8 @@ export interface MicroCase {
   readonly run: () => unknown;
   /** Whether `run` must be awaited. */
   readonly waits: boolean;
+  /** How many values one call works through, where that is more than one: figures are per value. */
+  readonly each?: number;
 }
 
 export type MicroCases = Readonly<Record<string, () => Promise<MicroCase>>>;

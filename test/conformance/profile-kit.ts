@@ -8,6 +8,9 @@ import { createKit, KIT_PASSWORD, type Kit, type KitOptions } from '../../src/te
 /** A secret as `openssl rand -base64 24` makes it. */
 export const SECRET = 'hG7wQz2VxN9rTb4LmK8sYc3Jd6PfA1uE';
 
+/** A key as `twinkeep keys generate` makes it: the base64 of 32 bytes. */
+export const FIELD_KEY = 'wJ4nPr0cS9tVbXe2Lq7GdHk5YzAfMu1oTi8WxRjN3Es=';
+
 type Config = NonNullable<KitOptions['config']>;
 type Profiles = NonNullable<Config['profile']>;
 export type ProfileName = keyof Profiles;

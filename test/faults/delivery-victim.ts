@@ -8,7 +8,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { createSystemRandom } from '../../src/kernel/random.ts';
 import { platform } from '../../src/kernel/tx.ts';
 import { createSqliteStorage, openPostgresStorage } from '../../src/storage/index.ts';
-import { createMasterKey, openVault, vaultMigrations } from '../../src/vault/index.ts';
+import { createMasterKey, openVault, singleMaster, vaultMigrations } from '../../src/vault/index.ts';
 
 process.stdin.on('end', () => process.exit(1)).resume();
 
@@ -19,7 +19,12 @@ const storage = DATABASE.startsWith('postgres:')
   ? await openPostgresStorage({ url: DATABASE, clock })
   : createSqliteStorage({ file: DATABASE, clock });
 await storage.migrate([...vaultMigrations, ...deliveryMigrations]);
-const vault = await openVault({ storage, clock, random, master: createMasterKey(Buffer.alloc(32, 1), random) });
+const vault = await openVault({
+  storage,
+  clock,
+  random,
+  masters: singleMaster(createMasterKey(Buffer.alloc(32, 1), random)),
+});
 
 const home = tenantId('main');
 const delivery = await createDelivery({

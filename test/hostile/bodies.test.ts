@@ -5,12 +5,16 @@ import { type Answer, createKit, KIT_PASSWORD, type Kit } from '../../src/testin
 import { isOperators, type OperatorPort, openOperatorPort } from './operator.ts';
 import { assertProblem, openWire, type WireAnswer } from './wire.ts';
 
+const PLACE = { table: 'users', column: 'email', row: '17' };
+const UNKNOWN_VERSION = 'v_20200101_000000_0000';
+const SEALED = `tk1.${UNKNOWN_VERSION}.AAAA`;
+
 /** A body that each route would take, to spoil it in one thing alone; a route with a body and without a row fails. */
 const GOOD: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'POST /v1/login': { username: 'admin', password: KIT_PASSWORD },
   'POST /v1/token/refresh': { refresh_token: `tkr_${'A'.repeat(43)}` },
-  'POST /v1/users': { username: 'made', password: KIT_PASSWORD, roles: ['viewer'] },
-  'PATCH /v1/users/:id': { roles: ['viewer'], password: KIT_PASSWORD },
+  'POST /v1/users': { username: 'made', password: KIT_PASSWORD, roles: ['viewer'], email: 'made@example.org' },
+  'PATCH /v1/users/:id': { roles: ['viewer'], password: KIT_PASSWORD, email: 'somebody@example.org' },
   'POST /v1/tenants': { id: 'made', name: 'Made' },
   'POST /v1/api-keys': { name: 'made', scopes: ['read'] },
   'POST /v1/api-keys/import': { keys: {}, scopes: ['read'] },
@@ -18,18 +22,42 @@ const GOOD: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'POST /v1/webhooks': { url: 'https://hooks.example/made', events: ['*'], description: 'made' },
   'PATCH /v1/webhooks/:id': { url: 'https://hooks.example/made', events: ['*'], description: 'made', state: 'active' },
   'POST /v1/webhooks/:id/replay': { since: '2026-11-21T11:00:00Z' },
+  'POST /v1/token-keys/rotate': { emergency: false },
+  'POST /v1/vault/seal': { ...PLACE, text: 'x' },
+  'POST /v1/vault/open': { ...PLACE, sealed: SEALED },
+  'POST /v1/vault/seal/batch': { items: [{ ...PLACE, text: 'x' }] },
+  'POST /v1/vault/open/batch': { items: [{ ...PLACE, sealed: SEALED }] },
+  'POST /v1/vault/rewrap/batch': { items: [{ ...PLACE, sealed: SEALED }] },
+  'POST /v1/vault/index': { table: 'users', column: 'email', text: 'x', normalise: 'fold', prefix: 1 },
+  'POST /v1/vault/keys/rotate': { reason: 'manual' },
+  'POST /v1/vault/keys/rotate-all': { reason: 'manual' },
+  'POST /v1/vault/keys/import': { algorithm: 'fernet', key: Buffer.alloc(32, 7).toString('base64url') },
+  'POST /v1/vault/keys/:version/destroy': { external_rewrapped: true, tenant: 'main' },
+  'POST /v1/vault/master/shares': { threshold: 2, count: 3 },
+  'POST /v1/vault/rewrap': { for_ms: 1, urgent: true },
   'POST /v1/readings': { meter_id: 'M1', timestamp: '2026-11-21T11:00:00Z', energy_consumption: 1, location: 'x' },
 };
+
+/** All that these take has a default, so that an empty object is a request. */
+const TAKES_NOTHING: ReadonlySet<string> = new Set([
+  'POST /v1/token-keys/rotate',
+  'POST /v1/vault/keys/rotate',
+  'POST /v1/vault/keys/rotate-all',
+  'POST /v1/vault/keys/:version/destroy',
+  'POST /v1/vault/rewrap',
+]);
 
 const DAY_MS = 86_400_000;
 
 let kit: Kit;
 let token: string;
+let fieldKey: string;
 let person: string;
 let port: OperatorPort;
 before(async () => {
   kit = await createKit({ config: { sessions: { accessMs: DAY_MS, idleMs: DAY_MS, absoluteMs: DAY_MS } } });
   token = await kit.signIn();
+  fieldKey = await kit.key('seal:fields', 'open:fields');
   person = (await kit.person('somebody', 'viewer')).id;
   port = await openOperatorPort(kit);
 });
@@ -42,6 +70,14 @@ type Route = Kit['twinkeep']['routes'][number];
 const routes = () => kit.twinkeep.routes.filter(({ body }) => body !== undefined);
 const nameOf = ({ method, path }: { method: string; path: string }) => `${method} ${path}`;
 
+const pathOf = ({ path }: Route): string => path.replace(':id', person).replace(':version', UNKNOWN_VERSION);
+
+/** The administrator's token, or a key where a permission is nobody's role. */
+const credentialOf = ({ access }: Route): readonly [string, string] =>
+  access.kind === 'permission' && access.permission.endsWith(':fields')
+    ? ['x-api-key', fieldKey]
+    : ['authorization', `Bearer ${token}`];
+
 interface Sent {
   readonly body: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
@@ -50,13 +86,13 @@ interface Sent {
 async function send(route: Route, { body, headers }: Sent): Promise<WireAnswer> {
   kit.clock.advance(7_000); // so that no limit is met: 10 a minute is the least
   const operator = isOperators(route);
-  const response = await fetch((operator ? port.address : kit.address) + route.path.replace(':id', person), {
+  const response = await fetch((operator ? port.address : kit.address) + pathOf(route), {
     method: route.method,
     body,
     headers: {
       connection: 'close',
       'content-type': 'application/json',
-      ...(operator ? {} : { authorization: `Bearer ${token}` }),
+      ...(operator ? {} : Object.fromEntries([credentialOf(route)])),
       ...headers,
     },
   });
@@ -69,8 +105,9 @@ async function refusedByAll(
   status: number,
   code: string,
   check?: (problem: Answer['json']) => void,
+  those: readonly Route[] = routes(),
 ): Promise<void> {
-  for (const route of routes()) {
+  for (const route of those) {
     const answer = await send(route, sent);
     try {
       assertProblem(answer, status, code);
@@ -166,9 +203,15 @@ test('a body that nests too deeply is refused before it is built', async () => {
 });
 
 test('another value in the place of an object is refused', async () => {
-  for (const body of ['[]', '[[]]', '[1]', 'null', 'true', '0', '-0', '"x"', '{}', '{"a":{}}', '[{}]', '[null]']) {
-    await refusedByAll({ body }, 422, 'HTTP_INPUT_REFUSED', ({ errors }) => assert.match(errors[0].at, /^body(\/|$)/));
+  const refused = (body: string, those?: readonly Route[]) =>
+    refusedByAll({ body }, 422, 'HTTP_INPUT_REFUSED', ({ errors }) => assert.match(errors[0].at, /^body(\/|$)/), those);
+  for (const body of ['[]', '[[]]', '[1]', 'null', 'true', '0', '-0', '"x"', '{"a":{}}', '[{}]', '[null]']) {
+    await refused(body);
   }
+  await refused(
+    '{}',
+    routes().filter((route) => !TAKES_NOTHING.has(nameOf(route))),
+  );
 });
 
 // Attack: a field that nobody knows changes what every object has, or is stored where a check has not looked.
@@ -218,6 +261,7 @@ test('a wrong value in any field is refused at its place, and never an error of 
     ...['{"toString":1}', '{"__proto__":[]}', '"[object Object]"', '["a","a"]', `[${'"read",'.repeat(200)}"read"]`],
   ];
   for (const route of routes()) {
+    token = await kit.signIn(); // an emergency among the values before ended every token
     const good = GOOD[nameOf(route)] ?? {};
     for (const field of Object.keys(good)) {
       for (const value of values) {
@@ -244,7 +288,8 @@ test('of two fields with one name the last counts, here as everywhere', async ()
 test('a body that is too large is refused while it is still being sent, and the connection goes on where it can', async () => {
   for (const route of routes().filter((each) => !isOperators(each))) {
     const most = route.maxBodyBytes ?? 1_048_576;
-    const head = `${route.method} ${route.path.replace(':id', person)} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nAuthorization: Bearer ${token}\r\n`;
+    const credential = credentialOf(route).join(': ');
+    const head = `${route.method} ${pathOf(route)} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${credential}\r\n`;
     kit.clock.advance(14_000);
     const announced = await openWire(kit.address);
     announced.send(`${head}Content-Length: ${most + 1}\r\n\r\n`);

@@ -47,7 +47,35 @@ const GOOD: Readonly<Record<string, unknown>> = {
   events: ['fuzzed.never'],
   refresh_token: `tkr_${'A'.repeat(43)}`,
   since: '2026-11-01T00:00:00Z',
+  email: 'nobody@example.org',
+  table: 'users',
+  column: 'email',
+  row: '17',
+  text: 'Hall 1',
+  sealed: 'tk1.v_20200101_000000_0000.AAAA',
+  normalise: 'fold',
+  prefix: 3,
+  algorithm: 'fernet',
+  key: Buffer.alloc(32, 7).toString('base64url'),
+  external_rewrapped: true,
+  tenant: 'main',
+  threshold: 2,
+  count: 3,
+  for_ms: 5,
+  urgent: true,
 };
+
+/** Where a member means another thing than elsewhere. */
+const GOOD_THERE: readonly (readonly [RegExp, Readonly<Record<string, unknown>>])[] = [
+  [/^\/v1\/vault\/keys/, { reason: 'manual' }],
+  [/^\/v1\/vault\/seal\/batch/, { items: [{ ...placed(), text: GOOD['text'] }] }],
+  [/^\/v1\/vault\/(open|rewrap)\/batch/, { items: [{ ...placed(), sealed: GOOD['sealed'] }] }],
+];
+
+function placed(): Readonly<Record<string, unknown>> {
+  const { table, column, row } = GOOD;
+  return { table, column, row };
+}
 
 /** Of an object that takes any member, those that its route reads. */
 const READING = ['meter_id', 'timestamp', 'energy_consumption', 'power_factor', 'location'];
@@ -71,11 +99,18 @@ function bodyOf(given: z.output<typeof schema> | undefined, path: string): Opera
   const one = given.oneOf === undefined ? given : schema.parse(given.oneOf[0]);
   const { properties } = one;
   const names = properties === undefined ? READING : Object.keys(properties);
-  return Object.fromEntries(names.map((name) => [name, GOOD[name] ?? 'fuzzed']));
+  const there = GOOD_THERE.find(([where]) => where.test(path))?.[1] ?? {};
+  return Object.fromEntries(names.map((name) => [name, there[name] ?? GOOD[name] ?? 'fuzzed']));
 }
 
 /** What nobody but the operator may, through a door of his own. */
-export const isOperators = ({ path }: Operation): boolean => /^\/v1\/(tenants|blocks|config)/.test(path);
+export const isOperators = ({ method, path }: Operation): boolean =>
+  /^\/v1\/(tenants|blocks|config|token-keys|backups|vault\/master|vault\/keys\/rotate-all)/.test(path) ||
+  /^\/v1\/vault\/.*\/(all|destroy)$/.test(path) ||
+  (path === '/v1/vault/rewrap' && method === 'POST');
+
+/** What a key does, for no role has the permission. */
+export const isSealing = ({ path }: Operation): boolean => /^\/v1\/vault\/(seal|open|index|rewrap\/batch)/.test(path);
 
 /** Whoever asks for this has a password hashed, which takes a tenth of a second and not ten thousand times. */
 export const hashes = ({ path, method }: Operation): boolean =>

@@ -81,6 +81,26 @@ vectorTest('a password that is accepted signs in', FILE, async (text, t) => {
   t.diagnostic(`${accepted} accepted`);
 });
 
+vectorTest('an e-mail address that is accepted comes back as it is, and is found by it', FILE, async (text, t) => {
+  const people = await Promise.all(Array.from({ length: AT_ONCE }, (_, n) => kit.person(`mailed${n}`, 'viewer')));
+  let accepted = 0;
+  await withEach(text, async (naughty, index) => {
+    const { id } = people[index % AT_ONCE] ?? { id: '' };
+    for (const email of [naughty, `${naughty}${index}@example.org`, `a${index}@${naughty}.example`]) {
+      const { status, json } = await ask('PATCH', `/v1/users/${id}`, { body: { email } });
+      if (status !== 200) {
+        assert.ok(status === 422 || status === 409, json.code);
+        continue;
+      }
+      accepted++;
+      assert.equal(json.email, email);
+      const found = await ask('GET', `/v1/users?email=${encodeURIComponent(email)}`);
+      for (const item of found.json.items) assert.equal(typeof item.email, 'string'); // another string may have come since
+    }
+  });
+  t.diagnostic(`${accepted} accepted`);
+});
+
 vectorTest('no string is a role, and none a scope but those that are', FILE, async (text) => {
   const { id } = await kit.person('rolling', 'viewer');
   await withEach(text, async (naughty) => {
@@ -111,6 +131,11 @@ vectorTest('a location comes back as it is, and a meter that is accepted too', F
       accepted++;
       const { json } = await ask('GET', `/v1/readings?meter_id=M${index}`);
       assert.equal(json.items[0].location, naughty);
+      const there = await ask('GET', `/v1/readings?location=${encodeURIComponent(naughty)}&limit=1000`);
+      if (naughty.trim() !== '' && there.status === 200) {
+        const meters = there.json.items.map(({ meter_id }: { meter_id: string }) => meter_id);
+        assert.ok(meters.includes(`M${index}`), 'and is found by it');
+      }
     }
     const line = { body: `${JSON.stringify(reading)}\n`, headers: { 'content-type': 'application/x-ndjson' } };
     assert.ok([200, 422].includes((await ask('POST', '/v1/readings', line)).status));
@@ -152,12 +177,15 @@ vectorTest('no string breaks a query or a path', FILE, async (text) => {
     '/v1/readings?cursor=',
     '/v1/readings?from=',
     '/v1/readings?limit=',
+    '/v1/readings?location=',
     '/v1/users?after=',
+    '/v1/users?email=',
   ];
   const more = [
     '/v1/audit/entries?action=',
     '/v1/audit/entries?before=',
     '/v1/audit/proof?seq=',
+    '/v1/vault/rewrap?count=',
     '/v1/me?',
     '/',
     '/v1/',
@@ -167,6 +195,9 @@ vectorTest('no string breaks a query or a path', FILE, async (text) => {
     for (const part of [...parts, ...more]) await ask('GET', part + encoded);
     for (const part of ['/v1/readings/', '/v1/sessions/', '/v1/api-keys/']) await ask('DELETE', part + encoded);
     await ask('PATCH', `/v1/users/${encoded}`, { body: { disabled: true } });
+    for (const part of ['vault/keys/%/destroy', 'backups/%/verify']) {
+      assert.equal((await ask('POST', `/v1/${part.replace('%', encoded)}`, { body: {} })).status >= 400, true);
+    }
   });
 });
 

@@ -19,4 +19,6 @@ export async function openOperatorPort({ twinkeep }: Kit): Promise<OperatorPort>
 
 /** Routes that no person and no key may use, whatever their roles. */
 export const isOperators = ({ access }: Kit['twinkeep']['routes'][number]): boolean =>
-  access.kind === 'permission' && access.permission.startsWith('platform:');
+  access.kind === 'permission'
+    ? access.permission.startsWith('platform:')
+    : access.kind === 'signed-in' && access.as === 'operator';

