@@ -1,11 +1,12 @@
 """Field encryption by Twinkeep under the names that Digital Twin back ends use. Standard library only.
 
-    fields = TwinkeepFields("http://127.0.0.1:8080", api_key)      # scopes: seal:fields, open:fields
+    fields = TwinkeepFields("http://127.0.0.1:8080", api_key, profile="digital-twin-v2")   # scopes: seal:fields, open:fields
     fields.encrypt_data("vera@twin.example")                       # -> "tk1.v_20261121_..."
     fields.decrypt_data(value)                                     # reads Fernet and AES-GCM values of before, too
 
 A value is bound to the table, column and row that are given, and opens nowhere else; the old names, which carry no place,
-bind the name of the system. Whatever does not open raises InvalidTag, as before; nothing of it is ever returned.
+bind the profile, as Twinkeep's own functions of these names do. Whatever does not open raises InvalidTag, as before;
+nothing of it is ever returned. What cannot be sealed at all (too long, NUL) raises ValueError.
 """
 
 import json
@@ -14,6 +15,10 @@ import urllib.error
 import urllib.request
 
 MOST_ITEMS = 1_000
+MOST_BYTES = 4_000_000  # of a request
+
+
+DOES_NOT_OPEN = ("VAULT_UNREADABLE", "VAULT_KEY_UNKNOWN")
 
 
 class InvalidTag(Exception):
@@ -25,10 +30,10 @@ class Unavailable(Exception):
 
 
 class TwinkeepFields:
-    def __init__(self, url, api_key, system="digital-twin", timeout=10):
+    def __init__(self, url, api_key, profile, timeout=10):
         self._url = url.rstrip("/")
         self._headers = {"x-api-key": api_key, "content-type": "application/json"}
-        self._system = system
+        self._profile = profile
         self._timeout = timeout
 
     def seal(self, table, column, row, text):
@@ -54,21 +59,22 @@ class TwinkeepFields:
         return self.decrypt_sensitive_field(encrypted_data, "data")
 
     def encrypt_sensitive_field(self, data, field_name):
-        return self.seal("profile:" + self._system, field_name, "", data)
+        return self.seal("profile:" + self._profile, field_name, "", data)
 
     def decrypt_sensitive_field(self, encrypted, field_name):
-        return self.open("profile:" + self._system, field_name, "", encrypted)
+        return self.open("profile:" + self._profile, field_name, "", encrypted)
 
     def _place(self, table, column, row, **value):
         return {"table": table, "column": column, "row": str(row), **value}
 
     def _batch(self, verb, member, items):
         answers = []
-        for start in range(0, len(items), MOST_ITEMS):
-            answers += self._call(verb + "/batch", {"items": items[start : start + MOST_ITEMS]})["items"]
+        for some in _portions(items):
+            answers += self._call(verb + "/batch", {"items": some})["items"]
         for number, answer in enumerate(answers):
             if "error" in answer:
-                raise InvalidTag(f"item {number}: {answer['error']['code']}")
+                code = answer["error"]["code"]
+                raise (InvalidTag if code in DOES_NOT_OPEN else ValueError)(f"item {number}: {code}")
         return [answer[member] for answer in answers]
 
     def _call(self, verb, body):
@@ -79,13 +85,26 @@ class TwinkeepFields:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             problem = _problem(error)
-            if problem.get("code", "").startswith("VAULT_") and error.code == 422:
+            if problem.get("code") in DOES_NOT_OPEN:
                 raise InvalidTag(problem["code"]) from None
             if error.code in (429, 502, 503, 504):
                 raise Unavailable(problem.get("title", f"answered {error.code}")) from None
             raise ValueError(problem.get("title", f"answered {error.code}")) from None
         except (urllib.error.URLError, TimeoutError) as error:
             raise Unavailable("Twinkeep does not answer") from error
+
+
+def _portions(items):
+    some, size = [], 0
+    for item in items:
+        length = len(json.dumps(item)) + 2
+        if some and (len(some) == MOST_ITEMS or size + length > MOST_BYTES):
+            yield some
+            some, size = [], 0
+        some.append(item)
+        size += length
+    if some:
+        yield some
 
 
 def _problem(error):
@@ -96,8 +115,9 @@ def _problem(error):
 
 
 def from_environment():
-    """TWINKEEP_URL and TWINKEEP_API_KEY; stops at once where the key is missing."""
+    """TWINKEEP_URL, TWINKEEP_PROFILE and TWINKEEP_API_KEY; stops at once where the key is missing."""
     api_key = os.environ.get("TWINKEEP_API_KEY")
     if not api_key:
         raise SystemExit("Required secret TWINKEEP_API_KEY not found")
-    return TwinkeepFields(os.environ.get("TWINKEEP_URL", "http://127.0.0.1:8080"), api_key)
+    url = os.environ.get("TWINKEEP_URL", "http://127.0.0.1:8080")
+    return TwinkeepFields(url, api_key, os.environ.get("TWINKEEP_PROFILE", "digital-twin-v2"))

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import type { Flaw } from '../kernel/errors.ts';
+import { type Flaw, isFault } from '../kernel/errors.ts';
 import { notFound, referenceOf } from '../kernel/references.ts';
 import { CONFIG_VARIABLE, type Environment } from './environment.ts';
 import { appFault } from './errors.ts';
@@ -38,6 +38,7 @@ async function contentOf(found: string): Promise<unknown> {
     const module: { default?: unknown } = await import(pathToFileURL(path).href);
     return module.default;
   } catch (error) {
+    if (isFault(error, 'CONFIG_INVALID')) throw error; // the file asks for a secret that is not there, and says which
     // A parser's own words quote the file, and there are secrets in it.
     const why = error instanceof SyntaxError ? 'it is not valid' : error instanceof Error ? error.message : 'unknown';
     const reason = `cannot be read as a configuration file: ${why}`;
@@ -51,11 +52,18 @@ async function contentOf(found: string): Promise<unknown> {
  * @throws the error of that process
  */
 async function readAnew(path: string): Promise<unknown> {
-  const script = 'process.stdout.write(JSON.stringify((await import(process.argv[1])).default))';
-  const args = ['--input-type=module', '--eval', script, pathToFileURL(path).href];
+  const args = ['--input-type=module', '--eval', READ, pathToFileURL(path).href];
   const { stdout } = await run(process.execPath, args, { timeout: READ_MS, maxBuffer: MAX_BYTES });
-  return JSON.parse(stdout);
+  const { content, missing } = Object(JSON.parse(stdout));
+  if (missing !== undefined) throw appFault('CONFIG_INVALID', { errors: missing });
+  return content;
 }
+
+/** Only what a file says of secrets that it asks for comes back from a failure; anything else may quote the file. */
+const READ = `const told = (error) => (error?.code === 'CONFIG_INVALID' ? error.facts?.errors : undefined);
+const say = (value) => process.stdout.write(JSON.stringify(value));
+try { say({ content: (await import(process.argv[1])).default }); }
+catch (error) { const missing = told(error); if (missing === undefined) throw error; say({ missing }); }`;
 
 const run = promisify(execFile);
 

@@ -1,3 +1,4 @@
+import { parseFernetKey } from '../crypto/index.ts';
 import { unsafeDelivery } from '../delivery/index.ts';
 import { type Flaw, isFault } from '../kernel/errors.ts';
 import { notFound } from '../kernel/references.ts';
@@ -54,20 +55,24 @@ function badSecrets({ profile, profiles, production }: Config): readonly Flaw[] 
     const secret = profile[name].secret?.reveal();
     if (secret === undefined)
       return [{ at: own, reason: `${notFound('JWT_SECRET_KEY')}; set it, JWT_SECRET_KEY_FILE or ${own}` }];
+    const previous = profile[name].previousSecret?.reveal();
+    const before = previous === undefined ? undefined : judgeSecret(previous);
+    const flaws: readonly Flaw[] =
+      before?.kind === 'refused' ? [{ at: `${own}_PREVIOUS`, reason: `${before.reason}; remove it` }] : [];
     const verdict = judgeSecret(secret);
     const fix = 'set one of 32 random bytes: openssl rand -base64 32';
-    if (verdict.kind === 'refused') return [{ at: own, reason: `${verdict.reason}; ${fix}` }];
+    if (verdict.kind === 'refused') return [{ at: own, reason: `${verdict.reason}; ${fix}` }, ...flaws];
     return verdict.kind === 'short' && production
-      ? [{ at: own, reason: `has ${verdict.bytes} bytes, and needs 32 in production; ${fix}` }]
-      : [];
+      ? [{ at: own, reason: `has ${verdict.bytes} bytes, and needs 32 in production; ${fix}` }, ...flaws]
+      : flaws;
   });
 }
 
 /** What a system sealed its fields under is what a new key cannot open, so no other takes its place in silence (B11). */
 const FIELD_KEYS = { 'digital-twin-v2': 'ENCRYPTION_KEY', aivillage: 'DIGITAL_TWIN_MASTER_KEY' } as const;
 
-function fieldKeys({ profile, profiles, masterKey, vault }: Config): readonly Flaw[] {
-  const flaws: Flaw[] = [];
+function fieldKeys({ profile, profiles, masterKey, previousMasterKey, vault }: Config): readonly Flaw[] {
+  const flaws: Flaw[] = profiles.includes('digital-twin-v1') ? [...fernetFlaws(profile['digital-twin-v1'])] : [];
   for (const name of ['digital-twin-v2', 'aivillage'] as const) {
     const given = profile[name].encryptionKey;
     const variable = FIELD_KEYS[name];
@@ -85,8 +90,29 @@ function fieldKeys({ profile, profiles, masterKey, vault }: Config): readonly Fl
     const reason = 'and DIGITAL_TWIN_MASTER_KEY say different things; set TWINKEEP_MASTER_KEY to the one to seal by';
     flaws.push({ at: 'ENCRYPTION_KEY', reason });
   }
-  return masterKey === undefined ? flaws : [...flaws, ...unfit('TWINKEEP_MASTER_KEY', masterKey)];
+  if (masterKey !== undefined && vault.provider !== undefined) {
+    const reason = 'and vault.provider both name one; hand this in as TWINKEEP_MASTER_KEY_PREVIOUS';
+    flaws.push({ at: 'TWINKEEP_MASTER_KEY', reason });
+  }
+  if (masterKey !== undefined) flaws.push(...unfit('TWINKEEP_MASTER_KEY', masterKey));
+  if (previousMasterKey !== undefined) flaws.push(...unfit('TWINKEEP_MASTER_KEY_PREVIOUS', previousMasterKey));
+  return flaws;
 }
+
+/** Digital Twin v1 seals by Fernet until it is told otherwise: without a key its functions could only fail (A09). */
+function fernetFlaws({ encryptionKey, fieldForm }: Config['profile']['digital-twin-v1']): readonly Flaw[] {
+  const at = 'DIGITAL_TWIN_V1_ENCRYPTION_KEY';
+  if (encryptionKey === undefined) return [];
+  const bytes = parseFernetKey(encryptionKey.reveal());
+  if (bytes === undefined) return [{ at, reason: 'is no Fernet key: 32 bytes in base64url' }];
+  const isMadeUp = fieldForm === 'fernet' && new Set(bytes).size < LEAST_BYTES_THAT_DIFFER;
+  return isMadeUp
+    ? [{ at, reason: 'is a placeholder, not a secret; make one: twinkeep keys generate --form fernet' }]
+    : [];
+}
+
+/** 32 random bytes have 30 that differ, and never fewer than this in the life of the universe. */
+const LEAST_BYTES_THAT_DIFFER = 16;
 
 function unfit(at: string, key: Secret): readonly Flaw[] {
   try {
@@ -102,20 +128,34 @@ function unfit(at: string, key: Secret): readonly Flaw[] {
 const ASKS = /change.?me|change.?this|replace.?me|your.?(secret|password)|placeholder/i;
 
 function placeholders({ adminPassword, databaseUrl, redisUrl, vault }: Config): readonly Flaw[] {
-  const secrets: readonly (readonly [string, Secret | undefined])[] = [
+  const secrets: (readonly [string, Secret | undefined])[] = [
     ['TWINKEEP_ADMIN_PASSWORD', adminPassword],
-    ['TWINKEEP_DATABASE_URL', passwordOf(databaseUrl)],
-    ['TWINKEEP_REDIS_URL', passwordOf(redisUrl)],
     ['vault.provider.token', vault.provider?.token],
   ];
-  return secrets
+  const flaws: Flaw[] = [];
+  for (const [at, url] of [
+    ['TWINKEEP_DATABASE_URL', databaseUrl],
+    ['TWINKEEP_REDIS_URL', redisUrl],
+  ] as const) {
+    const password = passwordOf(url);
+    if (password === undefined)
+      flaws.push({ at, reason: 'has a password with a % that encodes nothing; write it as %25' });
+    else secrets.push([at, password]);
+  }
+  const madeUp = secrets
     .filter(([, secret]) => secret !== undefined && ASKS.test(secret.reveal()))
     .map(([at]) => ({ at, reason: 'is a placeholder, not a secret; choose your own' }));
+  return [...flaws, ...madeUp];
 }
 
+/** @returns undefined for one that is not percent-encoded as it must be */
 function passwordOf(url: Secret | undefined): Secret | undefined {
   const password = url === undefined ? '' : (URL.parse(url.reveal())?.password ?? '');
-  return password === '' ? undefined : createSecret(decodeURIComponent(password));
+  try {
+    return createSecret(decodeURIComponent(password));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Two profiles at one place must not own the same paths; which do is seen when the routes are laid out. */

@@ -7,7 +7,7 @@ import type { Bus } from '../storage/index.ts';
 import { sessionFault } from './errors.ts';
 import { secondsOf } from './jwt.ts';
 import type { Revocations, TokenHolder } from './revocations.ts';
-import { type Jwks, openTokenKeys, type TokenKeyDeps, type TokenKeys } from './token-keys.ts';
+import { hasEnded, type Jwks, type KeyEnd, openTokenKeys, type TokenKeyDeps, type TokenKeys } from './token-keys.ts';
 import { dropOldest } from './verified-cache.ts';
 
 export interface AssertionDeps extends Omit<TokenKeyDeps, 'lifeMs'> {
@@ -47,6 +47,8 @@ interface Made {
   /** As the topic names whose rights have changed. */
   readonly rights: string;
   readonly madeAt: number;
+  /** Which an emergency may end. */
+  readonly key: KeyEnd;
 }
 
 export async function openAssertions(deps: AssertionDeps): Promise<Assertions> {
@@ -57,10 +59,6 @@ export async function openAssertions(deps: AssertionDeps): Promise<Assertions> {
   let changes = 0;
   let gaps = bus.gaps();
 
-  keys.onEmergency(() => {
-    changes++;
-    cache.clear();
-  });
   bus.subscribe(TOPIC, (rights) => {
     changes++;
     for (const [key, made] of cache) if (made.rights === rights) cache.delete(key);
@@ -70,6 +68,7 @@ export async function openAssertions(deps: AssertionDeps): Promise<Assertions> {
     // Where a changed right may have gone unheard, nothing older than the second that every change is granted.
     const maxAgeMs = bus.healthy() ? CACHED_MS : UNHEARD_MS;
     if (clock.now() - made.madeAt >= maxAgeMs || !isSame(made.caller, caller)) return false;
+    if (hasEnded(made.key, clock.now())) return false;
     return made.holder === undefined || !revocations.revokes(made.holder);
   }
 
@@ -78,17 +77,18 @@ export async function openAssertions(deps: AssertionDeps): Promise<Assertions> {
     const madeAt = clock.now();
     const holder = caller.kind === 'person' ? { ...holderOf(caller, tenantId), issuedAt: madeAt } : undefined;
     const roles = await deps.rolesOf(caller, tenantId);
-    const { kid, privateKey } = keys.current();
+    const signing = keys.current();
     const token = await new SignJWT({ tenant: tenantId, roles, ...claimsOf(caller, tenantId) })
-      .setProtectedHeader({ alg: 'EdDSA', typ: TYPE, kid })
+      .setProtectedHeader({ alg: 'EdDSA', typ: TYPE, kid: signing.kid })
       .setIssuer(issuer)
       .setAudience(audience)
       .setJti(newUuid(clock, deps.random))
       .setIssuedAt(secondsOf(madeAt))
       .setExpirationTime(secondsOf(madeAt + LIFE_MS))
-      .sign(privateKey);
+      .sign(signing.privateKey);
     if (holder !== undefined && revocations.revokes(holder)) throw sessionFault('SESSION_REVOKED'); // perhaps meanwhile
-    if (before === changes) keep(key, { token, caller, holder, rights: rightsOf(caller, tenantId), madeAt });
+    if (before === changes)
+      keep(key, { token, caller, holder, rights: rightsOf(caller, tenantId), madeAt, key: signing });
     return token;
   }
 

@@ -104,7 +104,7 @@ export function createSharedSecretTokens(deps: SharedSecretTokenDeps): Tokens {
   return {
     accessMs,
     jwks: { keys: [] },
-    verify: createVerifiedCache({ clock, revocations, read }).verify,
+    verify: createVerifiedCache({ clock, revocations, read }),
     sign: async (principal, notAfter = LATEST) => {
       const legacy = await claimsOf(principal);
       const jti = newUuid(clock, random);

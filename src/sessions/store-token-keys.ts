@@ -35,7 +35,11 @@ const dropKeys = statement({
   params: { issuer: 'text', before: 'int' },
 });
 
-const dropEveryKey = statement({ reach: 'platform', sql: 'delete from token_key' });
+const endEveryKey = statement({
+  reach: 'platform',
+  sql: 'update token_key set ends_at = :now where ends_at is null or ends_at > :now',
+  params: { now: 'int' },
+});
 
 export type TokenKeyRow = RowOf<typeof key>;
 
@@ -46,6 +50,7 @@ export const tokenKeyStore = {
   /** Lets every key but the successor be good until a moment, and no longer. */
   endBut: (tx: Tx, issuer: string, successor: string, ends_at: EpochMs) =>
     tx.run(endKeys, { issuer, successor, ends_at }),
-  dropEvery: (tx: Tx) => tx.run(dropEveryKey, {}),
+  /** Of every issuer. */
+  endEvery: (tx: Tx, now: EpochMs) => tx.run(endEveryKey, { now }),
   drop: (tx: Tx, issuer: string, before: EpochMs) => tx.run(dropKeys, { issuer, before }),
 };

@@ -52,8 +52,11 @@ export interface TokenKeys {
   readonly issuer: string;
   /** The one to sign with now. */
   current(): SigningKey;
-  /** The public key of a `kid` that is good now. One that is not known is looked for in the database, once a second at most. */
-  find(kid: string): KeyObject | undefined | Promise<KeyObject | undefined>;
+  /**
+   * The key of a `kid`, also of one that has ended. One that is not known is looked for in the database, once a second at
+   * most; whoever asks meanwhile waits for the same look.
+   */
+  find(kid: string): VerifyingKey | undefined | Promise<VerifyingKey | undefined>;
   readonly jwks: Jwks;
   list(): readonly TokenKeyState[];
   /**
@@ -66,19 +69,26 @@ export interface TokenKeys {
   upkeep(): Promise<void>;
   /** Reads the keys anew, as word of a change may have been lost. */
   refresh(): Promise<void>;
-  /** @param listener hears that keys have ended before their tokens did: what was verified under them is no good */
-  onEmergency(listener: () => void): void;
 }
 
-export interface SigningKey {
+/** What a token stands and falls with. Live: to be asked at each use of a token that was verified before. */
+export interface KeyEnd {
+  /** From then on nothing that the key has signed is good; undefined while no other has taken over. */
+  readonly endsAt: EpochMs | undefined;
+}
+
+export interface VerifyingKey extends KeyEnd {
+  readonly publicKey: KeyObject;
+}
+
+export interface SigningKey extends KeyEnd {
   readonly kid: string;
   readonly privateKey: KeyObject;
 }
 
-interface OpenKey extends SigningKey {
-  readonly publicKey: KeyObject;
-  readonly signsFrom: EpochMs;
-  readonly endsAt: EpochMs | undefined;
+interface OpenKey extends SigningKey, VerifyingKey {
+  signsFrom: EpochMs;
+  endsAt: EpochMs | undefined;
 }
 
 const PLATFORM = tenantId('platform');
@@ -86,7 +96,7 @@ const TOPIC = 'sessions.token-keys';
 /** Verifiers may keep a key set for 5 minutes (`cache-control` of the JWKS), and ours may be as old behind a proxy. */
 const OVERLAP_MS = minutes(10);
 const SKEW_MS = minutes(5);
-const FORGET_MS = days(1);
+const FORGET_MS = days(2); // longer than any token lives: one of an ended key is told apart from a made-up one
 const ASK_MS = seconds(1);
 
 /** Where the private part of a key is sealed to. */
@@ -100,22 +110,15 @@ export const tokenKeyPlace = (issuer: string, kid: string): FieldPlace => ({
 export async function openTokenKeys(deps: TokenKeyDeps): Promise<TokenKeys> {
   const { storage, audit, bus, clock, random, issuer, lifeMs, rotateEveryMs } = deps;
   const fields = await deps.vault.fields(PLATFORM);
-  const listeners: (() => void)[] = [];
   let keys: readonly OpenKey[] = [];
   let askedAt = Number.NEGATIVE_INFINITY;
+  let asking: Promise<void> | undefined;
 
-  function adopt(rows: readonly TokenKeyRow[]): void {
-    const before = keys;
-    keys = rows.map((row) => openedKey(row, fields, before));
-    const now = clock.now();
-    const cutShort = before.some(({ kid, endsAt }) => {
-      const after = keys.find((key) => key.kid === kid);
-      return (endsAt === undefined || endsAt > now) && after?.endsAt !== undefined && after.endsAt <= now;
-    });
-    if (cutShort) for (const listener of listeners) listener();
-  }
+  const adopt = (rows: readonly TokenKeyRow[]): void => {
+    keys = rows.map((row) => openedKey(row, fields, keys));
+  };
 
-  const good = (): readonly OpenKey[] => keys.filter(({ endsAt }) => endsAt === undefined || endsAt > clock.now());
+  const good = (): readonly OpenKey[] => keys.filter((key) => !hasEnded(key, clock.now()));
   const refresh = async (): Promise<void> => adopt(await storage.read(platform, (tx) => tokenKeyStore.all(tx, issuer)));
 
   function current(): OpenKey {
@@ -179,7 +182,7 @@ export async function openTokenKeys(deps: TokenKeyDeps): Promise<TokenKeys> {
     });
   }
 
-  const known = (kid: string): KeyObject | undefined => good().find((key) => key.kid === kid)?.publicKey;
+  const known = (kid: string): OpenKey | undefined => keys.find((key) => key.kid === kid);
 
   bus.subscribe(TOPIC, (changed) => {
     if (changed === issuer) void refresh().catch(() => undefined);
@@ -188,10 +191,10 @@ export async function openTokenKeys(deps: TokenKeyDeps): Promise<TokenKeys> {
   adopt(
     await storage.write(platform, async (tx): Promise<readonly TokenKeyRow[]> => {
       const present = await tokenKeyStore.all(tx, issuer);
-      if (present.length > 0) return present;
+      if (present.some(({ ends_at }) => ends_at === null || ends_at > clock.now())) return present;
       const row = freshRow(clock.now(), clock.now());
       await tokenKeyStore.add(tx, row);
-      return [row];
+      return [...present, row];
     }),
   );
 
@@ -200,9 +203,15 @@ export async function openTokenKeys(deps: TokenKeyDeps): Promise<TokenKeys> {
     current,
     find: (kid) => {
       const found = known(kid);
-      if (found !== undefined || clock.now() - askedAt < ASK_MS) return found;
-      askedAt = clock.now(); // a made-up kid must not cost a read each
-      return refresh().then(() => known(kid));
+      if (found !== undefined) return found;
+      if (asking === undefined) {
+        if (Math.abs(clock.now() - askedAt) < ASK_MS) return undefined; // a made-up kid must not cost a read each
+        askedAt = clock.now();
+        asking = refresh().finally(() => {
+          asking = undefined;
+        });
+      }
+      return asking.then(() => known(kid));
     },
     get jwks() {
       return { keys: good().map(({ kid, publicKey }) => ({ ...exportEd25519Public(publicKey), kid, ...USE })) };
@@ -211,9 +220,11 @@ export async function openTokenKeys(deps: TokenKeyDeps): Promise<TokenKeys> {
     rotate,
     upkeep,
     refresh,
-    onEmergency: (listener) => void listeners.push(listener),
   };
 }
+
+/** Whether nothing that a key has signed is good any more. */
+export const hasEnded = ({ endsAt }: KeyEnd, now: EpochMs): boolean => endsAt !== undefined && endsAt <= now;
 
 const USE = { use: 'sig', alg: 'EdDSA' } as const;
 const PROCESS: Actor = { principal: { kind: 'operator', tenantId: PLATFORM } }; // nobody asked: the time has come
@@ -228,7 +239,7 @@ function openedKey(row: TokenKeyRow, fields: FieldSealer, before: readonly OpenK
     endsAt: ends_at === null ? undefined : epochMs(ends_at),
   };
   const open = before.find((key) => key.kid === kid);
-  if (open !== undefined) return { ...open, ...times };
+  if (open !== undefined) return Object.assign(open, times); // the same object, which verified tokens hang on
   const pair = importEd25519Private(JSON.parse(fields.open(tokenKeyPlace(issuer, kid), sealed)));
   if (pair === undefined) throw new TypeError(`the token key ${kid} is no Ed25519 key`);
   return { kid, ...pair, ...times };

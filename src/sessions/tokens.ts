@@ -5,7 +5,7 @@ import { newUuid } from '../kernel/random.ts';
 import { sessionFault } from './errors.ts';
 import { decoded, momentOf, secondsOf } from './jwt.ts';
 import type { Revocations } from './revocations.ts';
-import { type Jwks, openTokenKeys, type TokenKeyDeps, type TokenKeys } from './token-keys.ts';
+import { type Jwks, openTokenKeys, type TokenKeyDeps, type TokenKeys, type VerifyingKey } from './token-keys.ts';
 import { createVerifiedCache, type VerifiedToken } from './verified-cache.ts';
 
 export interface TokenDeps extends Omit<TokenKeyDeps, 'lifeMs'> {
@@ -41,8 +41,6 @@ export async function openTokens(deps: TokenDeps): Promise<NativeTokens> {
   const { clock, random, revocations, accessMs, issuer } = deps;
   const keys = await openTokenKeys({ ...deps, lifeMs: accessMs });
   const read = (token: string) => decoded(token, () => readToken(token, keys, issuer, clock.now()));
-  const cache = createVerifiedCache({ clock, revocations, read });
-  keys.onEmergency(cache.clear);
 
   return {
     accessMs,
@@ -50,7 +48,7 @@ export async function openTokens(deps: TokenDeps): Promise<NativeTokens> {
     get jwks() {
       return keys.jwks;
     },
-    verify: cache.verify,
+    verify: createVerifiedCache({ clock, revocations, read }),
     sign: (holder, notAfter = LATEST) => {
       const { kid, privateKey } = keys.current();
       return new SignJWT({
@@ -78,12 +76,13 @@ export async function openTokens(deps: TokenDeps): Promise<NativeTokens> {
 const CLAIMS = ['sub', 'sid', 'realm', 'tenant', 'name', 'iat', 'exp', 'auth_time', 'jti'];
 
 async function readToken(token: string, keys: TokenKeys, issuer: string, now: EpochMs): Promise<VerifiedToken> {
+  let key: VerifyingKey | undefined;
   const { payload } = await jwtVerify(
     token,
     async ({ kid }) => {
-      const key = await keys.find(kid ?? '');
+      key = await keys.find(kid ?? '');
       if (key === undefined) throw sessionFault('SESSION_TOKEN_INVALID');
-      return key;
+      return key.publicKey;
     },
     {
       issuer,
@@ -94,7 +93,7 @@ async function readToken(token: string, keys: TokenKeys, issuer: string, now: Ep
       requiredClaims: CLAIMS,
     },
   );
-  return verifiedOf(payload);
+  return { ...verifiedOf(payload), key }; // of one that has ended too: it was good once, which a made-up token never was
 }
 
 function verifiedOf(payload: Readonly<Record<string, unknown>>): VerifiedToken {

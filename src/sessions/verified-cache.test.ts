@@ -12,7 +12,7 @@ async function verifier(fresh: () => boolean = () => true) {
   const clock = createTestClock();
   const { revocations } = await createSessionsKit(clock);
   const reads: string[] = [];
-  const { verify } = createVerifiedCache({
+  const verify = createVerifiedCache({
     clock,
     revocations: { ...revocations, fresh },
     read: async (token) => {

@@ -3,12 +3,15 @@ import type { Clock } from '../kernel/clock.ts';
 import type { PersonPrincipal } from '../kernel/principal.ts';
 import { sessionFault } from './errors.ts';
 import type { Revocations, TokenHolder } from './revocations.ts';
+import { hasEnded, type KeyEnd } from './token-keys.ts';
 
 /** What a good token says. */
 export interface VerifiedToken {
   readonly principal: PersonPrincipal;
   readonly issuedAt: EpochMs;
   readonly expiresAt: EpochMs;
+  /** The key that has signed it, where that may end before the token does. */
+  readonly key?: KeyEnd | undefined;
 }
 
 export interface VerifiedCacheDeps {
@@ -27,39 +30,33 @@ interface Known {
   readonly principal: PersonPrincipal;
   readonly expiresAt: EpochMs;
   readonly holder: TokenHolder;
-}
-
-export interface VerifiedCache {
-  /** Throws or rejects with SESSION_TOKEN_INVALID, SESSION_EXPIRED, SESSION_REVOKED, SESSION_FEED_STALE. */
-  readonly verify: (token: string) => PersonPrincipal | Promise<PersonPrincipal>;
-  /** Forgets what was verified, as the keys that it was signed with are no good any more. */
-  readonly clear: () => void;
+  readonly key: KeyEnd | undefined;
 }
 
 /**
  * The verifier of one issuer. A token is read once and remembered; that it has not run out and was not revoked is asked
  * at each use.
+ *
+ * @returns throws or rejects with SESSION_TOKEN_INVALID, SESSION_EXPIRED, SESSION_REVOKED, SESSION_FEED_STALE
  */
-export function createVerifiedCache({ clock, revocations, read }: VerifiedCacheDeps): VerifiedCache {
+export function createVerifiedCache({ clock, revocations, read }: VerifiedCacheDeps) {
   const verified = new Map<string, Known>();
   // Before the Map, which hashes all of the token that each request brings anew, what was used last at the place that a
   // few characters name: one comparison. Only good tokens get in, and another one there costs no more than the Map.
   const recent: (Known | undefined)[] = Array.from({ length: SLOTS });
-  let clearings = 0;
 
-  function admit({ principal, expiresAt, holder }: Known): PersonPrincipal {
+  function admit({ principal, expiresAt, holder, key }: Known): PersonPrincipal {
     if (!revocations.fresh()) throw sessionFault('SESSION_FEED_STALE'); // it may be revoked for all we know
     if (clock.now() >= expiresAt) throw sessionFault('SESSION_EXPIRED');
-    if (revocations.revokes(holder)) throw sessionFault('SESSION_REVOKED');
+    if (revocations.revokes(holder) || (key !== undefined && hasEnded(key, clock.now())))
+      throw sessionFault('SESSION_REVOKED');
     return principal;
   }
 
   async function verifyFresh(token: string): Promise<PersonPrincipal> {
-    const before = clearings;
-    const { principal, issuedAt, expiresAt } = await read(token);
-    if (before !== clearings) return verifyFresh(token); // it was read under keys that have ended meanwhile
+    const { principal, issuedAt, expiresAt, key } = await read(token);
     if (verified.size >= MAX_VERIFIED) forgetOldest();
-    const known = { token, principal, expiresAt, holder: { ...principal, issuedAt } };
+    const known = { token, principal, expiresAt, holder: { ...principal, issuedAt }, key };
     verified.set(token, known);
     recent[slotOf(token)] = known;
     return admit(known);
@@ -73,7 +70,7 @@ export function createVerifiedCache({ clock, revocations, read }: VerifiedCacheD
     if (recent[slot]?.token === oldest) recent[slot] = undefined;
   }
 
-  function verify(token: string): PersonPrincipal | Promise<PersonPrincipal> {
+  return (token: string): PersonPrincipal | Promise<PersonPrincipal> => {
     const slot = slotOf(token);
     const last = recent[slot];
     if (last !== undefined && last.token === token) return admit(last);
@@ -81,15 +78,6 @@ export function createVerifiedCache({ clock, revocations, read }: VerifiedCacheD
     if (known === undefined) return verifyFresh(token);
     recent[slot] = known;
     return admit(known);
-  }
-
-  return {
-    verify,
-    clear: () => {
-      clearings++;
-      verified.clear();
-      recent.fill(undefined);
-    },
   };
 }
 

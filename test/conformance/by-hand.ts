@@ -22,7 +22,7 @@ function gcm(key: Uint8Array, bytes: Uint8Array, aad: readonly string[]): Buffer
 
 /** The data key of a tenant and version, unwrapped by what is derived from the master key. */
 export function dataKeyByHand(db: DatabaseSync, master: Buffer, tenant: string, version: string): Buffer {
-  const select = db.prepare('select wrapped from vault_data_key where tenant_id = ? and version = ?');
+  const select = db.prepare('select wrapped from vault_data_key where tenant = ? and version = ?');
   const wrapped = select.get(tenant, version)?.['wrapped'];
   assert.ok(wrapped instanceof Uint8Array);
   const wrapping = hkdfSync('sha256', master, Buffer.alloc(0), 'twinkeep master key wrap', 32);

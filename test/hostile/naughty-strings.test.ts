@@ -82,22 +82,25 @@ vectorTest('a password that is accepted signs in', FILE, async (text, t) => {
 });
 
 vectorTest('an e-mail address that is accepted comes back as it is, and is found by it', FILE, async (text, t) => {
-  const people = await Promise.all(Array.from({ length: AT_ONCE }, (_, n) => kit.person(`mailed${n}`, 'viewer')));
+  const { id } = await kit.person('mailed', 'viewer');
   let accepted = 0;
-  await withEach(text, async (naughty, index) => {
-    const { id } = people[index % AT_ONCE] ?? { id: '' };
+  for (const [index, naughty] of z.array(z.string()).parse(JSON.parse(text)).entries()) {
     for (const email of [naughty, `${naughty}${index}@example.org`, `a${index}@${naughty}.example`]) {
       const { status, json } = await ask('PATCH', `/v1/users/${id}`, { body: { email } });
       if (status !== 200) {
-        assert.ok(status === 422 || status === 409, json.code);
+        assert.equal(status, 422, JSON.stringify(email));
         continue;
       }
       accepted++;
       assert.equal(json.email, email);
       const found = await ask('GET', `/v1/users?email=${encodeURIComponent(email)}`);
-      for (const item of found.json.items) assert.equal(typeof item.email, 'string'); // another string may have come since
+      assert.deepEqual(
+        found.json.items.map((item: { id: string; email: string }) => [item.id, item.email]),
+        [[id, email]],
+      );
     }
-  });
+  }
+  assert.ok(accepted > 50);
   t.diagnostic(`${accepted} accepted`);
 });
 
@@ -195,9 +198,6 @@ vectorTest('no string breaks a query or a path', FILE, async (text) => {
     for (const part of [...parts, ...more]) await ask('GET', part + encoded);
     for (const part of ['/v1/readings/', '/v1/sessions/', '/v1/api-keys/']) await ask('DELETE', part + encoded);
     await ask('PATCH', `/v1/users/${encoded}`, { body: { disabled: true } });
-    for (const part of ['vault/keys/%/destroy', 'backups/%/verify']) {
-      assert.equal((await ask('POST', `/v1/${part.replace('%', encoded)}`, { body: {} })).status >= 400, true);
-    }
   });
 });
 

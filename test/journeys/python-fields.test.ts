@@ -26,8 +26,16 @@ assert fields.decrypt_data(fields.encrypt_data("Zählerstand 7")) == "Zählersta
 assert fields.decrypt_sensitive_field(fields.encrypt_sensitive_field("a", "phone"), "phone") == "a"
 many = fields.seal_many([("users", "email", n, f"u{n}") for n in range(1500)])
 assert fields.open_many([("users", "email", n, value) for n, value in enumerate(many)]) == [f"u{n}" for n in range(1500)]
+large = fields.seal_many([("users", "note", n, "x" * 5000) for n in range(1000)])
+assert len(large) == 1000
+for bad in ("a\\0b", "x" * 70000):
+    try:
+        fields.seal_many([("users", "note", 1, bad)])
+    except ValueError:
+        continue
+    raise AssertionError("sealed")
 try:
-    TwinkeepFields("http://127.0.0.1:1", "tk_none").encrypt_data("x")
+    TwinkeepFields("http://127.0.0.1:1", "tk_none", "digital-twin-v2").encrypt_data("x")
 except Unavailable:
     print("all is well")
 `;

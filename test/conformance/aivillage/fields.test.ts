@@ -29,7 +29,7 @@ before(async () => {
   db = new DatabaseSync(join(folder, 'db'));
   const body = { algorithm: 'fernet', key: FERNET_KEY };
   const token = await kit.signIn();
-  assert.equal((await kit.call('POST', '/v1/vault/keys/import', { token, body })).status, 201);
+  assert.equal((await kit.call('POST', '/v1/vault/keys/import', { token, body })).status, 200);
 });
 after(async () => {
   db.close();
@@ -64,7 +64,7 @@ test('of V01: e-mail addresses and places stand sealed in the database, and in n
   const { id } = await kit.person('vera', 'viewer');
   const email = 'vera.of.the.village@example.com';
   const token = await kit.signIn();
-  assert.equal((await kit.call('PUT', `/v1/users/${id}/email`, { token, body: { email } })).status, 204);
+  assert.equal((await kit.call('PATCH', `/v1/users/${id}`, { token, body: { email } })).status, 200);
   const reading = {
     meter_id: 'M1',
     timestamp: '2026-11-21T11:00:00Z',
