@@ -33,30 +33,33 @@ async function endedWith(place: Place, env: Readonly<Record<string, string>>): P
   return flawsOf(ended).map(({ reason }) => reason.split(/[;:]/)[0] ?? '');
 }
 
+/** What the start would end with, asked of the same function in this process: forty starts take half a minute. */
+async function wouldEndWith(profile: string, env: Readonly<Record<string, string>>): Promise<readonly string[]> {
+  const error: unknown = await loadConfig({ TWINKEEP_PROFILE: profile, ...env }).then(
+    () => assert.fail('it would start'),
+    (refusal: unknown) => refusal,
+  );
+  assert.ok(isFault(error, 'CONFIG_INVALID'));
+  const { errors } = error.facts;
+  assert.ok(Array.isArray(errors));
+  return errors.map((flaw) => String(Object(flaw).reason).split(/[;:]/)[0] ?? '');
+}
+
 for (const [profile, names] of PROFILES) {
   test(`D15 E19 ${profile} does not start while one of its secrets is absent or empty, in variable or file`, async (t) => {
     const place = createPlace(t, { TWINKEEP_PROFILE: profile });
     const empty = place.write('empty', '\n');
     const sentences = names.map((name) => `Required secret ${name} not found`);
     assert.deepEqual(await endedWith(place, {}), sentences);
-    assert.deepEqual(
-      await endedWith(
-        place,
-        envOf(names, (name) => [name, '']),
-      ),
-      sentences,
-    );
-    const files = await endedWith(
-      place,
-      envOf(names, (name) => [`${name}_FILE`, empty]),
-    );
+    const unset = envOf(names, (name) => [name, '']);
+    assert.deepEqual(await wouldEndWith(profile, unset), sentences);
+    const inFiles = envOf(names, (name) => [`${name}_FILE`, empty]);
+    const files = await wouldEndWith(profile, inFiles);
     assert.deepEqual(new Set(files), new Set(sentences));
     for (const missing of names) {
       const others = names.filter((name) => name !== missing);
-      const found = await endedWith(
-        place,
-        envOf(others, (name) => [name, VALUES[name]]),
-      );
+      const given = envOf(others, (name) => [name, VALUES[name]]);
+      const found = await wouldEndWith(profile, given);
       assert.deepEqual(found, [`Required secret ${missing} not found`]);
     }
   });
@@ -72,15 +75,10 @@ for (const [profile, names] of PROFILES) {
       for (const value of Object.values(env)) assert.ok(!ended.stderr.includes(value), name);
     }
     const env = envOf(names, (name) => [name, VALUES[name]]);
-    for (const args of [
-      ['config', 'check'],
-      ['config', 'check', '--json'],
-    ]) {
-      const { code, stdout, stderr } = await place.cli.run(args, { env });
-      assert.equal(code, 0, stderr);
-      assert.ok(stdout.includes('[secret]'));
-      for (const value of Object.values(env)) assert.ok(!`${stdout}${stderr}`.includes(value));
-    }
+    const { code, stdout, stderr } = await place.cli.run(['config', 'check'], { env });
+    assert.equal(code, 0, stderr);
+    assert.ok(stdout.includes('[secret]'));
+    for (const value of Object.values(env)) assert.ok(!`${stdout}${stderr}`.includes(value));
   });
 }
 
