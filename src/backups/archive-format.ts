@@ -33,6 +33,8 @@ export interface ArchiveHeader {
   readonly version: string;
   readonly kind: 'main' | 'keystore';
   readonly migrations: readonly string[];
+  /** Grows with every archive of a database, whatever its clock says: a backup needs a keystore that is not below it. */
+  readonly sequence?: number | undefined;
 }
 
 export interface ArchivePart {
@@ -67,6 +69,7 @@ const header = z.strictObject({
   twinkeep: z.string().max(100),
   kind: z.enum(['main', 'keystore']),
   migrations: z.array(z.string().max(100)).max(MAX_PARTS),
+  sequence: z.int().min(0).optional(),
 });
 
 const trailer = z.strictObject({
@@ -75,8 +78,8 @@ const trailer = z.strictObject({
   extras: z.json(),
 });
 
-export function headerText({ createdAt, dialect, version, kind, migrations }: ArchiveHeader): string {
-  return JSON.stringify({ created_at: createdAt, dialect, twinkeep: version, kind, migrations });
+export function headerText({ createdAt, version, ...rest }: ArchiveHeader): string {
+  return JSON.stringify({ created_at: createdAt, twinkeep: version, ...rest });
 }
 
 /** @throws BACKUP_UNREADABLE */

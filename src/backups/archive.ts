@@ -18,8 +18,10 @@ import {
 } from './archive-format.ts';
 
 export interface ArchiveOptions {
-  /** Written beside as `<file>.partial` first. A file that bears the name already is replaced, and by a whole one only. */
+  /** A file that bears the name already is replaced, and by a whole one only. */
   readonly file: string;
+  /** What is written first, in the same folder; `<file>.partial` where nobody else can be writing the same file. */
+  readonly partial?: string | undefined;
   /** age recipients; each of them alone opens it. */
   readonly recipients: readonly string[];
   readonly header: ArchiveHeader;
@@ -45,7 +47,7 @@ export interface Archived {
  * @throws what the parts throw, and the system's own errors (ENOSPC)
  */
 export async function writeArchive(options: ArchiveOptions): Promise<Archived> {
-  const partial = `${options.file}.partial`;
+  const { partial = `${options.file}.partial` } = options;
   await rm(partial, { force: true }); // of a process that was killed
   const facts: PartFacts[] = [];
   try {

@@ -10,6 +10,7 @@ import { platform } from '../kernel/tx.ts';
 import { openSnapshot } from '../storage/index.ts';
 import { writeArchive } from './archive.ts';
 import type { BackupDeps } from './backups.ts';
+import { reasonOf } from './backups-reason.ts';
 import { scratchOf } from './config.ts';
 import { backupFault } from './errors.ts';
 import { joinNeeded, type KeystoreKeeper, keyTablesOf } from './keystore.ts';
@@ -59,6 +60,8 @@ export async function createBackup(deps: CreateDeps, kind: BackupKind, actor: Ac
 async function begin({ storage, audit, clock, random, keeper }: CreateDeps, kind: BackupKind, actor: Actor) {
   const createdAt = clock.now();
   const id = newUuid(clock, random);
+  const keys = await keeper.needed();
+  const sequence = 1 + Math.max(await keeper.sequence(), await storage.read(platform, backupStore.lastSequence));
   const begun: Backup = {
     id,
     kind,
@@ -67,13 +70,15 @@ async function begin({ storage, audit, clock, random, keeper }: CreateDeps, kind
     state: 'making',
     size: undefined,
     sha256: undefined,
-    keys: await keeper.needed(),
+    keys,
     tables: [],
     audit: undefined,
     reason: undefined,
     verifiedAt: undefined,
     drilledAt: undefined,
     drillResult: undefined,
+    sequence,
+    flaw: undefined,
   };
   await storage.write(platform, async (tx) => {
     // Whoever made these holds the lease no more: killed, or cut off.
@@ -116,6 +121,7 @@ async function make(deps: CreateDeps, begun: Backup): Promise<Backup> {
         version,
         kind: 'main',
         migrations: snapshot.migrations,
+        sequence: begun.sequence,
       },
       parts: snapshot.parts(),
       trailer: () => ({ tables: snapshot.tables, extras }),
@@ -126,28 +132,4 @@ async function make(deps: CreateDeps, begun: Backup): Promise<Backup> {
   } finally {
     await snapshot.close();
   }
-}
-
-const BY_CODE: Readonly<Record<string, string>> = {
-  ENOSPC: 'there is no room left where backups lie',
-  EDQUOT: 'the quota of the disk where backups lie is used up',
-  EFBIG: 'the file may not grow any further',
-  EACCES: 'the folder of backups may not be written',
-  EROFS: 'the folder of backups may not be written',
-  ENOENT: 'the folder of backups is not there',
-};
-
-/** SQLITE_FULL, and SQLITE_IOERR_SHMSIZE, which is what it says of a full disk where it opens a copy. */
-const FULL: readonly unknown[] = [13, 4_874];
-
-/** For the list and the log: the kind of failure, never a path or an address. */
-function reasonOf(error: unknown): string {
-  for (let next = error; next instanceof Error; next = next.cause) {
-    if ('errcode' in next && FULL.includes(next.errcode)) return BY_CODE['ENOSPC'] ?? '';
-    if (isFault(next, 'STORAGE_FULL')) return BY_CODE['ENOSPC'] ?? '';
-    const known = 'code' in next ? BY_CODE[String(next.code)] : undefined;
-    if (known !== undefined) return known;
-  }
-  if (!isFault(error)) return error instanceof Error ? error.message.slice(0, 200) : 'unknown';
-  return typeof error.facts['reason'] === 'string' ? error.facts['reason'] : error.message;
 }

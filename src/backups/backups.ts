@@ -1,8 +1,10 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Audit } from '../audit/index.ts';
 import { type TenantId, tenantId } from '../kernel/brand.ts';
-import { type Clock, hours, seconds } from '../kernel/clock.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { isFault } from '../kernel/errors.ts';
 import type { Actor } from '../kernel/principal.ts';
 import type { Random } from '../kernel/random.ts';
 import type { SealedField } from '../kernel/sealed.ts';
@@ -11,10 +13,13 @@ import type { Metrics } from '../metrics/index.ts';
 import { createTableCopy, type Migration, type Place, type Storage } from '../storage/index.ts';
 import type { MasterKeys, Vault } from '../vault/index.ts';
 import { createBackup } from './backups-create.ts';
+import { isBackupDue, isDrillDue, RETRY_MS, soundOf } from './backups-due.ts';
+import { createBackupFiles, type Stranger } from './backups-files.ts';
+import { underLease } from './backups-lease.ts';
 import { createLookout, type Lookout } from './backups-lookout.ts';
-import { verifyBackup } from './backups-verify.ts';
+import { type Verified, verifyBackup } from './backups-verify.ts';
 import { type BackupConfig, scratchOf } from './config.ts';
-import { type DrillReport, drillBackup } from './drill.ts';
+import { clearDrills, type DrillReport, drillBackup, hasDrills } from './drill.ts';
 import { backupFault } from './errors.ts';
 import { createKeystoreKeeper, KEYSTORE_FILE, keyTablesOf } from './keystore.ts';
 import { type BackupIdentity, type BackupMaster, createIdentities } from './keystore-identities.ts';
@@ -50,21 +55,27 @@ export interface Drilled extends DrillReport {
   readonly backup: Backup;
 }
 
+export interface Listed extends Backup {
+  /** Whether its file lies in the folder. */
+  readonly isThere: boolean;
+}
+
 /** Backups of the whole database, and what is done with them while the server runs. */
 export interface Backups {
   /** @throws BACKUP_RUNNING, BACKUP_FAILED, BACKUP_MASTER_CHANGING */
   create(actor: Actor, kind?: 'manual' | 'schedule'): Promise<Backup>;
   /** The newest first, with those that could not be made and those that retention removed. */
-  list(): Promise<readonly Backup[]>;
-  /** Files in the folder that the list does not know: from before a restore, or put there by somebody. */
-  strangers(): Promise<readonly string[]>;
+  list(): Promise<readonly Listed[]>;
+  /** Files in the folder that the list does not know: from before a restore, copies, or put there by somebody. */
+  strangers(): Promise<readonly Stranger[]>;
   /**
-   * Reads a backup to its end, and takes one up that the list did not know.
+   * Reads a backup to its end, and takes one up that the list did not know. What is wrong with one that it knows is
+   * remembered, and another one falls due.
    *
    * @param name id, name of the file, or `newest`
-   * @throws BACKUP_UNKNOWN, BACKUP_UNREADABLE
+   * @throws BACKUP_UNKNOWN, BACKUP_UNREADABLE, BACKUP_FOREIGN, BACKUP_NEWER
    */
-  verify(actor: Actor, name: string): Promise<Backup>;
+  verify(actor: Actor, name: string): Promise<Verified>;
   /** Restores the newest for trial. @throws BACKUP_RUNNING, BACKUP_UNKNOWN */
   drill(actor: Actor): Promise<Drilled>;
   /** What opens backups, to be shown to the owner of the process alone; the present one first. */
@@ -77,19 +88,19 @@ export interface Backups {
   due(): Promise<void>;
   drillDue(): Promise<void>;
   refreshKeystore(): Promise<void>;
+  /** Removes what a killed process has left in the clear; not while a backup or a drill runs. Once is enough. */
+  tidy(): Promise<void>;
   /** What an operator should know, in sentences; for the list, the log and `/ready`. */
   warnings(): Promise<readonly string[]>;
 }
 
-const LEASE_MS = seconds(15);
-const RETRY_MS = hours(1);
-const FILE = /^backup-[0-9A-Za-z-]{1,60}\.age$/;
 const HOUSE: Actor = { principal: { kind: 'operator', tenantId: tenantId('platform') } };
 
 export function createBackups(deps: BackupDeps): Backups {
-  const { storage, clock, config, folder, master, holder, onError } = deps;
+  const { storage, clock, config, folder, master, onError } = deps;
   const scratch = scratchOf(config, folder);
   const identities = createIdentities(deps);
+  const files = createBackupFiles(folder);
   const keeper = createKeystoreKeeper({
     ...deps,
     identities,
@@ -99,43 +110,47 @@ export function createBackups(deps: BackupDeps): Backups {
     copy: createTableCopy({ migrations: deps.migrations, names: keyTablesOf(deps.migrations) }),
     file: join(folder, KEYSTORE_FILE),
   });
-  const lookout: Lookout = createLookout({ storage, clock, config, master, metrics: deps.metrics });
+  const lookout: Lookout = createLookout({ storage, clock, config, master, files, keeper, metrics: deps.metrics });
+  let tidying: Promise<void> | undefined;
+  let untriedAt = 0;
 
   /** One backup or drill at a time, over all processes and threads: each takes the disk for itself. */
-  async function alone<T>(work: () => Promise<T>): Promise<T> {
-    const own = `${holder}.${deps.random.bytes(4).toString('hex')}`;
-    const take = () => storage.lease('backups', own, LEASE_MS);
-    const lease = await take();
-    if (lease === undefined) throw backupFault('BACKUP_RUNNING');
-    const renewing = setInterval(() => void take().catch(onError), LEASE_MS / 3).unref();
-    try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await rm(scratch, { recursive: true, force: true }); // what a killed process has left there is in the clear
-      await clearPartial(folder);
-      return await work();
-    } finally {
-      clearInterval(renewing);
-      await rm(scratch, { recursive: true, force: true }).catch(onError);
-      await storage.release(lease).catch(onError);
-    }
-  }
+  const alone = <T>(work: () => Promise<T>): Promise<T> =>
+    underLease(deps, 'backups', 0, async () => {
+      try {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await rm(scratch, { recursive: true, force: true }); // what a killed process has left there is in the clear
+        await files.clearPartials();
+        return await work();
+      } finally {
+        await rm(scratch, { recursive: true, force: true }).catch(onError);
+      }
+    });
 
   const all = (): Promise<readonly Backup[]> => storage.read(platform, (tx) => backupStore.all(tx, undefined));
   const made = (): Promise<readonly Backup[]> => storage.read(platform, (tx) => backupStore.all(tx, 'made'));
 
-  async function strangers(): Promise<readonly string[]> {
-    const names = await readdir(folder).catch(() => []);
-    const known = new Set((await all()).map(({ file }) => file));
-    return names.filter((name) => FILE.test(name) && !known.has(name));
+  /** Looks first, for whoever makes a backup just then is not to be kept from it. */
+  async function tidyNow(): Promise<void> {
+    const isClean = !(await files.hasPartials()) && !existsSync(scratch) && !(await hasDrills(deps));
+    if (!isClean) await alone(() => clearDrills(deps));
+  }
+
+  async function tidy(): Promise<void> {
+    tidying ??= tidyNow().catch((error: unknown) => {
+      tidying = undefined; // another turn tries again
+      if (!isFault(error, 'BACKUP_RUNNING')) throw error;
+    });
+    await tidying;
   }
 
   async function prune(actor: Actor): Promise<readonly Backup[]> {
-    const present = await made();
-    const kept = keptOf(
-      present.map((one) => ({ ...one, proven: one.drillResult === 'good' })),
-      config,
-    );
-    const going = present.filter(({ id }) => !kept.has(id));
+    const rows = await made();
+    const sound = soundOf(rows, await files.present());
+    const isProven = (one: Backup) => ({ ...one, proven: one.drillResult === 'good' });
+    // One whose file is gone or spoilt keeps its time, but takes no place from one that is whole.
+    const [kept, timely] = [keptOf(sound.map(isProven), config), keptOf(rows.map(isProven), config)];
+    const going = rows.filter((one) => !(sound.includes(one) ? kept : timely).has(one.id));
     for (const { id, file } of going) {
       await rm(join(folder, file), { force: true });
       await storage.write(platform, async (tx) => {
@@ -151,6 +166,7 @@ export function createBackups(deps: BackupDeps): Backups {
     if (deps.place.dialect === 'sqlite' && deps.place.file === ':memory:') {
       throw backupFault('BACKUP_UNSUPPORTED', { reason: 'it lives in memory, and ends with its process' });
     }
+    await tidying?.catch(() => undefined);
     const backup = await alone(() => createBackup({ ...deps, keeper, identities }, kind, actor));
     await prune(actor).catch(onError); // the new one stands, whatever becomes of the old
     for (const warning of await lookout.refresh()) deps.onWarn(warning);
@@ -158,71 +174,58 @@ export function createBackups(deps: BackupDeps): Backups {
   }
 
   async function drill(actor: Actor): Promise<Drilled> {
+    await tidying?.catch(() => undefined);
     const drilled = await alone(async () => {
-      const [newest] = await made();
+      const present = await files.present();
+      const newest = (await made()).find(({ file }) => present.has(file));
       if (newest === undefined) throw backupFault('BACKUP_UNKNOWN');
       const report = await drillBackup(deps, newest);
-      const at = clock.now();
-      await storage.write(platform, async (tx) => {
-        await backupStore.drilled(tx, newest.id, at, report.result);
-        const outcome = report.result === 'good' ? 'done' : 'failed';
-        const bad = report.checks.filter(({ good }) => !good).map(({ what }) => what);
-        const facts = { checks: report.checks.length, bad: bad.slice(0, 20) };
-        const object = { type: 'backup', id: newest.id };
-        await deps.audit.record(tx, { ...actor, action: 'backup.drilled', outcome, object, facts });
-      });
-      return { ...report, backup: { ...newest, drilledAt: at, drillResult: report.result } };
+      return { ...report, backup: await recordDrill(deps, actor, newest, report) };
     });
+    untriedAt = drilled.result === 'untried' ? clock.now() : 0;
     await lookout.refresh();
     return drilled;
-  }
-
-  async function isDue(): Promise<boolean> {
-    if (config.everyMs === null) return false;
-    const rows = await all();
-    const good = rows.find(({ state }) => state === 'made')?.createdAt ?? 0;
-    const tried = rows.find(({ state, kind }) => state === 'failed' && kind === 'schedule')?.createdAt ?? 0;
-    return clock.now() - good >= config.everyMs && clock.now() - tried >= Math.min(RETRY_MS, config.everyMs);
   }
 
   return {
     create,
     drill,
     prune,
-    strangers,
-    list: all,
+    tidy,
+    strangers: async () => files.strangers(await all()),
+    list: async () => {
+      const present = await files.present();
+      return (await all()).map((one) => ({ ...one, isThere: present.has(one.file) }));
+    },
     identities: async (actor) => {
       const shown = await identities.all();
+      const facts = { count: shown.length };
       await storage.write(platform, (tx) =>
-        deps.audit.record(tx, {
-          ...actor,
-          action: 'backup.identity_shown',
-          outcome: 'done',
-          facts: { count: shown.length },
-        }),
+        deps.audit.record(tx, { ...actor, action: 'backup.identity_shown', outcome: 'done', facts }),
       );
       return shown;
     },
-    verify: (actor, name) => verifyBackup({ ...deps, identities, strangers }, actor, name),
+    verify: (actor, name) => verifyBackup({ ...deps, identities, files }, actor, name),
     retainedBy: async (tenant, version) => {
-      const needing = (await all()).filter(
+      const rows = await all();
+      const needing = rows.filter(
         ({ state, keys }) => (state === 'made' || state === 'making') && keys[tenant]?.includes(version),
       );
-      return [...needing.map(({ file }) => file), ...(await strangers())];
+      const unread = (await files.strangers(rows)).filter(({ copyOf }) => copyOf === undefined);
+      return [...needing, ...unread].map(({ file }) => file);
     },
     due: async () => {
-      if (await isDue()) await create(HOUSE, 'schedule');
-      else await lookout.refresh();
+      const { everyMs } = config;
+      const isDue = everyMs !== null && isBackupDue(await all(), await files.present(), clock.now(), everyMs);
+      if (isDue) await create(HOUSE, 'schedule');
     },
     drillDue: async () => {
-      if (config.drillEveryMs === null) return;
-      const rows = await all();
-      if (!rows.some(({ state }) => state === 'made')) return;
-      const last = Math.max(0, ...rows.map(({ drilledAt }) => drilledAt ?? 0));
-      if (clock.now() - last < config.drillEveryMs) return;
-      const { result, checks } = await drill(HOUSE);
+      if (config.drillEveryMs === null || Math.abs(clock.now() - untriedAt) < RETRY_MS) return;
+      if (!isDrillDue(await all(), await files.present(), clock.now(), config.drillEveryMs)) return;
+      const { result, checks, reason } = await drill(HOUSE);
       const bad = checks.filter(({ good }) => !good).map(({ what }) => what);
       if (result === 'bad') deps.onWarn(`the newest backup does not restore as it should: ${bad.join(', ')}`);
+      if (result === 'untried') deps.onWarn(`the newest backup could not be restored for trial: ${reason}`);
     },
     refreshKeystore: async () => {
       if ((await made()).length > 0) await keeper.refresh(false);
@@ -231,9 +234,21 @@ export function createBackups(deps: BackupDeps): Backups {
   };
 }
 
-/** Half a file of a process that was killed; whoever else would write one does not hold the lease. */
-async function clearPartial(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (name.endsWith('.age.partial')) await rm(join(folder, name), { force: true });
-  }
+/** One that could not be tried is as good or bad as it was. */
+async function recordDrill(
+  { storage, audit, clock }: Pick<BackupDeps, 'storage' | 'audit' | 'clock'>,
+  actor: Actor,
+  backup: Backup,
+  { result, checks, reason }: DrillReport,
+): Promise<Backup> {
+  const at = clock.now();
+  const bad = checks.filter(({ good }) => !good).map(({ what }) => what);
+  const facts = { checks: checks.length, bad: bad.slice(0, 20), ...(reason === undefined ? {} : { untried: reason }) };
+  const outcome = result === 'good' ? 'done' : 'failed';
+  const object = { type: 'backup', id: backup.id };
+  await storage.write(platform, async (tx) => {
+    if (result !== 'untried') await backupStore.drilled(tx, backup.id, at, result);
+    await audit.record(tx, { ...actor, action: 'backup.drilled', outcome, object, facts });
+  });
+  return result === 'untried' ? backup : { ...backup, drilledAt: at, drillResult: result };
 }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isFault } from '../kernel/errors.ts';
-import { createThrowaway, type Place } from '../storage/index.ts';
+import { createThrowaway, dropThrowaways, findThrowaways, type Place } from '../storage/index.ts';
 import type { BackupDeps } from './backups.ts';
+import { digestOf } from './backups-files.ts';
+import { circumstanceOf, reasonOf } from './backups-reason.ts';
 import { scratchOf } from './config.ts';
 import { openSamples } from './drill-sealed.ts';
 import { backupFault } from './errors.ts';
@@ -23,20 +24,33 @@ export interface Check {
 }
 
 export interface DrillReport {
-  readonly result: 'good' | 'bad';
+  /** `untried`: something beside the backup was in the way, which says nothing of it. */
+  readonly result: 'good' | 'bad' | 'untried';
   readonly checks: readonly Check[];
+  /** Why it could not be tried. */
+  readonly reason: string | undefined;
 }
 
 type Deps = Pick<
   BackupDeps,
-  'folder' | 'config' | 'place' | 'clock' | 'random' | 'migrations' | 'onError' | 'master' | 'masters' | 'sealedFields'
+  | 'folder'
+  | 'config'
+  | 'place'
+  | 'audit'
+  | 'clock'
+  | 'random'
+  | 'migrations'
+  | 'onError'
+  | 'master'
+  | 'masters'
+  | 'sealedFields'
 >;
 
 const PREFIX = 'drill-';
 
 /**
  * Restores a backup with the present keystore into a place that is thrown away, and holds what came out against what
- * went in. Whatever goes wrong is a bad drill, not an error: it is the answer that was asked for.
+ * went in. Whatever is wrong with the backup is a bad drill, not an error: it is the answer that was asked for.
  */
 export async function drillBackup(deps: Deps, backup: Backup): Promise<DrillReport> {
   const checks: Check[] = [];
@@ -44,9 +58,28 @@ export async function drillBackup(deps: Deps, backup: Backup): Promise<DrillRepo
     await tryBackup(deps, backup, checks);
   } catch (error) {
     deps.onError(error);
-    checks.push(checkOf('restores', 'yes', reasonOf(error)));
+    const reason = hindranceOf(error);
+    if (reason !== undefined) return { result: 'untried', checks, reason };
+    checks.push(checkOf('restores', 'yes', failureOf(error)));
   }
-  return { result: checks.every(({ good }) => good) ? 'good' : 'bad', checks };
+  return { result: checks.every(({ good }) => good) ? 'good' : 'bad', checks, reason: undefined };
+}
+
+const HINDRANCES: readonly string[] = [
+  'STORAGE_UNAVAILABLE',
+  'STORAGE_BUSY',
+  'STORAGE_WAITED',
+  'STORAGE_SCOPE',
+  'VAULT_PROVIDER_AWAY',
+  'BACKUP_UNSUPPORTED',
+];
+
+/** What was in the way beside the backup, which may be as good as ever; a file that is gone or fails is its own. */
+function hindranceOf(error: unknown): string | undefined {
+  const isOfFiles = error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EIO');
+  const circumstance = isOfFiles ? undefined : circumstanceOf(error);
+  if (circumstance !== undefined) return circumstance;
+  return isFault(error) && HINDRANCES.includes(error.code) ? reasonOf(error) : undefined;
 }
 
 async function tryBackup(deps: Deps, backup: Backup, checks: Check[]): Promise<void> {
@@ -102,12 +135,11 @@ const checkOf = (what: string, expected: string, found = 'nothing'): Check => ({
 const countCheck = (name: string, rows: number, found: number | undefined): Check =>
   checkOf(`rows of ${name}`, String(rows), found === undefined ? undefined : String(found));
 
-async function throwAway(
-  { folder, config, place }: Deps,
-  id: string,
-): Promise<{ place: Place; remove: () => Promise<void> }> {
+async function throwAway(deps: Deps, id: string): Promise<{ place: Place; remove: () => Promise<void> }> {
+  const { folder, config, place } = deps;
   if (place.dialect === 'postgres') {
-    const name = `twinkeep_drill_${id.replaceAll('-', '').slice(-12)}`;
+    await clearDrills(deps);
+    const name = `${prefixOf(place.url, deps.audit.key.keyName)}${id.replaceAll('-', '').slice(-12)}`;
     const { url, drop } = await createThrowaway(place.url, name).catch((error: unknown) => {
       if (!isFault(error, 'STORAGE_SCOPE')) throw error;
       const reason = 'the user of the database may not make the database of a drill: alter role … createdb';
@@ -124,13 +156,27 @@ async function throwAway(
   };
 }
 
-async function digestOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const bytes of createReadStream(file)) hash.update(bytes);
-  return hash.digest('hex');
+/**
+ * Drops the databases of drills whose processes were killed: they hold what everybody has entrusted to the real one.
+ * Only where no drill can be running.
+ */
+export async function clearDrills({ place, audit }: Pick<Deps, 'place' | 'audit'>): Promise<void> {
+  if (place.dialect === 'postgres') await dropThrowaways(place.url, prefixOf(place.url, audit.key.keyName));
 }
 
-function reasonOf(error: unknown): string {
+/** Whether there are any that a killed process has left, or that a running drill needs. */
+export async function hasDrills({ place, audit }: Pick<Deps, 'place' | 'audit'>): Promise<boolean> {
+  if (place.dialect !== 'postgres') return false;
+  return (await findThrowaways(place.url, prefixOf(place.url, audit.key.keyName))).length > 0;
+}
+
+/** Of this Twinkeep in this database alone: a server of databases may hold others, whose drills are running. */
+function prefixOf(url: string, origin: string): string {
+  const own = createHash('sha256').update(JSON.stringify([new URL(url).pathname, origin]));
+  return `twinkeep_drill_${own.digest('hex').slice(0, 12)}_`;
+}
+
+function failureOf(error: unknown): string {
   if (isFault(error)) {
     const { reason } = error.facts;
     return typeof reason === 'string' ? `${error.message} ${reason}` : error.message;

@@ -99,3 +99,7 @@ export function createIdentities({ storage, vault, clock, master }: IdentityDeps
  */
 export const proofOf = (identity: string, kind: 'main' | 'keystore', id: string): string =>
   hmacSha256(Buffer.from(identity), `twinkeep backup 1 ${kind} ${id}`).toString('hex');
+
+/** @returns false where the archive was not made by a holder of this identity */
+export const isProvenBy = (identity: string, kind: 'main' | 'keystore', id: string, proof: unknown): boolean =>
+  proofOf(identity, kind, id) === proof;

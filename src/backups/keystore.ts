@@ -1,11 +1,13 @@
 import { sha256 } from '../crypto/index.ts';
 import { epochMs } from '../kernel/brand.ts';
-import { type Clock, rfc3339 } from '../kernel/clock.ts';
-import type { Json } from '../kernel/tx.ts';
-import type { Migration, Storage, TableCopy, TableRows } from '../storage/index.ts';
+import { type Clock, rfc3339, seconds } from '../kernel/clock.ts';
+import { type Json, platform } from '../kernel/tx.ts';
+import type { Migration, TableCopy, TableRows } from '../storage/index.ts';
 import { writeArchive } from './archive.ts';
 import { collectArchive } from './archive-reader.ts';
+import { type LeaseDeps, underLease } from './backups-lease.ts';
 import { backupFault } from './errors.ts';
+import { createKeystoreFile, type LyingKeystore } from './keystore-file.ts';
 import {
   type BackupIdentity,
   type BackupMaster,
@@ -13,7 +15,9 @@ import {
   proofOf,
   recipientsOf,
 } from './keystore-identities.ts';
-import type { NeededKeys } from './store.ts';
+import { backupStore, type NeededKeys } from './store.ts';
+
+export { isProvenBy } from './keystore-identities.ts';
 
 /** The name of the one file that is replaced whenever a key is made or destroyed. */
 export const KEYSTORE_FILE = 'keystore.age';
@@ -21,6 +25,8 @@ export const KEYSTORE_FILE = 'keystore.age';
 /** What the wrapped keys of a database are backed up as. */
 export interface Keystore {
   readonly createdAt: number;
+  /** Not below that of any backup which its keys open; undefined in one from before there was any. */
+  readonly sequence: number | undefined;
   /** The name of the audit log's key: tells one database from another. */
   readonly origin: string;
   readonly tables: readonly TableRows[];
@@ -32,8 +38,7 @@ export interface Keystore {
   readonly proof: string;
 }
 
-export interface KeystoreDeps {
-  readonly storage: Storage;
+export interface KeystoreDeps extends LeaseDeps {
   readonly clock: Clock;
   readonly identities: Identities;
   readonly master: () => Promise<BackupMaster>;
@@ -45,6 +50,7 @@ export interface KeystoreDeps {
   readonly copy: TableCopy;
   /** The file that is replaced. */
   readonly file: string;
+  readonly onWarn: (message: string) => void;
 }
 
 /** Keeps the backup of the keys in step with the keys. */
@@ -52,19 +58,31 @@ export interface KeystoreKeeper {
   /** The data keys that values may be sealed under now. */
   needed(): Promise<NeededKeys>;
   /**
-   * Replaces the file, so that what was destroyed is in no copy of ours any more.
+   * Replaces the file, so that what was destroyed is in no copy of ours any more; also where it is not the one that was
+   * written last.
    *
    * @param always also where nothing has changed since
-   * @throws BACKUP_MASTER_CHANGING
+   * @throws BACKUP_MASTER_CHANGING, BACKUP_RUNNING where another process has been writing it for too long
    */
   refresh(always: boolean): Promise<void>;
+  /** Of what was written last, here or as the file says; 0 where nothing was. */
+  sequence(): Promise<number>;
+  /** What is wrong with the file, as the end of a sentence. @param sequence of the newest backup, which it must open */
+  doubt(sequence: number): Promise<string | undefined>;
 }
 
-export function createKeystoreKeeper(deps: KeystoreDeps): KeystoreKeeper {
-  const { storage, clock, identities, file, version, migrations, origin } = deps;
-  let written: string | undefined;
+const PATIENCE_MS = seconds(20); // longer than the lease of one that was killed
 
-  async function refresh(always: boolean): Promise<void> {
+export function createKeystoreKeeper(deps: KeystoreDeps): KeystoreKeeper {
+  const { storage, clock, identities, version, migrations, origin } = deps;
+  const file = createKeystoreFile(deps.file, origin);
+  let last = 0;
+  let turn: Promise<void> = Promise.resolve();
+
+  const opening = async (): Promise<readonly string[]> => (await identities.all()).map(({ identity }) => identity);
+
+  async function refreshNow(always: boolean): Promise<void> {
+    await file.clearPartials();
     await identities.remember();
     const [master, all, tables] = [await deps.master(), await identities.all(), await deps.copy.read(storage)];
     assertOneMaster(tables, master.id);
@@ -72,28 +90,52 @@ export function createKeystoreKeeper(deps: KeystoreDeps): KeystoreKeeper {
     const text = linesOf(tables);
     const secrets = { identities: all.map((one) => ({ ...one })), master: masterOf(master, deps.recipients) };
     const digest = sha256(JSON.stringify([recipients, secrets, text])).toString('hex');
-    if (!always && digest === written) return;
+    const lying = await file.look(opening);
+    const isOurs = lying.kind === 'ours';
+    if (!always && isOurs && lying.digest === digest) return;
+    if (!isOurs && (!always || last > 0)) deps.onWarn(`The keystore of backups ${flawOf(lying)}; it is written anew.`);
 
+    const rows = await storage.read(platform, backupStore.lastSequence);
+    const sequence = 1 + Math.max(last, rows, isOurs ? lying.sequence : 0);
     const now = clock.now();
-    const createdAt = rfc3339(now);
     const proof = proofOf(identityIn(all, master.id), 'keystore', String(now));
     await writeArchive({
-      file,
+      file: deps.file,
+      partial: `${deps.file}.${deps.random.bytes(4).toString('hex')}.partial`,
       recipients,
-      header: { createdAt, dialect: storage.dialect, version, kind: 'keystore', migrations },
+      header: { createdAt: rfc3339(now), dialect: storage.dialect, version, kind: 'keystore', migrations, sequence },
       parts: partsOf(text),
       trailer: () => ({
         tables: tables.map(({ name, rows }) => ({ name, rows: rows.length })),
-        extras: { origin, proof, ...secrets },
+        extras: { origin, proof, digest, ...secrets },
       }),
     });
-    written = digest;
+    last = sequence;
+    await file.wrote(digest, sequence);
   }
 
   return {
-    refresh,
     needed: async () => neededIn(await deps.copy.read(storage)),
+    refresh: (always) => {
+      const after = () => underLease(deps, 'backups.keystore', PATIENCE_MS, () => refreshNow(always));
+      const mine = turn.then(after);
+      turn = mine.catch(() => undefined); // its own caller hears of it
+      return mine;
+    },
+    sequence: async () => {
+      const lying = await file.look(opening);
+      return Math.max(last, lying.kind === 'ours' ? lying.sequence : 0);
+    },
+    doubt: async (sequence) => {
+      const lying = await file.look(opening);
+      if (lying.kind !== 'ours') return flawOf(lying);
+      return lying.sequence < sequence ? 'is an old one, which lacks keys of the newest backup' : undefined;
+    },
   };
+}
+
+function flawOf(lying: Exclude<LyingKeystore, { kind: 'ours' }>): string {
+  return lying.kind === 'missing' ? 'is not there' : `is not the one that was written (${lying.reason})`;
 }
 
 /**
@@ -108,6 +150,7 @@ export async function openKeystore(file: string, identities: readonly string[]):
   const bytes = typeof extras.master?.bytes === 'string' ? Buffer.from(extras.master.bytes, 'base64') : undefined;
   return {
     createdAt: epochMs(Date.parse(header.createdAt)),
+    sequence: header.sequence,
     origin: String(extras.origin),
     tables: [...parts].map(([name, content]) => ({ name, rows: rowsIn(content) })),
     identities: listOf(extras.identities).map((one) => ({
@@ -118,10 +161,6 @@ export async function openKeystore(file: string, identities: readonly string[]):
     proof: String(extras.proof),
   };
 }
-
-/** @returns false where the archive was not made by a holder of this identity */
-export const isProvenBy = (identity: string, kind: 'main' | 'keystore', id: string, proof: unknown): boolean =>
-  proofOf(identity, kind, id) === proof;
 
 /** The versions of data keys that values may be sealed under, by tenant; those that were emptied hold none. */
 function neededIn(tables: readonly TableRows[]): NeededKeys {

@@ -7,6 +7,7 @@ import {
   type Restored,
   restoreSnapshot,
   type Storage,
+  unmarkRestoring,
   wipePostgres,
 } from '../storage/index.ts';
 import { readArchive, verifyArchive } from './archive-reader.ts';
@@ -50,7 +51,9 @@ export async function fillPlace(deps: PlaceDeps, opened: Opened, to: Place): Pro
   const storage = await openStorage(to, clock, onError);
   const undo = async (): Promise<void> => {
     await storage.close();
-    if (to.dialect === 'postgres') await wipePostgres(to.url, migrations);
+    if (to.dialect !== 'postgres') return;
+    await wipePostgres(to.url, migrations);
+    await unmarkRestoring(to.url);
   };
   try {
     const source = settleSource(opened, await archive.trailer()); // of this very reading

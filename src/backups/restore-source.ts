@@ -38,7 +38,7 @@ export interface Source {
   readonly auditNote: string | undefined;
   readonly auditSize: number;
   readonly origin: string;
-  /** A holder of the master key made both files; false where that can't be told without the key. */
+  /** The master key was in hand, and a holder of it made both files; without it a forger's files look as whole. */
   readonly proven: boolean;
   /** Versions of keys that its values need, and that were destroyed on purpose since. */
   readonly destroyed: readonly string[];
@@ -61,7 +61,7 @@ export async function openBoth(file: string, keystoreFile: string, key: RestoreK
   const { header } = archive;
   const createdAt = epochMs(Date.parse(header.createdAt));
   if (header.kind !== 'main') throw foreign('it is a keystore, not a backup');
-  if (keystore.createdAt < createdAt) throw foreign('the keystore is older than the backup; take the newest');
+  if (isOlder(keystore, header)) throw foreign('the keystore is older than the backup; take the newest');
   return { file, header, createdAt, keystore, identities, master, own };
 }
 
@@ -75,9 +75,9 @@ export function settleSource({ keystore, master, own }: Opened, trailer: Archive
   const id = String(extras.id);
   const present = master === undefined ? undefined : identityOfMaster(master);
   const makers = [present, ...keystore.identities.map(({ identity }) => identity)].filter((one) => one !== undefined);
-  const proven =
+  const agree =
     isProven(keystore, present) && makers.some((identity) => isProvenBy(identity, 'main', id, extras.proof));
-  if (!proven && own !== undefined) throw foreign('it was not made by a holder of this master key');
+  if (!agree) throw foreign('it was not made by a holder of this master key');
   const needed = readKeys(extras.keys);
   const { missing, destroyed } = lackingIn(keystore.tables, needed);
   const origin = String(extras.origin);
@@ -91,10 +91,14 @@ export function settleSource({ keystore, master, own }: Opened, trailer: Archive
     auditNote: typeof extras.audit?.note === 'string' ? extras.audit.note : undefined,
     auditSize: typeof extras.audit?.size === 'number' ? extras.audit.size : 0,
     origin,
-    proven,
+    proven: own !== undefined, // a master key out of the keystore proves nothing of who made that
     destroyed,
   };
 }
+
+/** By the count that both carry, for clocks jump; which keys are needed is told by the end of the backup in any case. */
+const isOlder = ({ sequence }: Keystore, header: ArchiveHeader): boolean =>
+  sequence !== undefined && header.sequence !== undefined && sequence < header.sequence;
 
 const foreign = (reason: string) => backupFault('BACKUP_FOREIGN', { reason });
 

@@ -44,7 +44,7 @@ export function prepareTarget(to: RestoreTo, replace: boolean, stamp: string): T
   const apart = file !== undefined && relative(folder, file).startsWith('..') ? file : undefined;
   const locks = takeLocks(folder, apart);
   try {
-    const present = [folder, ...(apart === undefined ? [] : [apart])].filter(isTaken);
+    const present = [folder, ...(apart === undefined ? [] : DATABASE.map((end) => `${apart}${end}`))].filter(isTaken);
     if (present.length > 0 && !replace) throw backupFault('BACKUP_TARGET', { places: present });
     const stays = isFixed(folder);
     const draft = stays ? join(folder, `.restoring-${stamp}`) : `${folder}.restoring-${stamp}`;
@@ -55,9 +55,10 @@ export function prepareTarget(to: RestoreTo, replace: boolean, stamp: string): T
     mkdirSync(draft, { recursive: true, mode: 0o700 });
     locks.push(lockDatabase(draft));
     if (apart !== undefined && database !== undefined) locks.push(lockDatabase(database));
-    const movesApart: Moves =
-      apart === undefined || database === undefined ? [] : [[database, apart, `${apart}.before-restore-${stamp}`]];
-    const moves = (): Moves => [...movesApart, ...movesOf(folder, draft, stays, stamp)];
+    const moves = (): Moves => [
+      ...(apart === undefined || database === undefined ? [] : movesOfDatabase(apart, database, stamp)),
+      ...movesOf(folder, draft, stays, stamp),
+    ];
     return targetOf(draft, database, moves, locks, apart !== undefined);
   } catch (error) {
     for (const lock of locks) lock.release();
@@ -85,6 +86,7 @@ function targetOf(
     database,
     stand: async () => {
       await syncTree(draft);
+      if (isApart && database !== undefined) await sync(database);
       const all = moves();
       const moved = moveAll(all);
       for (const parent of new Set(all.map(([, to]) => dirname(to)))) await sync(parent);
@@ -94,6 +96,16 @@ function targetOf(
     discard: async () => clear(),
   };
 }
+
+/** A file of SQLite with what belongs to it, which would be played into whatever bears its name; the file last. */
+const DATABASE = ['-wal', '-shm', '-journal', ''];
+
+const movesOfDatabase = (file: string, draft: string, stamp: string): Moves =>
+  DATABASE.map((end) => [
+    existsSync(`${draft}${end}`) ? `${draft}${end}` : '',
+    `${file}${end}`,
+    `${file}.before-restore-${stamp}${end}`,
+  ]);
 
 /** A folder is moved as a whole; one that must stay where it is changes its contents, the database last. */
 function movesOf(folder: string, draft: string, stays: boolean, stamp: string): Moves {
@@ -160,7 +172,7 @@ function takeLocks(folder: string, file: string | undefined): OwnerLock[] {
   const locks: OwnerLock[] = [];
   try {
     if (existsSync(folder)) locks.push(lockFolder(folder));
-    if (file !== undefined && existsSync(file)) locks.push(lockDatabase(file));
+    if (file !== undefined && DATABASE.some((end) => existsSync(`${file}${end}`))) locks.push(lockDatabase(file));
     return locks;
   } catch (error) {
     for (const lock of locks) lock.release();

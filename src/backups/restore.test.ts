@@ -130,14 +130,21 @@ test('a backup of another Twinkeep, of another key or of an older keystore is re
   assert.deepEqual(left(kit, ['older-keystore.age']), []);
 });
 
-test('who holds a named identity opens a backup without the master key, which comes along', async (t) => {
+// Attack: whoever knows the recipient makes a Twinkeep of their own, seals its backup and its master key for it, and
+// puts both files where the operator's lie.
+test('who holds a named identity opens a backup, with its master key; only who has that key holds it for proven', async (t) => {
   const identity = await generateX25519Identity();
   const kit = await kitWithBackup(t, { config: { recipients: [await identityToRecipient(identity)] } });
   assert.deepEqual(kit.warned, []);
   const folder = join(kit.folder, 'restored');
   const key = { master: undefined, identity: createSecret(identity) };
-  assert.equal((await restoreKit(kit, { folder, key })).proven, true);
+  assert.equal((await restoreKit(kit, { folder, key })).proven, false);
   assert.equal(readFileSync(join(folder, 'master.key'), 'utf8').trim(), MASTER.toString('base64'));
+
+  const both = { ...key, master: createSecret(MASTER) };
+  assert.equal((await restoreKit(kit, { folder: join(kit.folder, 'restored-2'), key: both })).proven, true);
+  const other = { ...key, master: createSecret(Buffer.alloc(32, 'the own one')) };
+  await rejectsWith('BACKUP_FOREIGN', restoreKit(kit, { folder: join(kit.folder, 'restored-3'), key: other }));
 
   const elsewhere = await kitWithBackup(t, {
     config: { recipients: [await identityToRecipient(identity)] },

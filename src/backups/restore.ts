@@ -6,12 +6,21 @@ import type { Clock } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
 import type { Actor } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
+import type { Secret } from '../kernel/secret.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
-import type { Migration, Place, Storage } from '../storage/index.ts';
+import {
+  type Hold,
+  holdForRestore,
+  type Migration,
+  type Place,
+  type Storage,
+  snapshotFault,
+  unmarkRestoring,
+} from '../storage/index.ts';
 import { createMasterKey, singleMaster } from '../vault/index.ts';
 import { backupFault } from './errors.ts';
 import { erasedPeopleIn, type Keystore } from './keystore.ts';
-import { fillPlace } from './restore-place.ts';
+import { type Filled, fillPlace } from './restore-place.ts';
 import { type Rebuilt, rebuild } from './restore-rebuild.ts';
 import { type Opened, openBoth, type RestoreKey, type Source } from './restore-source.ts';
 import { type Moved, prepareTarget, type Target } from './restore-target.ts';
@@ -55,7 +64,7 @@ export interface Restoration {
   readonly erased: number;
   /** Keys that were destroyed since: what is sealed under them stays closed. */
   readonly destroyedKeys: readonly string[];
-  /** False where nobody can tell who made it, for it was opened without the master key. */
+  /** False where nobody can tell who made it, for it was opened without a master key of the operator's own. */
   readonly proven: boolean;
   readonly moved: readonly Moved[];
 }
@@ -78,48 +87,83 @@ export async function restoreBackup(deps: RestoreDeps, wish: RestoreWish): Promi
   const database = wish.database.dialect === 'sqlite' ? wish.database.file : undefined;
   const stamp = `${new Date(deps.clock.now()).toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
   const target = prepareTarget({ folder: wish.folder, database }, wish.replace, stamp);
-  let filled: Awaited<ReturnType<typeof fillPlace>> | undefined;
+  let hold: Hold | undefined;
   try {
-    deps.onProgress('reading the backup, and writing the database');
     const to: Place = target.database === undefined ? wish.database : { dialect: 'sqlite', file: target.database };
-    filled = await fillPlace(deps, opened, to);
-    const { source } = filled;
+    if (to.dialect === 'postgres') hold = await holdForRestore(to.url, deps.migrations);
+    const made = await prepare(deps, wish, opened, { target, to, master });
+    deps.onProgress('putting it in its place');
+    const moved = await target.stand().catch(async (error: unknown) => {
+      await made.undo().catch(deps.onError);
+      throw error;
+    });
+    if (to.dialect === 'postgres') await admit(to.url); // it stands: whatever happens now takes nothing back
+    return { ...made.outcome, moved };
+  } catch (error) {
+    await target.discard();
+    throw isFault(error) ? error : backupFault('BACKUP_RESTORE_FAILED', { reason: reasonOf(error) }, error);
+  } finally {
+    await hold?.release();
+  }
+}
+
+interface Ground {
+  readonly target: Target;
+  readonly to: Place;
+  readonly master: Secret<Uint8Array>;
+}
+
+interface Prepared {
+  readonly outcome: Omit<Restoration, 'moved'>;
+  undo(): Promise<void>;
+}
+
+/** Makes everything beside its place, and takes it back where anything is not as it should be. */
+async function prepare(deps: RestoreDeps, wish: RestoreWish, opened: Opened, ground: Ground): Promise<Prepared> {
+  const { target, to, master } = ground;
+  deps.onProgress('reading the backup, and writing the database');
+  const { undo, ...filled } = await fillPlace(deps, opened, to);
+  const { source, storage } = filled;
+  try {
     const masters = singleMaster(createMasterKey(master.reveal(), deps.random));
     deps.onProgress('putting the keys in, and reading the audit log');
-    const rebuilt = await rebuild({ ...deps, masters }, filled.storage, opened.keystore, source);
+    const rebuilt = await rebuild({ ...deps, masters }, storage, opened.keystore, source);
     if (rebuilt.audit.flaws.length > 0) {
       throw backupFault('BACKUP_UNREADABLE', { reason: `its audit log is not whole: ${rebuilt.audit.flaws[0]}` });
     }
     deps.onProgress('erasing again who was erased since');
     const erased = await eraseAgain(deps, rebuilt, opened.keystore);
-    await deps.mend(rebuilt.storage);
-    const carried = carryBackups(wish, target);
-    await settleBackups(rebuilt.storage, source, carried);
+    await deps.mend(storage);
+    await settleBackups(storage, source, carryBackups(wish, target));
     await recordRestore(deps, rebuilt, { ...source, ...opened }, target, erased);
-    await rebuilt.storage.close();
+    await storage.close();
     if (wish.keepsMaster) writeMaster(target.draft, master.reveal());
-    deps.onProgress('putting it in its place');
-    const moved = await target.stand();
-    const { createdAt } = opened;
-    const { id, destroyed, proven } = source;
-    const { tables } = filled.restored;
-    const rows = tables.reduce((sum, one) => sum + one.rows, 0);
-    const auditEntries = rebuilt.audit.entries;
-    return {
-      id,
-      createdAt,
-      tables: tables.length,
-      rows,
-      auditEntries,
-      erased,
-      destroyedKeys: destroyed,
-      proven,
-      moved,
-    };
+    return { outcome: outcomeOf(opened, filled, rebuilt, erased), undo };
   } catch (error) {
-    await filled?.undo().catch(deps.onError);
-    await target.discard();
-    throw isFault(error) ? error : backupFault('BACKUP_RESTORE_FAILED', { reason: reasonOf(error) }, error);
+    await undo().catch(deps.onError);
+    throw error;
+  }
+}
+
+function outcomeOf(
+  { createdAt }: Opened,
+  { restored, source }: Pick<Filled, 'restored' | 'source'>,
+  { audit }: Rebuilt,
+  erased: number,
+): Omit<Restoration, 'moved'> {
+  const { id, destroyed, proven } = source;
+  const rows = restored.tables.reduce((sum, one) => sum + one.rows, 0);
+  const counts = { tables: restored.tables.length, rows, auditEntries: audit.entries, erased };
+  return { id, createdAt, ...counts, destroyedKeys: destroyed, proven };
+}
+
+/** The last act: until then the database is not to be served. */
+async function admit(url: string): Promise<void> {
+  try {
+    await unmarkRestoring(url);
+  } catch (error) {
+    const reason = 'all is in its place, but the database went away before that could be noted there; restore again';
+    throw snapshotFault('STORAGE_UNFINISHED', { reason }, error);
   }
 }
 
@@ -178,7 +222,7 @@ function carryBackups({ backups, folder }: RestoreWish, { draft }: Target): read
   return names;
 }
 
-/** In its own list the backup is still being made; whatever else was is over. */
+/** In its own list the backup is still being made; whatever else was is over. A row without its file is no backup. */
 async function settleBackups(storage: Storage, source: Source, files: readonly string[]): Promise<void> {
   await storage.write(platform, async (tx) => {
     await backupStore.endLeases(tx);
@@ -188,6 +232,9 @@ async function settleBackups(storage: Storage, source: Source, files: readonly s
         continue;
       }
       await backupStore.finish(tx, { ...row, state: 'made', keys: source.needed, tables: source.tables });
+    }
+    for (const { id, file } of await backupStore.all(tx, 'made')) {
+      if (!files.includes(file)) await backupStore.remove(tx, id);
     }
   });
 }

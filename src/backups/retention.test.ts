@@ -59,3 +59,35 @@ test('the newest and the newest that is known to restore stay under every policy
     ),
   );
 });
+
+const dated = (id: string, sequence: number, atDay: number): Datable => ({
+  id,
+  sequence,
+  createdAt: epochMs(NOW + days(atDay)),
+  proven: false,
+});
+
+test('a backup that was made under a clock ahead goes once a week of later ones is older than it', () => {
+  const ahead = { ...dated('ahead', 10, 36_500), proven: true };
+  const policy = { keepDaily: 3, keepWeekly: 0, keepMonthly: 0 };
+  const since = (count: number): readonly Datable[] =>
+    Array.from({ length: count }, (_, at) => dated(`since-${at}`, 11 + at, at));
+  assert.deepEqual([...keptOf([ahead, ...since(1)], policy)].sort(), ['ahead', 'since-0']);
+  assert.ok(keptOf([ahead, ...since(6)], policy).has('ahead'));
+  assert.ok(keptOf([ahead, ...since(7)], policy).has('ahead')); // nothing else is known to restore
+  const tried = since(7).map((one) => ({ ...one, proven: true }));
+  assert.deepEqual([...keptOf([ahead, ...tried], policy)].sort(), ['since-4', 'since-5', 'since-6']);
+});
+
+test('the one that was made last stays, whatever its date', () => {
+  const policy = { keepDaily: 0, keepWeekly: 0, keepMonthly: 0 };
+  assert.deepEqual([...keptOf([dated('ahead', 1, 30), dated('last', 2, 0)], policy)].sort(), ['ahead', 'last']);
+});
+
+// Attack: a machine without a battery starts in 1970, and the backup that it makes there costs all the others.
+test('a clock that starts behind costs no backup from before', () => {
+  const before = Array.from({ length: 20 }, (_, at) => dated(`before-${at}`, at, at - 20));
+  const kept = keptOf(before, DEFAULTS);
+  const behind = keptOf([...before, { ...dated('behind', 20, 0), createdAt: epochMs(0) }], DEFAULTS);
+  assert.deepEqual([...behind].sort(), ['behind', ...kept].sort());
+});

@@ -21,7 +21,10 @@ const backup = z.strictObject({
   verified_at: time,
   drilled_at: time,
   drill_result: z.enum(['good', 'bad']).nullable(),
+  flaw: z.string().nullable().describe('What was wrong with its file when it was read last.'),
 });
+
+const copy = z.strictObject({ file: z.string(), of: z.string().describe('The file that it has the bytes of.') });
 
 const warnings = z.array(z.string()).describe('What the operator should mend; empty when all is well.');
 
@@ -46,15 +49,19 @@ export function backupRoutes(backups: Backups): readonly Route[] {
       records: 'read',
       replies: {
         200: z.strictObject({
-          items: z.array(backup),
+          items: z.array(z.strictObject({ ...backup.shape, file_is_there: z.boolean() })),
           strangers: z.array(z.string()).describe('Files that the list does not know; verify one, and it does.'),
+          copies: z.array(copy).describe('Files under other names that nothing depends on.'),
           warnings,
         }),
       },
       faults: [],
       handle: async () => {
         const [items, strangers, told] = await Promise.all([backups.list(), backups.strangers(), backups.warnings()]);
-        return ok({ items: items.map(viewOf), strangers, warnings: told }, { records: items.length });
+        const listed = items.map((one) => ({ ...viewOf(one), file_is_there: one.isThere }));
+        const own = strangers.filter(({ copyOf }) => copyOf === undefined).map(({ file }) => file);
+        const copies = strangers.flatMap(({ file, copyOf }) => (copyOf === undefined ? [] : [{ file, of: copyOf }]));
+        return ok({ items: listed, strangers: own, copies, warnings: told }, { records: items.length });
       },
     }),
     defineRoute({
@@ -83,10 +90,17 @@ export function backupRoutes(backups: Backups): readonly Route[] {
       access,
       records: 'change',
       params,
-      replies: { 200: backup },
-      faults: ['BACKUP_UNKNOWN', 'BACKUP_UNREADABLE', 'BACKUP_FOREIGN', 'BACKUP_NEWER'],
-      handle: async ({ params: { id }, caller, context }) =>
-        ok(viewOf(await backups.verify(actorOf(context, caller), id))),
+      replies: {
+        200: z.strictObject({
+          ...backup.shape,
+          copy: z.string().nullable().describe('The file that was read, where it is a copy of the backup.'),
+        }),
+      },
+      faults: ['BACKUP_UNKNOWN', 'BACKUP_UNREADABLE', 'BACKUP_FOREIGN', 'BACKUP_NEWER', 'BACKUP_RUNNING'],
+      handle: async ({ params: { id }, caller, context }) => {
+        const { copy: read, ...one } = await backups.verify(actorOf(context, caller), id);
+        return ok({ ...viewOf(one), copy: read ?? null });
+      },
     }),
     defineRoute({
       method: 'POST',
@@ -109,14 +123,15 @@ export function backupRoutes(backups: Backups): readonly Route[] {
       replies: {
         200: z.strictObject({
           backup,
-          result: z.enum(['good', 'bad']),
+          result: z.enum(['good', 'bad', 'untried']),
+          reason: z.string().nullable().describe('Why it could not be tried, which says nothing of the backup.'),
           checks: z.array(check),
         }),
       },
       faults: ['BACKUP_RUNNING', 'BACKUP_UNKNOWN'],
       handle: async ({ caller, context }) => {
-        const { result, checks, backup: drilled } = await backups.drill(actorOf(context, caller));
-        return ok({ backup: viewOf(drilled), result, checks: checks.map((one) => ({ ...one })) });
+        const { result, reason = null, checks, backup: drilled } = await backups.drill(actorOf(context, caller));
+        return ok({ backup: viewOf(drilled), result, reason, checks: checks.map((one) => ({ ...one })) });
       },
     }),
   ];
@@ -139,5 +154,6 @@ function viewOf(shown: Backup): z.output<typeof backup> {
     verified_at: timeOf(shown.verifiedAt),
     drilled_at: timeOf(shown.drilledAt),
     drill_result: shown.drillResult ?? null,
+    flaw: shown.flaw ?? null,
   };
 }

@@ -18,6 +18,8 @@ const backup = {
   verified_at: 'int?',
   drilled_at: 'int?',
   drill_result: 'text?',
+  sequence: 'int?',
+  flaw: 'text?',
 } as const;
 
 const columns = Object.keys(backup).join(', ');
@@ -27,14 +29,15 @@ const insertBackup = insertion({ reach: 'platform', table: 'backups_backup', col
 const selectBackups = statement({
   reach: 'platform',
   sql: `select ${columns} from backups_backup where (:state is null or state = :state)
-    order by created_at desc, id desc limit :count`,
+    order by coalesce(sequence, 0) desc, created_at desc, id desc limit :count`,
   params: { state: 'text?', count: 'int' },
   returns: backup,
 });
 
 const selectBackup = statement({
   reach: 'platform',
-  sql: `select ${columns} from backups_backup where id = :name or file = :name order by created_at desc limit 1`,
+  sql: `select ${columns} from backups_backup where id = :name or file = :name
+    order by case when state = 'made' then 0 else 1 end, coalesce(sequence, 0) desc limit 1`,
   params: { name: 'text' },
   returns: backup,
 });
@@ -75,10 +78,32 @@ const removeBackup = statement({
   params: { id: 'text' },
 });
 
+/** A file that lies there although the list has it as gone, or under another name. */
+const reviveBackup = statement({
+  reach: 'platform',
+  sql: `update backups_backup set state = 'made', file = :file, size = :size, sha256 = :sha256, keys = :keys,
+    tables = :tables, sequence = :sequence, reason = null, flaw = null where id = :id and state <> 'making'`,
+  params: {
+    id: 'text',
+    file: 'text',
+    size: 'int?',
+    sha256: 'text?',
+    keys: 'json',
+    tables: 'json',
+    sequence: 'int?',
+  },
+});
+
 const markVerified = statement({
   reach: 'platform',
-  sql: 'update backups_backup set verified_at = :at where id = :id',
-  params: { id: 'text', at: 'int' },
+  sql: 'update backups_backup set verified_at = :at, flaw = :flaw where id = :id',
+  params: { id: 'text', at: 'int?', flaw: 'text?' },
+});
+
+const selectLast = statement({
+  reach: 'platform',
+  sql: 'select max(sequence) as last from backups_backup',
+  returns: { last: 'int?' },
 });
 
 const markDrilled = statement({
@@ -146,13 +171,17 @@ export interface Backup {
   readonly verifiedAt: EpochMs | undefined;
   readonly drilledAt: EpochMs | undefined;
   readonly drillResult: 'good' | 'bad' | undefined;
+  /** Above that of every backup from before; undefined where nobody has read it. */
+  readonly sequence: number | undefined;
+  /** What was wrong with its file when it was read last. */
+  readonly flaw: string | undefined;
 }
 
 const MOST = 10_000;
 
 export const backupStore = {
   add: (tx: Tx, added: Backup) => tx.insert(insertBackup, [rowOf(added)]),
-  /** The newest first. */
+  /** The newest first, by their sequence: a clock may have been wrong. */
   all: async (tx: Tx, state: BackupState | undefined, count = MOST): Promise<readonly Backup[]> =>
     (await tx.all(selectBackups, { state: state ?? null, count })).map(backupOf),
   /** By its id or the name of its file. */
@@ -163,14 +192,22 @@ export const backupStore = {
   /** @returns false where it is not in the making any more */
   finish: async (tx: Tx, made: Backup): Promise<boolean> => {
     const { kind: _kind, file: _file, created_at: _at, ...row } = rowOf(made);
-    const { verified_at: _verified, drilled_at: _drilled, drill_result: _result, ...changed } = row;
+    const { verified_at: _verified, drilled_at: _drilled, drill_result: _result, ...rest } = row;
+    const { sequence: _sequence, flaw: _flaw, ...changed } = rest;
     return (await tx.run(finishBackup, changed)) > 0;
   },
   extendKeys: (tx: Tx, id: string, keys: NeededKeys) => tx.run(extendKeys, { id, keys }),
   fail: async (tx: Tx, id: string, reason: string): Promise<boolean> => (await tx.run(failBackup, { id, reason })) > 0,
   remove: async (tx: Tx, id: string): Promise<boolean> => (await tx.run(removeBackup, { id })) > 0,
-  verified: (tx: Tx, id: string, at: EpochMs) => tx.run(markVerified, { id, at }),
+  revive: (tx: Tx, found: Backup) => {
+    const { id, file, size, sha256, keys, tables, sequence } = rowOf(found);
+    return tx.run(reviveBackup, { id, file, size, sha256, keys, tables, sequence });
+  },
+  verified: (tx: Tx, id: string, at: EpochMs) => tx.run(markVerified, { id, at, flaw: null }),
+  spoilt: (tx: Tx, id: string, flaw: string) => tx.run(markVerified, { id, at: null, flaw }),
   drilled: (tx: Tx, id: string, at: EpochMs, result: 'good' | 'bad') => tx.run(markDrilled, { id, at, result }),
+  /** The largest sequence of all; 0 where there is none. */
+  lastSequence: async (tx: Tx): Promise<number> => (await tx.one(selectLast, {}))?.last ?? 0,
   /** Forgets what is not there any more. */
   forget: (tx: Tx, before: EpochMs) => tx.run(deleteOld, { before }),
 
@@ -200,6 +237,8 @@ const rowOf = (added: Backup): RowOf<typeof backup> => ({
   verified_at: added.verifiedAt ?? null,
   drilled_at: added.drilledAt ?? null,
   drill_result: added.drillResult ?? null,
+  sequence: added.sequence ?? null,
+  flaw: added.flaw ?? null,
 });
 
 const STATES: readonly BackupState[] = ['making', 'made', 'failed', 'removed'];
@@ -222,6 +261,8 @@ function backupOf(row: RowOf<typeof backup>): Backup {
     verifiedAt: timeOf(row.verified_at),
     drilledAt: timeOf(row.drilled_at),
     drillResult: row.drill_result === 'good' || row.drill_result === 'bad' ? row.drill_result : undefined,
+    sequence: row.sequence ?? undefined,
+    flaw: row.flaw ?? undefined,
   };
 }
 

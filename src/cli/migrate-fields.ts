@@ -67,6 +67,7 @@ async function runOn(door: Door, job: Job, args: Arguments, terminal: Terminal):
     tenant: args.text('tenant'),
     stopped: () => interrupt.asked,
     onProgress: createMigrationProgress(terminal),
+    onWarning: (sentence) => terminal.say(printable(`Warning: ${sentence}`)),
     beforeChange: async () => {
       const taken = await importLegacyKeys(door, legacy);
       if (taken === legacy.spelled.length) return;

@@ -5,9 +5,10 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { createGunzip, gzip } from 'node:zlib';
 import { z } from 'zod';
+import { isFault } from '../kernel/errors.ts';
 import { type FieldSet, type Key, keyOf, partsOf } from './database.ts';
 import { migrationFault } from './errors.ts';
-import { backupFault, finishFile } from './private-folder.ts';
+import { backupFault, finishFile, isNamedFor } from './private-folder.ts';
 
 /** A row as it was: the old value of each column that is changed, in the order of the header's columns. */
 export interface OldRow {
@@ -164,17 +165,34 @@ async function* linesOf(path: string): AsyncGenerator<unknown> {
   if (failed !== undefined) throw damaged(path, failed);
 }
 
-/** The undo files of a table, the newest first. @throws MIGRATION_UNDO for one whose head cannot be read */
+interface BackupFile {
+  readonly path: string;
+  readonly header: UndoHeader;
+}
+
+/**
+ * The undo files of a table, the newest first.
+ *
+ * @param onPassed takes the path of one whose head cannot be read and whose name is another table's
+ * @throws MIGRATION_UNDO where its name is this table's, whose old values would be missed by nobody
+ */
 export async function findBackupFiles(
   folder: string,
+  table: string,
   fits: (of: UndoHeader) => boolean,
-): Promise<readonly { readonly path: string; readonly header: UndoHeader }[]> {
+  onPassed: (path: string) => void,
+): Promise<readonly BackupFile[]> {
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(ENDING)) : [];
-  const found: { readonly path: string; readonly header: UndoHeader }[] = [];
+  const found: BackupFile[] = [];
   for (const name of names) {
     const path = join(folder, name);
-    const of = await headOf(path);
-    if (fits(of)) found.push({ path, header: of });
+    try {
+      const of = await headOf(path);
+      if (fits(of)) found.push({ path, header: of });
+    } catch (error) {
+      if (!isFault(error, 'MIGRATION_UNDO') || isNamedFor(name.slice(0, -ENDING.length), table)) throw error;
+      onPassed(path);
+    }
   }
   return found.sort((a, b) => (a.header.made_at < b.header.made_at ? 1 : -1));
 }
@@ -205,4 +223,8 @@ export const undoHeader = (
 });
 
 const damaged = (path: string, cause?: unknown): Error =>
-  migrationFault('MIGRATION_UNDO', { reason: `The undo file ${path} is damaged.` }, cause);
+  migrationFault(
+    'MIGRATION_UNDO',
+    { reason: `The undo file ${path} is damaged; once it is moved elsewhere, the others are used.` },
+    cause,
+  );

@@ -5,6 +5,7 @@ export const migrationFault = defineFaults({
   MIGRATION_DATABASE: ['unavailable', 'The database cannot be worked with.'],
   MIGRATION_TABLE: ['invalid', 'This table cannot be migrated.'],
   MIGRATION_KEY: ['invalid', 'The legacy key cannot be read.'],
+  MIGRATION_RUNNING: ['conflict', 'Another migration of this table runs.'],
   MIGRATION_BACKUP: ['unavailable', 'The backup cannot be written, so nothing more was changed.'],
   MIGRATION_UNDO: ['missing', 'There is nothing to undo from.'],
   MIGRATION_SEAL: ['internal', 'A sealed value did not open to what was sealed, so it was not stored.'],

@@ -86,6 +86,7 @@ export async function migrating<Result>(
     clock: systemClock,
     stopped: () => false,
     onProgress: () => undefined,
+    onWarning: () => undefined,
     beforeChange: async () => undefined,
   };
   try {

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, rfc3339 } from '../kernel/clock.ts';
@@ -7,7 +7,8 @@ import { changeRows } from './change.ts';
 import { backupFault, baseNameOf, finishFile, makeFolder, removeRemains, syncPath } from './private-folder.ts';
 import { createLeftList, createTally, type LeftList, type MigrationReport, sumOf, type Tally } from './report.ts';
 import { type Ground, scan } from './scan.ts';
-import { type MigrationState, openStateFile } from './state-file.ts';
+import { lockTable } from './sqlite-lock.ts';
+import { type MigrationState, openStateFile, type StateFile } from './state-file.ts';
 import { undo } from './undo.ts';
 
 /** What a migration is doing. */
@@ -20,6 +21,8 @@ export interface MigrationDeps extends Ground {
   readonly tenant: string | undefined;
   readonly clock: Clock;
   readonly onProgress: (phase: Phase, done: number, total: number) => void;
+  /** Takes a sentence for whoever runs it. */
+  readonly onWarning: (sentence: string) => void;
   /** Called when everything is backed up and before the first value is changed. */
   readonly beforeChange: () => Promise<void>;
 }
@@ -30,12 +33,12 @@ export interface Migration {
    * Backs up, then changes, then looks at every value again. Other programs that write legacy values meanwhile are
    * followed for some rounds.
    *
-   * @throws MIGRATION_TABLE, MIGRATION_BACKUP, MIGRATION_DATABASE, and what the vault throws when it is away
+   * @throws MIGRATION_TABLE, MIGRATION_RUNNING, MIGRATION_BACKUP, MIGRATION_DATABASE, and what the vault throws when it is away
    */
   migrate(): Promise<MigrationReport>;
   /** Opens everything and writes nothing. */
   look(): Promise<MigrationReport>;
-  /** Puts old values back wherever the envelope still says the same. @throws MIGRATION_UNDO */
+  /** Puts old values back wherever the envelope still says the same. @throws MIGRATION_UNDO, MIGRATION_RUNNING */
   undo(): Promise<MigrationReport>;
 }
 
@@ -57,8 +60,10 @@ export function createMigration(deps: MigrationDeps): Migration {
     migrate: async () => {
       await database.check(legacy.growth);
       makeFolder(folder);
-      removeRemains(folder, fields.table);
-      return createRun(deps, openStateFile(folder, fields.table, identity))();
+      return alone(deps, () => {
+        removeRemains(folder, fields.table);
+        return createRun(deps, openStateFile(folder, fields.table, identity))();
+      });
     },
     look: async () => {
       await database.check(legacy.growth);
@@ -68,15 +73,30 @@ export function createMigration(deps: MigrationDeps): Migration {
     },
     undo: async () => {
       await database.check(0);
-      const { restored, undos } = await undo(deps);
-      const total = await database.count();
-      const onProgress = (rows: number): void => deps.onProgress('verifying', rows, total);
-      const tally = await scan(deps, { onProgress, listsEnvelopes: true });
-      if (tally !== undefined) openStateFile(folder, fields.table, identity).remove();
-      const report = reportOf({ tally, state: undefined, refused: createLeftList() });
-      return { ...report, restored, undo: undos };
+      return alone(deps, () => undoAll(deps, openStateFile(folder, fields.table, identity)));
     },
   };
+}
+
+/** Does work while nobody else migrates or undoes the table with these backups. @throws MIGRATION_RUNNING */
+async function alone<Result>({ folder, fields }: MigrationDeps, work: () => Promise<Result>): Promise<Result> {
+  if (!existsSync(folder)) return work(); // an undo that finds nothing; a migration has made it
+  const unlock = lockTable(folder, fields.table);
+  try {
+    return await work();
+  } finally {
+    unlock();
+  }
+}
+
+async function undoAll(deps: MigrationDeps, memory: StateFile): Promise<MigrationReport> {
+  const { restored, undos } = await undo(deps);
+  const total = await deps.database.count();
+  const onProgress = (rows: number): void => deps.onProgress('verifying', rows, total);
+  const tally = await scan(deps, { onProgress, listsEnvelopes: true });
+  if (tally !== undefined) memory.remove();
+  const report = reportOf({ tally, state: undefined, refused: createLeftList() });
+  return { ...report, restored, undo: undos };
 }
 
 interface Ending {
@@ -86,7 +106,7 @@ interface Ending {
 }
 
 /** One migration from wherever it stands: changes what an undo file holds, looks again, until nothing is left. */
-function createRun(deps: MigrationDeps, memory: ReturnType<typeof openStateFile>): () => Promise<MigrationReport> {
+function createRun(deps: MigrationDeps, memory: StateFile): () => Promise<MigrationReport> {
   let state = memory.read();
   let refused = createLeftList();
 

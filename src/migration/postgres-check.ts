@@ -32,9 +32,14 @@ const TEXT_TYPES = new Set(['text', 'varchar', 'citext']);
 /** The shortest envelope of a text that is not empty: what the column must take when the program goes on writing. */
 const SHORTEST_ENVELOPE = 66;
 
+const EVERY_ROW =
+  'Connect as a role that sees every row: the owner of the table, a superuser or one with BYPASSRLS; ' +
+  'of a table under FORCE ROW LEVEL SECURITY the owner sees every row after ALTER TABLE … NO FORCE ROW LEVEL SECURITY.';
+
 /** @throws MIGRATION_TABLE where the table, its key or a column is not what a migration needs */
 export async function checkPostgres(query: Query, fields: FieldSet): Promise<PostgresTable> {
   const { oid, schema, table, relation } = await findTable(query, fields.table);
+  await assertAllRows(query, oid, relation);
   const columns = await columnsOf(query, oid);
   const generated = columns.filter((column) => column.generated).map(({ name }) => name);
   assertNames(
@@ -78,6 +83,16 @@ async function findTable(query: Query, name: string) {
   }
   throw refusal(`There is no table ${name} on the search path; another schema is named as schema.table.`);
 }
+
+/** Asked besides `row_security = off`, which a pooler between us may have set on another connection. */
+async function assertAllRows(query: Query, oid: number, relation: string): Promise<void> {
+  const [found] = await query('select row_security_active($1::oid)', [oid]);
+  if (found?.[0] !== false) throw hiddenRowsFault(`Row-level security hides rows of ${relation} from this user`);
+}
+
+/** @param says ends without a full stop */
+export const hiddenRowsFault = (says: string, cause?: unknown): Error =>
+  migrationFault('MIGRATION_TABLE', { reason: `${says}. ${EVERY_ROW}` }, cause);
 
 async function columnsOf(query: Query, oid: number): Promise<readonly Column[]> {
   const rows = await query(

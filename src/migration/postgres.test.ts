@@ -143,6 +143,47 @@ await serverSuite('migration of PostgreSQL', startPostgres, (server) => {
     assert.equal((await migrating(own, (migration) => migration.migrate())).migrated, 1, 'it is free now');
   });
 
+  // Attack: a policy hides rows from the user that migrates, which would end with "0 left" and legacy values for ever.
+  test('a user from whom row-level security hides rows is refused; its table owner is not', async (t) => {
+    const own = await bench(t, USERS);
+    await own.sql(`insert into users select n, '${legacy('ada')}' from generate_series(1, 4) as n;
+      alter table users enable row level security; create policy half on users using (id > 2);
+      create role twinkeep_clerk; grant all on users to twinkeep_clerk`);
+    const clerk = { ...own, url: `${own.url}?options=${encodeURIComponent('-c role=twinkeep_clerk')}` };
+    for (const name of ['migrate', 'look', 'undo'] as const) {
+      await assert.rejects(
+        migrating(clerk, (migration) => migration[name]()),
+        ({ code, facts }) => code === 'MIGRATION_TABLE' && /"users".*BYPASSRLS/.test(facts.reason),
+      );
+    }
+    assert.deepEqual(
+      [existsSync(own.folder), (await migrating(own, (migration) => migration.migrate())).migrated],
+      [false, 4],
+    );
+    await own.sql('alter table users owner to twinkeep_clerk; alter table users force row level security');
+    await assert.rejects(
+      migrating(clerk, (migration) => migration.look()),
+      ({ facts }) => /NO FORCE/.test(facts.reason),
+    );
+    await own.sql('alter table users no force row level security');
+    assert.equal((await migrating(clerk, (migration) => migration.look())).already, 4);
+  });
+
+  test('row-level security that is switched on meanwhile ends a migration, and it goes on later', async (t) => {
+    const own = await bench(t, USERS);
+    await own.sql(`insert into users select n, '${legacy('ada')}' from generate_series(1, 4) as n;
+      create role twinkeep_guest; grant all on users to twinkeep_guest`);
+    const url = `${own.url}?options=${encodeURIComponent('-c role=twinkeep_guest')}`;
+    const beforeChange = async (): Promise<void> => {
+      await own.sql('alter table users enable row level security; create policy half on users using (id > 2)');
+    };
+    await assert.rejects(
+      migrating({ ...own, url, overrides: { beforeChange } }, (migration) => migration.migrate()),
+      ({ code, facts }) => code === 'MIGRATION_TABLE' && /42501.*BYPASSRLS/.test(facts.reason),
+    );
+    assert.equal((await migrating(own, (migration) => migration.migrate())).migrated, 4);
+  });
+
   test('a server that cannot be reached is told without the password', async (t) => {
     const url = 'postgres://ada:hunter2@127.0.0.1:1/app';
     await assert.rejects(

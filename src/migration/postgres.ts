@@ -1,5 +1,4 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Client } from 'pg';
 import {
   applyInHalves,
   type Cell,
@@ -14,13 +13,13 @@ import {
   type Row,
 } from './database.ts';
 import { migrationFault, saysOf } from './errors.ts';
-import { checkPostgres, type PostgresTable, type Query } from './postgres-check.ts';
+import { checkPostgres, hiddenRowsFault, type PostgresTable, type Query } from './postgres-check.ts';
+import { connectPostgres } from './postgres-connect.ts';
 
 /** So long a lock is waited for: whoever queues behind us waits no longer for us. */
 const LOCK_MS = 500;
 const TRIES = 3;
 const PAUSE_MS = 100;
-const CONNECT_MS = 10_000;
 
 /** Data that does not fit, constraints, what a trigger raises, views' check options. */
 const REFUSAL = /^(22|23|44|P0001)/;
@@ -31,10 +30,10 @@ const PASSING = new Set(['40001', '40P01', '55P03']);
  * Somebody's PostgreSQL table, in short transactions of its own connection.
  *
  * @param url `postgres://…`; what it leaves out comes from `PGPASSWORD`, `~/.pgpass` and their like
- * @throws MIGRATION_DATABASE where it cannot be reached
+ * @throws MIGRATION_DATABASE where it cannot be reached, MIGRATION_TABLE
  */
 export async function openPostgres(url: string, fields: FieldSet): Promise<ForeignDatabase> {
-  const client = await connect(url);
+  const client = await connectPostgres(url);
   const query: Query = async (text, values = []) => {
     try {
       return (await client.query<unknown[]>({ text, values: [...values], rowMode: 'array' })).rows;
@@ -46,6 +45,7 @@ export async function openPostgres(url: string, fields: FieldSet): Promise<Forei
   try {
     await query(`set lock_timeout = ${LOCK_MS}`);
     await query("set default_transaction_isolation = 'read committed'");
+    await query('set row_security = off'); // rows that a policy hides would be left legacy, and nobody told
     const table = await checkPostgres(query, fields);
     const sql = statementsOf(fields, table);
     return {
@@ -69,23 +69,6 @@ export async function openPostgres(url: string, fields: FieldSet): Promise<Forei
     await close();
     throw error;
   }
-}
-
-async function connect(url: string): Promise<Client> {
-  const { default: pg } = await import('pg');
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'twinkeep migrate fields',
-    connectionTimeoutMillis: CONNECT_MS,
-    keepAlive: true,
-  });
-  client.on('error', () => undefined); // the next query says so
-  try {
-    await client.connect();
-  } catch (error) {
-    throw migrationFault('MIGRATION_DATABASE', { reason: `PostgreSQL cannot be reached: ${saysOf(error)}.` }, error);
-  }
-  return client;
 }
 
 interface Statements {
@@ -211,9 +194,14 @@ function cellOf(length: unknown, value: unknown): Cell {
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
+/** PostgreSQL names the function that refuses; its words are in the server's language. */
+const isHidden = (error: unknown): boolean =>
+  error instanceof Error && 'routine' in error && error.routine === 'check_enable_rls';
+
 /** The words of data errors quote data, so of those only the code is passed on. */
 function asFault(error: unknown): Error {
   const code = codeOf(error);
+  if (isHidden(error)) return hiddenRowsFault(`PostgreSQL says: ${saysOf(error)}`, error);
   const says = REFUSAL.test(code) ? code : saysOf(error);
   return migrationFault('MIGRATION_DATABASE', { reason: `PostgreSQL says: ${says}.` }, error);
 }

@@ -58,4 +58,8 @@ export function baseNameOf(table: string, now: number): string {
   return `${safeName(table)}-${stamp}`;
 }
 
+/** Whether `baseNameOf` may have made this name for the table; it may have for another one, too. */
+export const isNamedFor = (base: string, table: string): boolean =>
+  base.startsWith(safeName(table)) && /^-\d{8}T\d{6}Z(-\d+)?$/.test(base.slice(safeName(table).length));
+
 export const safeName = (table: string): string => table.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 60);

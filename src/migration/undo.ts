@@ -13,14 +13,16 @@ import { isEnvelope, placeOf } from './scan.ts';
 export async function undo(
   deps: MigrationDeps,
 ): Promise<{ readonly restored: number; readonly undos: readonly string[] }> {
-  const { database, fields, folder, tenant, batch, stopped, onProgress } = deps;
+  const { database, fields, folder, tenant, batch, stopped, onProgress, onWarning } = deps;
   const fits = (of: UndoHeader): boolean =>
     of.database === database.name &&
     of.table === fields.table &&
     of.tenant === (tenant ?? null) &&
     of.key.join('\0') === fields.key.join('\0') &&
     fields.columns.some((column) => of.columns.includes(column));
-  const files = await findBackupFiles(folder, fits);
+  const files = await findBackupFiles(folder, fields.table, fits, (path) =>
+    onWarning(`The undo file ${path} is damaged; by its name it is of another table, so it is passed over.`),
+  );
   if (files.length === 0) {
     const reason = `No undo file in ${folder} is of this table, key and tenant in ${database.name}.`;
     throw migrationFault('MIGRATION_UNDO', { reason });

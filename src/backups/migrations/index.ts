@@ -37,4 +37,11 @@ export const backupMigrations: readonly Migration[] = [
       },
     ],
   },
+  {
+    name: '202611251210_backups_sequence',
+    changes: [
+      { kind: 'column', table: 'backups_backup', name: 'sequence', type: 'int?' }, // orders them whatever a clock said
+      { kind: 'column', table: 'backups_backup', name: 'flaw', type: 'text?' }, // what the last reading found wrong
+    ],
+  },
 ];
