@@ -35,14 +35,22 @@ export function openBacking(deps: RoomDeps & { readonly vault: Vault; readonly a
     version: VERSION,
     metrics: integrator === undefined ? metrics : undefined, // one thread of a process tells
   });
+  const look = async (): Promise<void> => {
+    await backups.tidy();
+    await backups.warnings();
+  };
   const jobs: readonly Job[] = [
     { name: 'backups.make', everyMs: 60_000, run: backups.due },
     { name: 'backups.drill', everyMs: 60_000, run: backups.drillDue },
     { name: 'backups.keystore', everyMs: 60_000, run: backups.refreshKeystore },
+    // Each process tells the ages in its own metrics, whoever makes the backups; of its threads one.
+    ...(integrator === undefined ? [{ name: 'backups.look', everyMs: 60_000, perProcess: true, run: look }] : []),
   ];
   const lasts = place.dialect === 'postgres' || place.file !== ':memory:';
   const start = async (): Promise<void> => {
-    for (const warning of lasts ? await backups.warnings() : []) deps.onWarn(warning);
+    if (!lasts) return;
+    await backups.tidy().catch(deps.onError);
+    for (const warning of await backups.warnings()) deps.onWarn(warning);
   };
   return { backups, routes: backupRoutes(backups), jobs: lasts ? jobs : [], start };
 }

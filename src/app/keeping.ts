@@ -28,6 +28,7 @@ import {
 } from '../vault/index.ts';
 import type { Config } from './config.ts';
 import type { MasterKeyring } from './master-keys.ts';
+import { settingOf } from './profile-keys.ts';
 import type { Job } from './rooms.ts';
 
 export interface KeepingDeps {
@@ -41,6 +42,8 @@ export interface KeepingDeps {
   readonly holder: string;
   /** The backups that a version of a data key is needed for. */
   readonly retainedBy: (tenant: TenantId, version: string) => Promise<readonly string[]>;
+  /** Takes what was destroyed out of the backup of the keys. */
+  readonly refreshKeystore: () => Promise<void>;
   /** For how long tokens that were sealed under a retired key may be alive. */
   readonly keepFor: () => number;
   readonly onError: (error: unknown) => void;
@@ -72,24 +75,31 @@ export const sealedFields: readonly SealedField[] = [
 export function openKeeping(deps: KeepingDeps): Keeping {
   const { config, vault, storage, audit, clock, keyring, holder, onError } = deps;
   const rotator = createMasterRotation({ ...deps, ...keyring, operator: HOUSE });
-  const masterActs = createMasterActs({ ...deps, ...keyring, rotator });
+  const acts = createMasterActs({ ...deps, ...keyring, rotator });
+  const masterActs: MasterActs = {
+    ...acts,
+    rotate: async (by) => {
+      const rotated = await acts.rotate(by);
+      await deps.refreshKeystore().catch(onError); // it is sealed for the holder of the key before
+      return rotated;
+    },
+  };
   const rewrap = createRewrap({ vault, storage, audit, clock, fields: sealedFields, holder, onError });
-  const ordinary = createKeys({ ...deps, config: keyTerms(config), countUnder: rewrap.countUnder });
-  let urgent = false;
+  const terms = { config: keyTerms(config), settingOf: settingOf(config) };
+  const ordinary = createKeys({ ...deps, ...terms, countUnder: rewrap.countUnder });
   const keys: Keys = {
     ...ordinary,
     rotate: async (wish, by) => {
       const rotated = await ordinary.rotate(wish, by);
       if (wish.reason !== 'emergency') return rotated;
-      urgent = true; // the walk of the next seconds does not step back for other work
       if (wish.tenant === undefined) await rotatePseudonyms(deps, by);
       return rotated;
     },
-  };
-  const bringAlong = async (): Promise<void> => {
-    const hurry = urgent;
-    urgent = false;
-    await rewrap.run(hurry ? { urgent: true } : {});
+    destroy: async (tenant, version, wish, by) => {
+      await ordinary.destroy(tenant, version, wish, by);
+      // Nobody else may be running. It is destroyed, whatever comes of this; a server that runs tries again.
+      await deps.refreshKeystore().catch(onError);
+    },
   };
   return {
     masterActs,
@@ -99,7 +109,7 @@ export function openKeeping(deps: KeepingDeps): Keeping {
     start: async () => void (await rotator.settle()),
     jobs: [
       { name: 'vault.rotate', everyMs: 60_000, run: keys.rotateDue },
-      { name: 'vault.rewrap', everyMs: 5_000, run: bringAlong },
+      { name: 'vault.rewrap', everyMs: 5_000, run: () => rewrap.run() },
       { name: 'vault.master', everyMs: 60_000, run: async () => void (await rotator.settle()) },
       { name: 'vault.provider', everyMs: 5_000, perProcess: true, run: keyring.masters.tend },
       // Word of a key that another process made may be lost: each looks for itself.

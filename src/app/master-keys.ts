@@ -55,18 +55,23 @@ export interface MasterKeyring {
  */
 export async function openMasterKeys(config: MasterSettings, deps: MasterDeps): Promise<MasterKeyring> {
   const { ownFolder, isAlone, random, ...rest } = deps;
+  const { onError } = rest;
   const file = join(config.data, 'master.key');
-  const provider = providerOf(config, file, ownFolder, random);
+  const provider = providerOf(config, file, deps);
   const handedIn = config.previousMasterKey === undefined ? [] : [parseMasterKey(config.previousMasterKey)];
   // A key of the environment must not take the place of the file's by a slip, so there the latter is handed in by name.
   const inFolder = provider.kind === 'transit' && ownFolder && existsSync(config.data);
-  const previous = [...handedIn, ...(inFolder ? fileProvider(file, random).held() : [])];
+  const previous = [...handedIn, ...(inFolder ? fileProvider(file, random, onError).held() : [])];
   const leadMs = isAlone ? 0 : undefined;
   const graceMs = config.vault.providerGraceMs;
   return { masters: await openMasters({ ...rest, provider, previous, random, graceMs, leadMs }), provider, leadMs };
 }
 
-function providerOf(config: MasterSettings, file: string, ownFolder: boolean, random: Random): MasterKeyProvider {
+function providerOf(
+  config: MasterSettings,
+  file: string,
+  { ownFolder, random, onError }: MasterDeps,
+): MasterKeyProvider {
   const { masterKey, vault } = config;
   if (masterKey !== undefined && vault.provider !== undefined) {
     const reason = 'TWINKEEP_MASTER_KEY and vault.provider both name one; hand the former in as an earlier one';
@@ -74,5 +79,5 @@ function providerOf(config: MasterSettings, file: string, ownFolder: boolean, ra
   }
   if (masterKey !== undefined) return environmentProvider(masterKey);
   if (vault.provider !== undefined) return transitProvider(vault.provider);
-  return ownFolder ? fileProvider(file, random) : memoryProvider(random);
+  return ownFolder ? fileProvider(file, random, onError) : memoryProvider(random);
 }

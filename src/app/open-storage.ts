@@ -9,7 +9,9 @@ import {
   createSqliteStorage,
   createThreadBus,
   createTurn,
+  type Hold,
   type HotState,
+  holdOffRestores,
   missOn,
   openPostgresStorage,
   openRedisBus,
@@ -41,6 +43,15 @@ export async function openStorage(
     return createSqliteStorage({ file: text.slice('sqlite:'.length), clock, onError, onDoubt, turn, joins });
   }
   return openPostgresStorage({ url: text, clock, onError });
+}
+
+/**
+ * Keeps restores out of the database until a start has written its first rows.
+ *
+ * @throws STORAGE_UNFINISHED where one is running, or was cut off: then no key may be made
+ */
+export async function holdOff(url: Secret): Promise<Hold> {
+  return isSqlite(url) ? { release: async () => undefined } : holdOffRestores(url.reveal()); // files stand when whole
 }
 
 function localHotState(clock: Clock, threads?: Threads): HotState {

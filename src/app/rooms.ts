@@ -195,9 +195,9 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   });
 
   const backing = openBacking({ ...deps, vault, audit });
-  const { retainedBy } = backing.backups;
+  const { retainedBy, refreshKeystore } = backing.backups;
   const keepFor = (): number => longestAccessMs(kept);
-  const keeping = openKeeping({ ...deps, vault, audit, retainedBy, keepFor });
+  const keeping = openKeeping({ ...deps, vault, audit, retainedBy, refreshKeystore, keepFor });
 
   const createTenant = createTenancy({ storage, tenants, access });
   const people = createPeople({ storage, identity, tenants, access, sessions });

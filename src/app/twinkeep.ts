@@ -21,7 +21,7 @@ import { type LedgerRow, ledgerOf } from './ledger.ts';
 import { openLiveSurface } from './live-surface.ts';
 import { createLog } from './log.ts';
 import { openMasterKeys } from './master-keys.ts';
-import { openBus, openHotState, openStorage } from './open-storage.ts';
+import { holdOff, openBus, openHotState, openStorage } from './open-storage.ts';
 import { importProfileKeys } from './profile-keys.ts';
 import { createRecordedReload } from './recorded-reload.ts';
 import { createRequestLine } from './request-line.ts';
@@ -86,7 +86,7 @@ export interface Twinkeep {
 /**
  * Opens the data folder and the database, brings both up to date, and ties the rooms together.
  *
- * @throws STORAGE_LOCKED, STORAGE_NEWER, STORAGE_UNAVAILABLE, VAULT_MASTER_KEY
+ * @throws STORAGE_LOCKED, STORAGE_UNFINISHED, STORAGE_NEWER, STORAGE_UNAVAILABLE, VAULT_MASTER_KEY
  */
 export async function createTwinkeep(config: Config, options: TwinkeepOptions = {}): Promise<Twinkeep> {
   const { clock = systemClock, random = createSystemRandom(), ownFolder = true } = options;
@@ -104,6 +104,9 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
     undo.push(() => bus.close());
     const storage = options.storage ?? (await openStorage(databaseUrlOf(config), clock, onError, threads, bus));
     undo.push(() => storage.close());
+    const isFirst = owner === undefined && options.storage === undefined;
+    const hold = isFirst ? await holdOff(databaseUrlOf(config)) : undefined;
+    undo.push(() => hold?.release());
     if (owner === undefined) await storage.migrate(migrations);
     const hot = await openHotState(config, clock, onError, threads);
     undo.push(() => hot.close());
@@ -136,6 +139,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
       owner !== undefined
         ? undefined
         : await firstStart(people, { username: config.adminUsername, password: config.adminPassword });
+    await hold?.release();
     return await assemble({
       config,
       clock,
@@ -304,6 +308,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
       await crew?.close();
       await Promise.all([close(), surface.close()]); // open sockets are the gateway's to end
       await house.delivery.stop(); // cuts what it sends to receivers that do not answer, so that the jobs can end
+      await house.rewrap.stop(); // ends after its step, so that the jobs can end
       await jobs.stop();
       house.revocations.stop();
       await house.blocks.stop();

@@ -64,6 +64,7 @@ let webhook: string;
 let delivery: string;
 let mail: string;
 let imported: string;
+let shareSet: string;
 let count = 0;
 beforeEach(async () => {
   full = undefined;
@@ -79,6 +80,7 @@ beforeEach(async () => {
   const { house, storage } = kit.twinkeep;
   const legacy = { algorithm: 'fernet', bytes: randomBytes(32) } as const;
   imported = (await house.keys.importLegacy(MAIN, legacy, { principal: { kind: 'operator', tenantId: MAIN } })).version;
+  shareSet = (await operate('POST', '/v1/vault/master/shares', { threshold: 2, count: 3 })).json.set;
   const message = {
     kind: 'email',
     tenantId: MAIN,
@@ -142,6 +144,7 @@ const ACTS: Readonly<Record<string, () => readonly [string, string, object?]>> =
     { external_rewrapped: true },
   ],
   'POST /v1/vault/master/shares': () => ['POST', '/v1/vault/master/shares', { threshold: 2, count: 3 }],
+  'POST /v1/vault/master/shares/confirm': () => ['POST', '/v1/vault/master/shares/confirm', { set: shareSet }],
   'POST /v1/token-keys/rotate': () => ['POST', '/v1/token-keys/rotate', {}],
   'POST /v1/config/reload': () => ['POST', '/v1/config/reload'],
 };

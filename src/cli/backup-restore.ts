@@ -24,6 +24,7 @@ export const restore: Run = async (args, terminal) => {
   const keystore = args.text('keystore') ?? join(dirname(file), KEYSTORE_FILE);
   for (const one of [file, keystore]) assertReadable(one);
   const key = await keyOf(args, config);
+  assertStarts(config, key);
   const random = createSystemRandom();
   const done = await restoreBackup(
     { ...restoreDepsOf(config, systemClock, random), onProgress: (step) => terminal.progress(`${step} ...`) },
@@ -34,7 +35,7 @@ export const restore: Run = async (args, terminal) => {
       folder: config.data,
       database: placeOf(config),
       backups: backupFolderOf(config),
-      keepsMaster: masterKeyOf(config) === undefined && config.vault.provider === undefined,
+      keepsMaster: keepsMaster(config, key),
       replace: args.flag('replace'),
     },
   );
@@ -49,6 +50,29 @@ export const restore: Run = async (args, terminal) => {
   return 0;
 };
 
+const UNPROVEN =
+  'Nobody can tell who made this backup, for it was opened without a master key of yours. Whoever knows the age recipient can make such files, with people, rights and a master key of their own choice. Start what was restored only where you know that both files come from your own machine; or restore again with --share or --master-key-file, which proves it.';
+
+/** @throws CLI_FAILED where what is restored could not start under the configured master key; nothing is written then */
+function assertStarts({ masterKey, previousMasterKey }: Config, { master }: RestoreKey): void {
+  if (masterKey === undefined || master === undefined) return;
+  const configured = [masterKey, ...(previousMasterKey === undefined ? [] : [previousMasterKey])];
+  if (configured.some((text) => isSame(parseMasterKey(text), master))) return;
+  throw failure(
+    'TWINKEEP_MASTER_KEY is another key than the one that was handed in for this backup: what is restored could not start. Set it to that key, or unset it; the key is then kept in the data folder.',
+  );
+}
+
+/** A key that stands in for one in the folder, like that of a profile, must not take the place of another one. */
+function keepsMaster(config: Config, { master }: RestoreKey): boolean {
+  if (config.masterKey !== undefined || config.vault.provider !== undefined) return false;
+  const standIn = masterKeyOf(config);
+  return standIn === undefined || (master !== undefined && !isSame(parseMasterKey(standIn), master));
+}
+
+const isSame = (one: Secret<Uint8Array>, other: Secret<Uint8Array>): boolean =>
+  Buffer.compare(one.reveal(), other.reveal()) === 0;
+
 function warningsOf({ destroyedKeys, proven }: Restoration): readonly string[] {
   return [
     ...(destroyedKeys.length === 0
@@ -56,14 +80,14 @@ function warningsOf({ destroyedKeys, proven }: Restoration): readonly string[] {
       : [
           `Keys of this backup were destroyed since; what is sealed under them stays closed: ${destroyedKeys.join(', ')}`,
         ]),
-    ...(proven ? [] : ['Nobody can tell who made this backup, for it was opened without the master key.']),
+    ...(proven ? [] : [UNPROVEN]),
   ];
 }
 
 function textOf(done: Restoration, config: Config): string {
   const at = new Date(done.createdAt).toISOString();
   const again = done.erased === 0 ? '' : ` ${done.erased} people who were erased since are erased again.`;
-  const undo = done.moved.map(({ from, to }) => `Undo: move ${from} away, then: mv ${to} ${from}`);
+  const undo = done.moved.map(({ from, to }) => `Undo: move ${from} away where it is there, then: mv ${to} ${from}`);
   return [
     `Restored the backup of ${at} to ${config.data}: ${done.rows} rows in ${done.tables} tables.${again}`,
     `The audit log is whole, with ${done.auditEntries} entries; its newest says that it was restored.`,

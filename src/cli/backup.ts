@@ -17,12 +17,20 @@ const backup = z.object({
   verified_at: z.string().nullable(),
   drilled_at: z.string().nullable(),
   drill_result: z.string().nullable(),
+  flaw: z.string().nullable(),
 });
 const made = backup.extend({ warnings: z.array(z.string()) });
-const listed = z.object({ items: z.array(backup), strangers: z.array(z.string()), warnings: z.array(z.string()) });
+const listed = z.object({
+  items: z.array(backup.extend({ file_is_there: z.boolean() })),
+  strangers: z.array(z.string()),
+  copies: z.array(z.object({ file: z.string(), of: z.string() })),
+  warnings: z.array(z.string()),
+});
+const verified = backup.extend({ copy: z.string().nullable() });
 const drilled = z.object({
   backup,
-  result: z.enum(['good', 'bad']),
+  result: z.enum(['good', 'bad', 'untried']),
+  reason: z.string().nullable(),
   checks: z.array(z.object({ what: z.string(), expected: z.string(), found: z.string(), good: z.boolean() })),
 });
 const identities = z.object({ identities: z.array(z.object({ master: z.string(), identity: z.string() })) });
@@ -44,21 +52,22 @@ export const createBackup: Run = (args, terminal) =>
 /** `backup list`. */
 export const listBackups: Run = (args, terminal) =>
   throughDoor(args, terminal, 'needs data', async (door) => {
-    const { items, strangers, warnings } = listed.parse(await door.call('GET', '/v1/backups'));
+    const { items, strangers, copies, warnings } = listed.parse(await door.call('GET', '/v1/backups'));
     warn(terminal, warnings);
     const rows = items.map((one) => [
       one.created_at,
-      one.state,
+      one.state === 'made' && !one.file_is_there ? 'missing' : one.state,
       sizeOf(one.size),
       one.verified_at ?? 'never',
       one.drill_result === null ? 'never' : `${one.drill_result} ${one.drilled_at ?? ''}`,
       one.file,
-      one.reason ?? '',
+      one.flaw ?? one.reason ?? '',
     ]);
     const table = tableOf(['made', 'state', 'size', 'verified', 'restored for trial', 'file', 'why'], rows);
     const unknown = strangers.map((name) => `${name} lies there too; take it up: twinkeep backup verify ${name}`);
     const text = items.length === 0 ? 'There is no backup yet. Make one: twinkeep backup create' : table;
-    terminal.answer({ items, strangers, warnings }, [text, ...unknown].join('\n'));
+    const twice = copies.map(({ file, of }) => `${file} is a copy of ${of}; nothing depends on it`);
+    terminal.answer({ items, strangers, copies, warnings }, [text, ...unknown, ...twice].join('\n'));
     return 0;
   });
 
@@ -67,9 +76,10 @@ export const verifyBackup: Run = (args, terminal) =>
   throughDoor(args, terminal, 'needs data', async (door) => {
     terminal.progress('reading the backup to its end');
     const name = encodeURIComponent(args.operand(0));
-    const one = backup.parse(await door.call('POST', `/v1/backups/${name}/verify`));
+    const one = verified.parse(await door.call('POST', `/v1/backups/${name}/verify`));
     terminal.progress();
-    terminal.answer(one, `${one.file} is whole: made ${one.created_at}, ${sizeOf(one.size)}, ${one.rows} rows.`);
+    const read = one.copy === null ? one.file : `${one.copy} is a copy of ${one.file}, and`;
+    terminal.answer(one, `${read} is whole: made ${one.created_at}, ${sizeOf(one.size)}, ${one.rows} rows.`);
     return 0;
   });
 
@@ -79,9 +89,12 @@ export const drillBackup: Run = (args, terminal) =>
     terminal.progress('restoring the newest backup for trial');
     const report = drilled.parse(await door.call('POST', '/v1/backups/drill'));
     terminal.progress();
-    const rows = report.checks.map((one) => [one.good ? 'good' : 'BAD', one.what, one.found, one.expected].map(short));
+    const rows = report.checks.map((one) => {
+      const cells = [one.good ? 'good' : 'BAD', one.what, one.found, one.expected];
+      return one.good ? cells.map(short) : cells; // what went wrong is told whole
+    });
     const table = tableOf(['', 'what', 'found', 'expected'], rows);
-    const verdict = report.result === 'good' ? 'It restores.' : 'IT DOES NOT RESTORE AS IT SHOULD. Make another one.';
+    const verdict = VERDICTS[report.result](report.reason);
     terminal.answer(report, `${report.backup.file}, made ${report.backup.created_at}\n${table}\n\n${verdict}`);
     return report.result === 'good' ? 0 : 1;
   });
@@ -98,6 +111,12 @@ export const showIdentity: Run = (args, terminal) =>
     terminal.answer(found, lines.join('\n'));
     return 0;
   });
+
+const VERDICTS = {
+  good: () => 'It restores.',
+  bad: () => 'IT DOES NOT RESTORE AS IT SHOULD. Make another one.',
+  untried: (reason: string | null) => `It could not be tried: ${reason}. That says nothing of the backup; try again.`,
+} as const;
 
 const short = (text: string): string => (text.length > 24 ? `${text.slice(0, 21)}...` : text);
 

@@ -58,6 +58,14 @@ export const KEY_COMMANDS: readonly Command[] = [
     load: async () => (await import('./keys.ts')).destroyKey,
   },
   {
+    name: 'keys master status',
+    operands: [],
+    summary: 'Show which master key wraps the others, who keeps it, and whether it has recovery shares.',
+    options: {},
+    example: 'twinkeep keys master status',
+    load: async () => (await import('./keys.ts')).showMaster,
+  },
+  {
     name: 'keys master rotate',
     operands: [],
     summary: 'Wrap every key anew under a new master key.',

@@ -63,6 +63,8 @@ function sentenceOf(fault: TwinkeepError): string {
       return `The database cannot be reached or read (${causeOf(fault)}); check TWINKEEP_DATABASE_URL and TWINKEEP_DATA.`;
     case 'VAULT_MASTER_KEY':
       return `The master key cannot be used: ${facts['reason']}.`;
+    case 'SESSION_SECRET_WEAK':
+      return `${message} ${Object.values(facts).join(' ')}`.trim();
     case 'VAULT_SHARES':
       return `The shares cannot be used: ${facts['share'] ?? ''} ${facts['reason']}.`;
     case 'VAULT_PROVIDER_AWAY':
@@ -71,12 +73,20 @@ function sentenceOf(fault: TwinkeepError): string {
       return facts['reason'] === undefined ? message : `${message} ${facts['reason']}.`;
     case 'BACKUP_TARGET':
       return `${message} Found: ${[facts['places']].flat().join(', ')}. Move it away, or give --replace, which moves it aside.`;
+    case 'STORAGE_UNFINISHED':
+      return withReason(message, facts['reason']);
+    case 'STORAGE_OCCUPIED':
+      return `${message} Found: ${facts['reason'] ?? facts['file'] ?? `rows in ${facts['table']}`}.`;
     case 'TENANT_FOREIGN':
       return 'There is no such tenant; see: twinkeep tenants list';
     default:
-      return message;
+      return code.startsWith('BACKUP_') ? withReason(message, facts['reason']) : message;
   }
 }
+
+/** The title says what kind of thing went wrong, the reason what it was. */
+const withReason = (title: string, reason: unknown): string =>
+  typeof reason === 'string' && reason !== '' ? `${title} The reason: ${reason.replace(/\.$/, '')}.` : title;
 
 function causeOf({ cause }: Error): string {
   if (!(cause instanceof Error)) return 'no reason given';

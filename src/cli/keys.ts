@@ -39,6 +39,16 @@ const rotations = z.object({ items: z.array(rotation) });
 const imported = z.object({ version: z.string(), algorithm: z.string(), is_new: z.boolean() });
 const masterRotation = z.object({ old_master: z.string(), new_master: z.string(), keys: z.number() });
 
+const masterStatus = z.object({
+  id: z.string(),
+  provider: z.string(),
+  reachable: z.boolean(),
+  reached_at: z.string(),
+  grace_s: z.number(),
+  earlier: z.array(z.string()),
+  shares: z.object({ threshold: z.number(), count: z.number(), made_at: z.string() }).nullable(),
+});
+
 const MAX_KEY_FILE_BYTES = 4_096;
 const KEY_BYTES = 32;
 
@@ -149,6 +159,23 @@ function needOf(version: string, { facts }: TwinkeepError): string {
   ].filter((need) => need !== '');
   return [`The key ${version} is still needed:`, ...needs.map((need) => `  ${need}`)].join('\n');
 }
+
+/** `keys master status`. */
+export const showMaster: Run = (args, terminal) =>
+  throughDoor(args, terminal, 'needs data', async (door) => {
+    const status = masterStatus.parse(await door.call('GET', '/v1/vault/master'));
+    const { id, provider, reachable, reached_at, grace_s, earlier, shares } = status;
+    const standing = reachable ? 'answers' : `away since ${reached_at}; open keys go on for ${grace_s} s`;
+    const lines = [
+      `Master key ${id}, kept by: ${provider} (${standing}).`,
+      earlier.length === 0 ? 'It wraps every key.' : `Keys are still under: ${earlier.join(', ')}. Keep those at hand.`,
+      shares === null
+        ? 'It has no recovery shares: twinkeep shares make'
+        : `Any ${shares.threshold} of the ${shares.count} shares of ${shares.made_at} give it back.`,
+    ];
+    terminal.answer(status, lines.join('\n'));
+    return 0;
+  });
 
 /** `keys master rotate`. */
 export const rotateMaster: Run = (args, terminal) =>

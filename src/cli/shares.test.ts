@@ -94,7 +94,7 @@ test('shares put together are the key file, for its owner alone, and no key is o
   assert.equal(statSync(out).mode & 0o777, 0o600);
   assert.deepEqual(readMasterKeyFile(out).reveal(), KEY);
   const text = readFileSync(out, 'utf8');
-  await assert.rejects(run(putSharesTogether, ...given(1, 2), '--out', out), /no key is ever overwritten/);
+  await assert.rejects(run(putSharesTogether, ...given(1, 2), '--out', out), /nothing is ever overwritten/);
   assert.equal(readFileSync(out, 'utf8'), text);
 });
 
@@ -112,6 +112,23 @@ test('too few, altered and foreign shares write nothing', async () => {
   writeFileSync(first, 'x'.repeat(5_000));
   await assert.rejects(run(checkShares, ...given(1, 2)), /too large/);
   assert.equal(existsSync(out), false);
+});
+
+test('a share that is missing, a folder, or without an end is told in a sentence', async () => {
+  const code = 'CLI_FAILED';
+  const gone = join(folder, 'gone.txt');
+  const out = join(folder, 'master.key');
+  for (const [file, message] of [
+    [gone, /gone\.txt is not there/],
+    [folder, /is a folder, not a file/],
+    [join(files[0] ?? '', 'below'), /lies below something that is a file/],
+    ['/dev/zero', /too large for a share/],
+  ] as const) {
+    await assert.rejects(run(checkShares, '--share', file), { code, message });
+    await assert.rejects(run(putSharesTogether, '--share', file, '--out', out), { code, message });
+  }
+  const nowhere = run(putSharesTogether, ...given(1, 2), '--out', join(folder, 'none', 'master.key'));
+  await assert.rejects(nowhere, { code, message: /master\.key is not there; see that its folder exists/ });
 });
 
 test('numbers and files that are missing or make no sense are refused before anything is opened', async () => {

@@ -10,6 +10,7 @@ const person = z.object({
   id: z.string(),
   username: z.string(),
   email: z.string().nullable(),
+  email_unreadable: z.boolean().default(false),
   roles: z.array(z.string()),
   disabled: z.boolean(),
   created_at: z.string(),
@@ -40,7 +41,7 @@ export const listUsers: Run = async (args, terminal) =>
     for await (const one of peopleOf(door)) people.push(one);
     const rows = people.map((one) => [
       one.username,
-      one.email ?? '',
+      one.email_unreadable ? 'does not open' : (one.email ?? ''),
       one.roles.join(', '),
       one.disabled ? 'disabled' : 'enabled',
       one.created_at,

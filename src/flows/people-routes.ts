@@ -12,6 +12,7 @@ const person = z.strictObject({
   id: z.string(),
   username: z.string(),
   email: z.string().nullable(),
+  email_unreadable: z.boolean().describe('There is an e-mail address, and it does not open.'),
   roles: z.array(z.string()),
   disabled: z.boolean(),
   created_at: z.string(),
@@ -43,6 +44,7 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
         'ACCESS_ROLE_UNKNOWN',
         'ACCESS_ESCALATION',
         'CRYPTO_BUSY',
+        'VAULT_PROVIDER_AWAY',
       ],
       handle: async ({ body, caller, tenantId, context }) =>
         created(view(await people.create(actorOf(context, caller, tenantId), tenantId, body))),
@@ -61,7 +63,7 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
         email: emailAddress.optional().describe('The one who has this address, however it is spelt.'),
       }),
       replies: { 200: z.strictObject({ items: z.array(person), next_after: z.string().nullable() }) },
-      faults: [],
+      faults: ['VAULT_PROVIDER_AWAY'],
       handle: async ({ query, tenantId }) => {
         if (query.email !== undefined) {
           const found = await people.findByEmail(tenantId, query.email);
@@ -97,6 +99,7 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
         'ACCESS_ROLE_UNKNOWN',
         'ACCESS_ESCALATION',
         'CRYPTO_BUSY',
+        'VAULT_PROVIDER_AWAY',
       ],
       handle: async ({ params, body, caller, tenantId, context }) =>
         ok(view(await people.change(actorOf(context, caller, tenantId), tenantId, personId(params.id), body))),
@@ -130,7 +133,8 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
 const view = ({ person: shown, roles: held, email }: Member) => ({
   id: shown.id,
   username: shown.username,
-  email: email ?? null,
+  email: email.address ?? null,
+  email_unreadable: email.isUnreadable,
   roles: held,
   disabled: shown.disabledAt !== undefined,
   created_at: rfc3339(shown.createdAt),

@@ -1,5 +1,5 @@
 import type { Access } from '../access/index.ts';
-import { type Identity, identityFault, type Person } from '../identity/index.ts';
+import { type EmailFound, type Identity, identityFault, type Person } from '../identity/index.ts';
 import type { PersonId, TenantId } from '../kernel/brand.ts';
 import type { Actor } from '../kernel/principal.ts';
 import { inTenant, platform } from '../kernel/tx.ts';
@@ -34,7 +34,7 @@ export interface PersonChange {
 export interface Member {
   readonly person: Person;
   readonly roles: readonly string[];
-  readonly email: string | undefined;
+  readonly email: EmailFound;
 }
 
 /** Stories about people that need identity, membership, roles and sessions together. */
@@ -93,8 +93,8 @@ export function createPeople({ storage, identity, tenants, access, sessions }: P
     change: async (actor, tenantId, id, { roles, password, disabled, email }) => {
       await memberOf(tenantId, id);
       if (password !== undefined || disabled !== undefined || email !== undefined) await assertOwn(actor, id);
-      const indexed = typeof email === 'string' ? await identity.emails.index(email) : undefined;
       const passwordHash = password === undefined ? undefined : await identity.hash(password);
+      const indexed = typeof email === 'string' ? await identity.emails.index(email) : undefined;
       const acting = { ...actor, tenantId };
       await storage.write(inTenant(tenantId), async (tx) => {
         await access.assertCovers(tx, acting, tenantId, id);

@@ -13,22 +13,38 @@ export interface EmailDeps {
   readonly storage: Storage;
   readonly vault: Vault;
   readonly audit: AuditSink;
+  /** Hears of an address that does not open, once of each person. */
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-/** An address with what it is stored and looked for by: made ahead of the write that uses it, which may wait for nothing. */
+/**
+ * An address with what it is stored and looked for by. Both are of the moment: asked for inside of the transaction that
+ * uses them, they cannot be of a key that was emptied while it waited.
+ */
 export interface IndexedEmail {
   readonly address: string;
-  readonly stored: string;
-  readonly searched: readonly string[];
+  /** @throws VAULT_PROVIDER_AWAY */
+  stored(): string;
+  /** @throws VAULT_PROVIDER_AWAY */
+  searched(): readonly string[];
+}
+
+/** What there is to see of a person's address. */
+export interface EmailFound {
+  /** undefined where there is none, its key has been destroyed, or it does not open */
+  readonly address: string | undefined;
+  /** There is one, and it does not open: it was altered, its key was, or the provider of the master key is away. */
+  readonly isUnreadable: boolean;
 }
 
 /** The e-mail addresses of people: sealed under the key of each, so that they are gone with it, and still found. */
 export interface Emails {
+  /** To be called just before the transaction that uses it, after everything that is waited for. @throws VAULT_PROVIDER_AWAY */
   index(address: string): Promise<IndexedEmail>;
   /** Whoever has the address, however it is spelt. */
   find(realm: RealmId, email: IndexedEmail): Promise<Person | undefined>;
-  /** @returns undefined where there is none, or its key has been destroyed */
-  of(tx: Tx, person: Person): Promise<string | undefined>;
+  /** Never fails for the sake of the value: one that was altered must not hide everybody else of a list. */
+  of(tx: Tx, person: Person): Promise<EmailFound>;
   /** @param email undefined takes it away. @throws IDENTITY_EMAIL_TAKEN, IDENTITY_PERSON_UNKNOWN */
   set(tx: Tx, actor: Actor, id: PersonId, email: IndexedEmail | undefined): Promise<void>;
 }
@@ -38,14 +54,25 @@ export const emailAddress = z.email('must be an e-mail address').max(254, 'must 
 
 const PLATFORM = tenantId('platform');
 const INDEXED = { table: 'person', column: 'email' };
+const NONE: EmailFound = { address: undefined, isUnreadable: false };
+const MOST_TOLD = 1_000;
 const BOUND = `${INDEXED.table}.${INDEXED.column}`; // what the sealed address is bound to, beside the person
 
-export function createEmails({ storage, vault, audit }: EmailDeps): Emails {
+export function createEmails({ storage, vault, audit, onError }: EmailDeps): Emails {
   const { subjects } = vault;
+  const told = new Set<PersonId>();
+
+  /** Once of each: who lists people again and again fills no log. A provider that is away tells so itself. */
+  function tell(id: PersonId, cause: unknown): void {
+    if (isFault(cause, 'VAULT_PROVIDER_AWAY') || told.has(id)) return;
+    if (told.size >= MOST_TOLD) told.clear();
+    told.add(id);
+    onError?.(new Error(`the stored e-mail address of the person ${id} does not open`, { cause }));
+  }
 
   /** The write is serializable, so that two people who take one address at once do not both get it. */
   async function assertFree(tx: Tx, person: Person, email: IndexedEmail): Promise<void> {
-    const holder = await identityStore.byEmail(tx, person.realmId, email.searched);
+    const holder = await identityStore.byEmail(tx, person.realmId, email.searched());
     if (holder !== undefined && holder.id !== person.id) throw identityFault('IDENTITY_EMAIL_TAKEN');
   }
 
@@ -53,16 +80,22 @@ export function createEmails({ storage, vault, audit }: EmailDeps): Emails {
     index: async (address) => {
       const fields = await vault.fields(PLATFORM);
       const folded = foldedEmail(address);
-      return { address, stored: fields.index(INDEXED, folded), searched: fields.indexes(INDEXED, folded) };
+      return {
+        address,
+        stored: () => fields.index(INDEXED, folded),
+        searched: () => fields.indexes(INDEXED, folded),
+      };
     },
-    find: (realm, email) => storage.read(platform, (tx) => identityStore.byEmail(tx, realm, email.searched)),
+    find: (realm, email) => storage.read(platform, (tx) => identityStore.byEmail(tx, realm, email.searched())),
     of: async (tx, { id, sealedEmail }) => {
-      if (sealedEmail === undefined) return undefined;
+      if (sealedEmail === undefined) return NONE;
       try {
-        return await subjects.open(tx, id, BOUND, sealedEmail);
+        return { address: await subjects.open(tx, id, BOUND, sealedEmail), isUnreadable: false };
       } catch (error) {
-        if (isFault(error, 'VAULT_SUBJECT_ERASED')) return undefined;
-        throw error;
+        if (isFault(error, 'VAULT_SUBJECT_ERASED')) return NONE;
+        if (!isFault(error) || !UNREADABLE.has(error.code)) throw error;
+        tell(id, error);
+        return { address: undefined, isUnreadable: true };
       }
     },
     set: async (tx, actor, id, email) => {
@@ -70,7 +103,7 @@ export function createEmails({ storage, vault, audit }: EmailDeps): Emails {
       if (person === undefined) throw identityFault('IDENTITY_PERSON_UNKNOWN');
       if (email !== undefined) await assertFree(tx, person, email);
       const sealed = email && (await subjects.seal(tx, id, BOUND, email.address));
-      await identityStore.setEmail(tx, id, sealed ?? null, email?.stored ?? null);
+      await identityStore.setEmail(tx, id, sealed ?? null, email?.stored() ?? null);
       await audit.record(tx, {
         ...actor,
         action: 'person.email_changed',
@@ -81,3 +114,6 @@ export function createEmails({ storage, vault, audit }: EmailDeps): Emails {
     },
   };
 }
+
+/** What the value, its key or the key's provider is to blame for; a database that fails is not among them. */
+const UNREADABLE: ReadonlySet<string> = new Set(['VAULT_UNREADABLE', 'VAULT_MASTER_KEY', 'VAULT_PROVIDER_AWAY']);

@@ -23,6 +23,7 @@ test('a person is made, shown without a password or hash, and signs in', async (
   const wanted = {
     username: body.username,
     email: null,
+    email_unreadable: false,
     roles: body.roles,
     disabled: false,
     created_at: '2026-11-21T12:00:00.000Z',

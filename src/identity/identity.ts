@@ -19,6 +19,8 @@ export interface IdentityDeps {
   readonly hasher: PasswordHasher;
   readonly clock: Clock;
   readonly random: Random;
+  /** Hears of what does not open and is shown as such. */
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /** What a sign-in with a password came to. Who was refused is for the log, never for the answer. */
@@ -56,7 +58,8 @@ export interface Identity {
   readonly emails: Emails;
 }
 
-export function createIdentity({ storage, vault, audit, hasher, clock, random }: IdentityDeps): Identity {
+export function createIdentity(deps: IdentityDeps): Identity {
+  const { storage, audit, hasher, clock, random } = deps;
   const find = (realm: RealmId, name: string): Promise<Person | undefined> =>
     storage.read(platform, (tx) => identityStore.byName(tx, realm, usernameKey(name)));
 
@@ -79,7 +82,7 @@ export function createIdentity({ storage, vault, audit, hasher, clock, random }:
 
   return {
     authenticate,
-    emails: createEmails({ storage, vault, audit }),
+    emails: createEmails(deps),
     confirm: async (tx, proved) => {
       const now = await identityStore.byId(tx, proved.id);
       const holds = now?.passwordHash === proved.passwordHash && now.disabledAt === undefined;

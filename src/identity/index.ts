@@ -1,6 +1,6 @@
 /** Floor 5. People: accounts and passwords. */
 
-export { emailAddress } from './emails.ts';
+export { type EmailFound, emailAddress } from './emails.ts';
 export { erasePerson } from './erase.ts';
 export { identityFault } from './errors.ts';
 export { createIdentity, type Identity } from './identity.ts';

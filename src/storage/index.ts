@@ -11,7 +11,8 @@ export type { HotState, HotValues, Limit, Take, Taken, TakenAll } from './hot-st
 export { sharedHotBuffer } from './hot-table.ts';
 export { openPostgresStorage, openRedisBus, openRedisHotState } from './open.ts';
 export { lockDatabase, lockFolder, type OwnerLock } from './owner-lock.ts';
-export { createThrowaway, wipePostgres } from './postgres-throwaway.ts';
+export { type Hold, holdForRestore, holdOffRestores, unmarkRestoring } from './postgres-restoring.ts';
+export { createThrowaway, dropThrowaways, findThrowaways, wipePostgres } from './postgres-throwaway.ts';
 export { createLink, type Link } from './remote-link.ts';
 export { remoteValues, valueAnswers } from './remote-values.ts';
 export type { Migration } from './schema.ts';

@@ -7,6 +7,7 @@ import { leaseMigration } from './lease-table.ts';
 import { refuseNewer } from './newer.ts';
 import { createPostgresStorage } from './postgres.ts';
 import { postgresFault } from './postgres-errors.ts';
+import { markRestoring } from './postgres-restoring.ts';
 import { connectTo, IN_PEACE, listOf, migrationsOf, readTable } from './postgres-snapshot.ts';
 import type { Migration } from './schema.ts';
 import { partDigests, type Restored, type SnapshotPart, type TableCount } from './snapshot.ts';
@@ -25,7 +26,8 @@ export interface PostgresRestoreOptions {
 
 /**
  * Fills an empty PostgreSQL database from the parts of a snapshot: migrated as the snapshot was, then all rows in one
- * transaction. When it fails no row stands, and no table either where there was none before.
+ * transaction, and with them the mark of a restore, which `unmarkRestoring` takes away when the rest is done too. When
+ * it fails no row stands, and no table either where there was none before.
  *
  * @throws STORAGE_OCCUPIED for a database with a row in it, STORAGE_FOREIGN, STORAGE_NEWER, STORAGE_UNAVAILABLE, and
  *   whatever the parts throw
@@ -94,6 +96,7 @@ async function fill(
     const digests = await partDigests(partsOf(client, shapes, tables));
     await setForce(client, shapes.values(), 'force');
     const names = await migrationsOf(client);
+    await markRestoring(client);
     await client.query('commit');
     return { migrations: names, tables, digests };
   } catch (error) {

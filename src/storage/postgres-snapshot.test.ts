@@ -4,6 +4,7 @@ import { systemClock } from '../kernel/clock.ts';
 import { inTenant } from '../kernel/tx.ts';
 import { type PostgresServer, queryPostgres, serverSuite, startPostgres } from '../testing/index.ts';
 import { createPostgresStorage } from './postgres.ts';
+import { unmarkRestoring } from './postgres-restoring.ts';
 import { snapshotPostgres } from './postgres-snapshot.ts';
 import { restorePostgres } from './postgres-snapshot-restore.ts';
 import { createThrowaway, wipePostgres } from './postgres-throwaway.ts';
@@ -47,8 +48,11 @@ async function collectOnce(url: string) {
   return { ...collected, snapshot };
 }
 
-const restore = (url: string, parts: AsyncIterable<SnapshotPart>, present: readonly string[]) =>
-  restorePostgres({ url, migrations, present, parts, clock: systemClock });
+async function restore(url: string, parts: AsyncIterable<SnapshotPart>, present: readonly string[]) {
+  const made = await restorePostgres({ url, migrations, present, parts, clock: systemClock });
+  await unmarkRestoring(url);
+  return made;
+}
 
 const tablesAt = async (url: string): Promise<readonly unknown[]> =>
   (await queryPostgres(url, "select tablename from pg_tables where schemaname = 'public'")).map(

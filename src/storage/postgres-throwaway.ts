@@ -23,7 +23,21 @@ export async function createThrowaway(url: string, name: string): Promise<Throwa
   await ask(url, [drop, `create database "${name}" template template0`]);
   const own = new URL(url);
   own.pathname = `/${name}`;
-  return { url: own.href, drop: () => ask(url, [drop]) };
+  return { url: own.href, drop: async () => void (await ask(url, [drop])) };
+}
+
+/** Names of those on the server of `url` that begin so: a process that was killed may have left them there. */
+export async function findThrowaways(url: string, prefix: string): Promise<readonly string[]> {
+  if (!NAME.test(prefix)) throw new TypeError(`${prefix} is not the beginning of a plain name of a database`);
+  const find = `select datname as name from pg_database where starts_with(datname::text, '${prefix}') order by 1`;
+  return (await ask(url, [find])).map(({ name }) => String(name)).filter((name) => NAME.test(name));
+}
+
+/** Drops them, whoever is connected. */
+export async function dropThrowaways(url: string, prefix: string): Promise<void> {
+  const names = await findThrowaways(url, prefix);
+  const drops = names.map((name) => `drop database if exists "${name}" with (force)`);
+  await ask(url, drops);
 }
 
 /** Drops every table that the migrations make, rows and all: what a restore that failed late has left. */
@@ -32,11 +46,15 @@ export async function wipePostgres(url: string, migrations: readonly Migration[]
   await ask(url, [`drop table if exists ${names.map((name) => `"${name}"`).join(', ')}`]);
 }
 
-async function ask(url: string, statements: readonly string[]): Promise<void> {
+/** @returns the rows of the last statement */
+async function ask(url: string, statements: readonly string[]): Promise<readonly Record<string, unknown>[]> {
+  if (statements.length === 0) return [];
   const { connectTo } = await import('./postgres-snapshot.ts'); // the driver is there only where it is needed
   const client = await connectTo(url);
   try {
-    for (const text of statements) await client.query(text);
+    let rows: readonly Record<string, unknown>[] = [];
+    for (const text of statements) rows = (await client.query<Record<string, unknown>>(text)).rows;
+    return rows;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === NO_RIGHT) {
       throw storageFault('STORAGE_SCOPE', { reason: 'the user of the database may not do this' }, error);

@@ -6,6 +6,7 @@ import { isWorthRetrying, postgresFault, spoilsConnection } from './postgres-err
 import { createPostgresLeases } from './postgres-leases.ts';
 import { migratePostgres } from './postgres-migrate.ts';
 import { createRetry } from './postgres-retry.ts';
+import { scrubPostgres } from './postgres-scrub.ts';
 import { type Catalog, createCatalog } from './postgres-statements.ts';
 import { type Access, type OpenTx, openTx } from './postgres-tx.ts';
 import type { Storage } from './storage.ts';
@@ -56,6 +57,7 @@ export function createPostgresStorage(options: PostgresOptions): Storage {
     ...createPostgresLeases(connections.pool, clock),
     probe: async () => void (await ask(connections.pool, 'select 1')),
     integrity: async () => (await ask(connections.pool, CHECKSUMS)).map((row) => String(row['finding'])),
+    scrub: (tables) => scrubPostgres(connections.open, tables),
     close: () => (closing ??= connections.pool.end()),
   };
 }

@@ -6,6 +6,8 @@ import type { Turn } from './turn-threads.ts';
 /** The one writer: what arrives in the same turn of the event loop shares one commit and one disk sync. */
 export interface Writer {
   write<T>(scope: Scope, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Runs `act` when no write is under way in this thread, and no commit in any other. @throws STORAGE_UNAVAILABLE */
+  between<T>(act: () => T): Promise<T>;
   /** @throws STORAGE_UNAVAILABLE once it takes nothing more: it was closed, or a sync has failed */
   probe(): void;
   /** Resolves when everything accepted so far has been answered; nothing more is accepted. */
@@ -47,6 +49,7 @@ export interface WriterDeps {
  */
 export function createWriter({ connection, sync, turn, onError, onDoubt }: WriterDeps): Writer {
   const queue: Job[] = [];
+  const acts: (() => void)[] = [];
   let working = false;
   let closed = false;
   let broken: unknown; // after a failed sync nobody knows what is on the disk, so nothing more is acknowledged
@@ -65,6 +68,14 @@ export function createWriter({ connection, sync, turn, onError, onDoubt }: Write
       schedule();
     });
 
+  const between = <T>(act: () => T): Promise<T> =>
+    new Promise<T>((resolve, reject) => {
+      probe();
+      if (acts.length >= MAX_QUEUE) return reject(storageFault('STORAGE_BUSY'));
+      acts.push(() => attemptAct(act, resolve, reject));
+      schedule();
+    });
+
   function schedule(): void {
     if (working) return;
     working = true;
@@ -74,19 +85,24 @@ export function createWriter({ connection, sync, turn, onError, onDoubt }: Write
   async function workOff(): Promise<void> {
     await answer(await nextGroup());
     working = false;
-    if (queue.length > 0) schedule();
+    if (queue.length > 0 || acts.length > 0) schedule();
     else idle?.();
   }
 
   /** The turn is given back before the sync: what the others commit meanwhile lies behind it in the same log. */
   async function nextGroup(): Promise<readonly Done[]> {
-    if (turn === undefined) return runGroup(connection, queue);
+    if (turn === undefined) return runTurn();
     await turn.take();
     try {
-      return await runGroup(connection, queue);
+      return await runTurn();
     } finally {
       turn.give();
     }
+  }
+
+  function runTurn(): Promise<readonly Done[]> {
+    for (const act of acts.splice(0)) act();
+    return queue.length === 0 ? Promise.resolve([]) : runGroup(connection, queue);
   }
 
   async function answer(group: readonly Done[]): Promise<void> {
@@ -110,12 +126,21 @@ export function createWriter({ connection, sync, turn, onError, onDoubt }: Write
 
   return {
     write,
+    between,
     probe,
     close: () => {
       closed = true;
       return working ? new Promise((resolve) => (idle = resolve)) : Promise.resolve();
     },
   };
+}
+
+function attemptAct<T>(act: () => T, resolve: (value: T) => void, reject: (error: unknown) => void): void {
+  try {
+    resolve(act());
+  } catch (error) {
+    reject(sqliteFault(error));
+  }
 }
 
 function attemptEffect(effect: () => void, onError: (error: unknown) => void): void {

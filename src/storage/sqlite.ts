@@ -60,6 +60,7 @@ export function createSqliteStorage(options: SqliteOptions): Storage {
       main.exec('select 1');
     },
     integrity: async () => integrityOf(main),
+    scrub: async () => inMemory || writer.between(() => emptyWal(main)),
     close: async () => {
       await writer.close();
       readers?.close();
@@ -77,6 +78,28 @@ function integrityOf(connection: Connection): readonly string[] {
   return rows.map((row) => String(row['integrity_check'])).filter((finding) => finding !== 'ok');
 }
 
+/**
+ * Deleted content is overwritten in the file itself (`secure_delete`); the log has it until it is emptied. Waiting for
+ * readers would stop the event loop, and with it the readers.
+ */
+function emptyWal({ db, exec }: Connection): boolean {
+  exec('pragma busy_timeout = 0');
+  try {
+    return db.prepare('pragma wal_checkpoint(truncate)').get()?.['busy'] === 0;
+  } finally {
+    exec('pragma busy_timeout = 2000');
+  }
+}
+
+/** A process that was killed may have left what it meant to scrub. With a full disk it stays, and the start goes on. */
+function emptyOldWal(connection: Connection): void {
+  try {
+    emptyWal(connection);
+  } catch {
+    return;
+  }
+}
+
 /** `:memory:` has one connection, so a read queues with the writes. */
 function readInMemory<T>(writer: Writer, main: Connection, scope: Scope, work: (tx: Tx) => Promise<T>): Promise<T> {
   return writer.write(scope, async () => {
@@ -90,6 +113,7 @@ function openWal(main: Connection, file: string, joins: boolean): { sync(): Prom
     main.exec('begin immediate; commit; pragma user_version'); // makes SQLite create the file
     main.exec(`pragma application_id = ${0x74776e6b}`); // "twnk"
   }
+  if (!joins) emptyOldWal(main);
   const handle = openSync(`${file}-wal`, 'r+');
   const folder = openSync(dirname(file), 'r');
   fsyncSync(folder); // a log whose name is lost with the power is lost itself

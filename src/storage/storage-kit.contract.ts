@@ -15,6 +15,8 @@ export interface StorageUnderTest {
   reopen(): Promise<Storage>;
   /** False where a read waits for the writes before it (SQLite in memory). */
   readonly readsBesideWrites: boolean;
+  /** Everything that the database keeps on the disk; empty where it has none. */
+  files(): Promise<Buffer>;
 }
 
 export type MakeStorage = () => Promise<StorageUnderTest>;
@@ -110,6 +112,7 @@ export const seats = {
     sql: 'update seat set seat = seat + 1 where person = :person',
     params: { person: 'text' },
   }),
+  drop: statement({ reach: 'platform', sql: 'delete from seat where person = :person', params: { person: 'text' } }),
   all: statement({
     reach: 'platform',
     sql: 'select person, seat from seat order by person, seat',

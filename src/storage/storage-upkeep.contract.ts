@@ -4,7 +4,7 @@ import { isFault } from '../kernel/errors.ts';
 import { platform } from '../kernel/tx.ts';
 import type { Migration } from './schema.ts';
 import { statement } from './statement.ts';
-import { type MakeStorage, tables, withStorage } from './storage-kit.contract.ts';
+import { type MakeStorage, seats, tables, withStorage } from './storage-kit.contract.ts';
 
 const tableOf = (name: string, table: string): Migration => ({
   name,
@@ -20,6 +20,11 @@ const middle: Migration = {
   ],
 };
 const newer = tableOf('202604010000_newer_last', 'newer');
+
+const foundIn =
+  (bytes: Buffer) =>
+  (text: string): boolean =>
+    bytes.includes(text);
 
 const isOurs = (name: string): boolean => [older, middle, newer, tables].some((migration) => migration.name === name);
 
@@ -108,6 +113,53 @@ export function upkeepContract(make: MakeStorage): void {
       assert.ok(second !== undefined && second.fence > first.fence);
       await storage.release(first);
       assert.equal(await storage.lease('job', 'cleo', 60_000), undefined);
+    }));
+
+  // Attack: the disk is read for the bytes of a key that was destroyed.
+  test('what was deleted or overwritten is on the disk no more once it is scrubbed, and all else stays', () =>
+    withStorage(make, async ({ storage, files, readsBesideWrites }) => {
+      const names = Array.from({ length: 40 }, (_, n) => `somebody-${n}-${'x'.repeat(40)}`);
+      const gone = names.filter((_, n) => n % 3 === 0);
+      await storage.write(platform, async (tx) => {
+        for (const person of names) await tx.run(seats.take, { person, seat: 1 });
+      });
+      await storage.write(platform, async (tx) => {
+        for (const person of gone) await tx.run(seats.drop, { person });
+      });
+      if (readsBesideWrites) assert.ok(gone.some(foundIn(await files())), 'else nothing is tested');
+      assert.equal(await storage.scrub(['seat', 'reading']), true);
+      assert.deepEqual(gone.filter(foundIn(await files())), []);
+      const left = (await storage.read(platform, (tx) => tx.all(seats.all, {}))).map(({ person }) => person);
+      assert.deepEqual(left.sort(), names.filter((name) => !gone.includes(name)).sort());
+      await storage.write(platform, (tx) => tx.run(seats.take, { person: 'after', seat: 1 }));
+    }));
+
+  test('somebody who reads an older state is not waited for without end: scrubbing says that it is not done', () =>
+    withStorage(make, async ({ storage, readsBesideWrites }) => {
+      if (!readsBesideWrites) return;
+      const read = Promise.withResolvers<void>();
+      const begun = Promise.withResolvers<void>();
+      const reader = storage.read(platform, async (tx) => {
+        await tx.all(seats.all, {});
+        begun.resolve();
+        await read.promise;
+      });
+      await begun.promise;
+      await storage.write(platform, (tx) => tx.run(seats.take, { person: 'ada', seat: 1 }));
+      await storage.write(platform, (tx) => tx.run(seats.drop, { person: 'ada' }));
+      assert.equal(await storage.scrub(['seat']), false);
+      read.resolve();
+      await reader;
+      assert.equal(await storage.scrub(['seat']), true);
+    }));
+
+  test('scrubbing goes on beside writes, and none of them is lost', () =>
+    withStorage(make, async ({ storage }) => {
+      const writes = Array.from({ length: 60 }, (_, seat) =>
+        storage.write(platform, (tx) => tx.run(seats.take, { person: 'ada', seat })),
+      );
+      await Promise.all([...writes, storage.scrub(['seat']), storage.scrub(['seat'])]);
+      assert.equal((await storage.read(platform, (tx) => tx.one(seats.count, { person: 'ada' })))?.seats, 60);
     }));
 
   test('a storage answers its probe, finds no fault with itself, and answers nothing more once it is closed', async () => {

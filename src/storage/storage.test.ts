@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { epochMs } from '../kernel/brand.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { serverSuite, startPostgres } from '../testing/index.ts';
+import { queryPostgres, serverSuite, startPostgres } from '../testing/index.ts';
 import { createPostgresStorage } from './postgres.ts';
 import { createSqliteStorage } from './sqlite.ts';
 import { type StorageUnderTest, storageContract } from './storage.contract.ts';
@@ -21,6 +21,10 @@ async function onSqlite(file: string, cleanUp: () => Promise<void>): Promise<Sto
     },
     reopen: async () => storage, // a folder has one owner
     readsBesideWrites: file !== ':memory:',
+    files: async () => {
+      if (file === ':memory:') return Buffer.alloc(0);
+      return Buffer.concat(await Promise.all([file, `${file}-wal`].map((name) => readFile(name))));
+    },
     close: async () => {
       await storage.close();
       await cleanUp();
@@ -49,6 +53,12 @@ await serverSuite('PostgreSQL', startPostgres, (server) => {
       advance: (ms) => pause(ms),
       reopen: async () => open(),
       readsBesideWrites: true,
+      files: async () => {
+        const read = `select encode(pg_read_binary_file(pg_relation_filepath('seat')), 'hex') as bytes`;
+        await queryPostgres(url, 'checkpoint');
+        const rows = await queryPostgres(url, read);
+        return Buffer.from(String(rows[0]?.['bytes'] ?? ''), 'hex');
+      },
       close: async () => void (await Promise.all(opened.map((storage) => storage.close()))),
     };
   });

@@ -39,6 +39,16 @@ export interface Storage {
   /** What the database finds wrong with its own files, a sentence each; empty when nothing is, or it can't tell. */
   integrity(): Promise<readonly string[]>;
 
+  /**
+   * Takes off the disk what was deleted from tables or overwritten in them: a database keeps such bytes in its files for a
+   * while. Others wait for it as for a long write, so it is for what must not stay, and for tables of a moderate size.
+   *
+   * @param tables plain names
+   * @returns false where somebody still reads a state from before: then some of it is left, to be tried again later
+   * @throws STORAGE_UNAVAILABLE
+   */
+  scrub(tables: readonly string[]): Promise<boolean>;
+
   close(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -65,6 +65,7 @@ storageContract('SQLite in a thread that joins, while another thread writes with
     },
     reopen: async () => owner,
     readsBesideWrites: true,
+    files: async () => Buffer.concat(await Promise.all([file, `${file}-wal`].map((name) => readFile(name)))),
     close: async () => {
       await joined.close();
       await close();

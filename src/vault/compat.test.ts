@@ -5,10 +5,11 @@ import { openBareGcm, openFernet, sealBareGcm, sealFernet } from '../crypto/inde
 import type { AuditEntry } from '../kernel/audit.ts';
 import { tenantId } from '../kernel/brand.ts';
 import { days } from '../kernel/clock.ts';
+import { isFault } from '../kernel/errors.ts';
 import { createSystemRandom } from '../kernel/random.ts';
 import { createSqliteStorage, type Storage } from '../storage/index.ts';
 import { createTestClock, type TestClock } from '../testing/index.ts';
-import { createFieldFunctions, type FieldForm, type FieldFunctions } from './compat.ts';
+import { createFieldFunctions, type FieldForm, type FieldFunctionDeps, type FieldFunctions } from './compat.ts';
 import { createKeys, type Keys } from './keys.ts';
 import { createMasterKey } from './master-key.ts';
 import { singleMaster } from './masters.ts';
@@ -48,14 +49,20 @@ before(async () => {
 after(() => storage.close());
 
 /** Functions of a tenant of its own, unless one is given. */
-function functions(writes: FieldForm, profile = 'aivillage', tenant = tenantId(random.bytes(8).toString('hex'))) {
+function functions(
+  writes: FieldForm,
+  profile = 'aivillage',
+  tenant = tenantId(random.bytes(8).toString('hex')),
+  writingKey: FieldFunctionDeps['writingKey'] = undefined,
+) {
   const by = { principal: { kind: 'operator', tenantId: tenant } } as const;
-  const made = createFieldFunctions({ vault, keys, tenant, profile, writes, clock, random, by });
+  const made = createFieldFunctions({ vault, keys, tenant, profile, writes, writingKey, clock, random, by });
   const take = async () => {
     await keys.importLegacy(tenant, { algorithm: 'fernet', bytes: fernetBytes }, by);
     await keys.importLegacy(tenant, { algorithm: 'aes-gcm', bytes: gcmBytes }, by);
   };
-  return { ...made, tenant, by, take, as: (form: FieldForm, name = profile) => functions(form, name, tenant) };
+  const under = (key: FieldFunctionDeps['writingKey']) => functions(writes, profile, tenant, key);
+  return { ...made, tenant, by, take, under, as: (form: FieldForm, name = profile) => functions(form, name, tenant) };
 }
 
 const bare = (text: string) => sealBareGcm(gcmKey, random.bytes(12), Buffer.from(text));
@@ -107,16 +114,36 @@ test('a legacy form without an imported key is refused with the way to import on
   }
 });
 
-test('a legacy form is written under the key that was imported last', async () => {
-  const { tenant, by, take, encryptData, decryptData } = functions('fernet');
+// Attack: a key is imported to read old values by, and from then on the old program cannot read what is written.
+test('a legacy form is written under the key that is named, whatever was imported after it', async () => {
+  const { tenant, by, take, under } = functions('fernet');
   await take();
-  const before = await encryptData('x');
   clock.advance(days(1));
   const newer = random.bytes(32);
-  await keys.importLegacy(tenant, { algorithm: 'fernet', bytes: newer }, by);
-  const later = await encryptData('x');
-  assert.equal(openFernet(newer, later, { now: clock.now() })?.toString(), 'x');
-  for (const each of [before, later]) assert.equal(await decryptData(each), 'x');
+  const { version } = await keys.importLegacy(tenant, { algorithm: 'fernet', bytes: newer }, by);
+  const own = under({ algorithm: 'fernet', bytes: fernetBytes });
+  const written = await own.encryptData('x');
+  assert.equal(openFernet(fernetBytes, written, { now: clock.now() })?.toString(), 'x');
+  const later = await under(version).encryptData('y');
+  assert.equal(openFernet(newer, later, { now: clock.now() })?.toString(), 'y');
+  assert.deepEqual([await own.decryptData(written), await own.decryptData(later)], ['x', 'y']);
+});
+
+test('with several keys of a form and none named nothing is written, and neither under a key that is not there', async () => {
+  const { tenant, by, take, under, encryptData } = functions('fernet');
+  await take();
+  assert.equal(openFernet(fernetBytes, await encryptData('x'), { now: clock.now() })?.toString(), 'x', 'there is one');
+  assert.match(await under({ algorithm: 'aes-gcm', bytes: gcmBytes }).encryptData('x'), /^gAAAAA/);
+  await keys.importLegacy(tenant, { algorithm: 'fernet', bytes: random.bytes(32) }, by);
+  const facts = { algorithm: 'fernet', imported: 2 };
+  await assert.rejects(encryptData('x'), (error) => {
+    assert.ok(isFault(error, 'VAULT_KEY_MISSING'));
+    assert.partialDeepStrictEqual(error.facts, facts);
+    return true;
+  });
+  for (const missing of ['v_20200101_000000_0000', { algorithm: 'fernet', bytes: random.bytes(32) }] as const) {
+    await assert.rejects(under(missing).encryptData('x'), { code: 'VAULT_KEY_MISSING' });
+  }
 });
 
 // Attack: a stored value is altered in the hope that a part of the text comes out of it.

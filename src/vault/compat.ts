@@ -4,8 +4,9 @@ import { type Clock, rfc3339 } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { vaultFault } from './errors.ts';
 import { createExternal } from './external.ts';
+import type { LegacyKey } from './keyring.ts';
 import type { Act, Keys } from './keys.ts';
-import type { LegacyAlgorithm } from './legacy.ts';
+import { isSameKey, type LegacyAlgorithm, type LegacyBytes } from './legacy.ts';
 import type { Vault } from './vault.ts';
 
 /**
@@ -15,8 +16,8 @@ import type { Vault } from './vault.ts';
 export interface FieldFunctions {
   /**
    * @param text UTF-8, at most 65,536 bytes.
-   * @throws VAULT_FIELD_TOO_LARGE; VAULT_KEY_MISSING where a legacy form is written and no such key was imported;
-   * TypeError for text with lone surrogates, which would come back as other text
+   * @throws VAULT_FIELD_TOO_LARGE; VAULT_KEY_MISSING where a legacy form is written and no such key was imported, or
+   * several were and none is named to write under; TypeError for text with lone surrogates, which would come back as other text
    */
   encryptData(text: string): Promise<string>;
   /** @throws VAULT_UNREADABLE, VAULT_KEY_UNKNOWN */
@@ -59,6 +60,11 @@ export interface FieldFunctionDeps {
   /** Name of the profile, which is bound to envelopes with the field's name. */
   readonly profile: string;
   readonly writes: FieldForm;
+  /**
+   * What a legacy form is written under: the version of an imported key, or the key itself, which must be imported. Left
+   * out, or of another algorithm, it is the only imported key of the form.
+   */
+  readonly writingKey?: string | LegacyBytes | undefined;
   readonly clock: Clock;
   readonly random: Random;
   /** Whom the audit log names for a rotation. */
@@ -102,22 +108,39 @@ export function createFieldFunctions(deps: FieldFunctionDeps): FieldFunctions {
 }
 
 /**
- * Seals under the newest imported key of an algorithm. Nothing counts these seals: the key is that of an earlier
+ * Seals under an imported key, so that what is written opens here too. Nothing counts these seals: the key is that of an earlier
  * program, which may go on sealing under it as well.
  */
 async function sealLegacy(
-  { keys, tenant, clock, random }: FieldFunctionDeps,
+  { keys, tenant, clock, random, writingKey }: FieldFunctionDeps,
   algorithm: LegacyAlgorithm,
   text: string,
 ): Promise<string> {
   const plaintext = Buffer.from(text);
   if (plaintext.length > MAX_BYTES) throw vaultFault('VAULT_FIELD_TOO_LARGE', { max_bytes: MAX_BYTES });
-  const [newest] = (await keys.legacyKeys(tenant)).filter((key) => key.algorithm === algorithm);
-  if (newest === undefined) {
-    const fix = `twinkeep keys import --from ${algorithm} --key-file FILE`;
-    throw vaultFault('VAULT_KEY_MISSING', { algorithm, fix });
-  }
-  return newest.algorithm === 'fernet'
-    ? sealFernet(newest.key, plaintext, { now: clock.now(), iv: random.bytes(IV_BYTES) })
-    : sealBareGcm(newest.key, random.bytes(NONCE_BYTES), plaintext);
+  const key = keyToWriteUnder(await keys.legacyKeys(tenant), algorithm, writingKey);
+  return key.algorithm === 'fernet'
+    ? sealFernet(key.key, plaintext, { now: clock.now(), iv: random.bytes(IV_BYTES) })
+    : sealBareGcm(key.key, random.bytes(NONCE_BYTES), plaintext);
 }
+
+/** A key that is imported to read by must not become the one that is written under: other programs do not have it. */
+function keyToWriteUnder(
+  imported: readonly LegacyKey[],
+  algorithm: LegacyAlgorithm,
+  wish: FieldFunctionDeps['writingKey'],
+): LegacyKey {
+  const fitting = imported.filter((key) => key.algorithm === algorithm);
+  const named = typeof wish === 'string' || wish?.algorithm === algorithm ? wish : undefined;
+  const found = named === undefined ? fitting : fitting.filter((key) => isNamed(key, named));
+  const [key] = found;
+  if (key !== undefined && (found.length === 1 || named !== undefined)) return key;
+  const fix =
+    found.length > 1
+      ? 'name the one to write under: writingKey, or encryptionKey of the profile'
+      : `twinkeep keys import --from ${algorithm} --key-file FILE`;
+  throw vaultFault('VAULT_KEY_MISSING', { algorithm, ...(found.length > 1 ? { imported: found.length } : {}), fix });
+}
+
+const isNamed = (key: LegacyKey, name: string | LegacyBytes): boolean =>
+  typeof name === 'string' ? key.version === name : isSameKey(key, name);

@@ -30,6 +30,9 @@ const transit = z
   })
   .refine(({ token, tokenFile }) => (token === undefined) !== (tokenFile === undefined), 'needs token or tokenFile');
 
+/** Below what one key may seal in a process by as much as it seals until its successor is there, and that is a minute. */
+const MOST_SEALS = 2 ** 31 - 2 ** 28;
+
 /** How keys rotate, and who keeps the master key. */
 export const vaultConfig = z.strictObject({
   rotateEveryMs: z
@@ -43,7 +46,7 @@ export const vaultConfig = z.strictObject({
   maxSeals: z
     .int()
     .min(1_000)
-    .max(2 ** 31)
+    .max(MOST_SEALS)
     .default(2 ** 30)
     .describe('A data key is followed by a new one after this many values.'),
   providerGraceMs: z

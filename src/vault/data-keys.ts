@@ -3,7 +3,9 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
 import type { Bus, Storage } from '../storage/index.ts';
+import { vaultFault } from './errors.ts';
 import { createKeyChanges } from './key-changes.ts';
+import { createScrubbing, type Scrubbing } from './key-scrubbing.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
 import type { MasterKeys } from './masters.ts';
 import { createRings } from './rings.ts';
@@ -20,6 +22,8 @@ export interface DataKeyDeps {
   readonly bus?: Bus | undefined;
   /** How many tenants' keys are kept open; 10,000 unless told. */
   readonly maxRings?: number | undefined;
+  /** Hears, once each, of stored keys that do not open, and of destroyed ones that could not be taken off the disk. */
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /** The opened keys of all tenants, and what keeps them as the database has them. */
@@ -44,6 +48,8 @@ export interface DataKeys {
   markEmptied(tx: Tx, tenant: TenantId, version: string): Promise<boolean>;
   /** Makes keys. */
   readonly rotation: Rotation;
+  /** Takes destroyed keys off the disk. */
+  readonly scrubbing: Scrubbing;
   /** How long a new key is only opened with. */
   readonly activationMs: number;
 }
@@ -57,7 +63,7 @@ interface Load {
 const MAX_RINGS = 10_000;
 
 export async function createDataKeys(deps: DataKeyDeps): Promise<DataKeys> {
-  const { storage, masters, clock, bus, maxRings = MAX_RINGS } = deps;
+  const { storage, masters, clock, bus, maxRings = MAX_RINGS, onError = () => undefined } = deps;
   const rotation = createRotation(deps);
   const rings = createRings({ most: maxRings });
   const counts = createSealCounts({ storage });
@@ -71,6 +77,9 @@ export async function createDataKeys(deps: DataKeyDeps): Promise<DataKeys> {
       rings.peek(row.tenant)?.put(row);
     }
   }
+
+  const onDamaged = (tenant: TenantId, version: string, cause: unknown): void =>
+    onError(vaultFault('VAULT_MASTER_KEY', { reason: 'a stored key is damaged', tenant, version }, cause));
 
   function ring(tenant: TenantId): Promise<Keyring> {
     const known = rings.get(tenant);
@@ -87,7 +96,7 @@ export async function createDataKeys(deps: DataKeyDeps): Promise<DataKeys> {
       load.again = false;
       const rows = await loadRows(tenant);
       if (load.again) continue;
-      const made = createKeyring(tenant, { masters, clock, onSeal: counts.note });
+      const made = createKeyring(tenant, { masters, clock, onSeal: counts.note, onDamaged });
       for (const row of rows) made.put(row);
       rings.add(made);
       return made;
@@ -108,6 +117,7 @@ export async function createDataKeys(deps: DataKeyDeps): Promise<DataKeys> {
     ring,
     held: (tenant) => (changes.isFresh() ? rings.get(tenant) : undefined),
     rotation,
+    scrubbing: createScrubbing({ storage, onError }),
     versions,
     activationMs: activationMsOf(isShared(deps)),
     refresh: changes.refresh,

@@ -4,6 +4,7 @@ export const vaultFault = defineFaults({
   VAULT_UNREADABLE: ['unprocessable', 'The sealed value does not open here.'],
   VAULT_KEY_UNKNOWN: ['unprocessable', 'The sealed value names a key version that is not known.'],
   VAULT_FIELD_TOO_LARGE: ['too-large', 'The value is too large to be sealed as a field.'],
+  VAULT_TEXT_INVALID: ['unprocessable', 'Text with lone surrogates cannot be sealed.'],
   VAULT_MASTER_KEY: ['internal', 'The master key is not usable.'],
   VAULT_SUBJECT_ERASED: ['missing', 'The key of this subject has been destroyed.'],
   VAULT_PROVIDER_AWAY: ['unavailable', 'The provider of the master key does not answer.'],

@@ -2,6 +2,7 @@ import type { TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isFault, type TwinkeepError } from '../kernel/errors.ts';
 import type { Json } from '../kernel/tx.ts';
+import type { IndexPlace } from './blind-index.ts';
 import type { Offered } from './external-items.ts';
 import type { Keys } from './keys.ts';
 import { type LegacyAlgorithm, openLegacy } from './legacy.ts';
@@ -49,7 +50,12 @@ export interface External {
   openMany(tenant: TenantId, items: readonly Offered[]): Promise<readonly Outcome<Opened>[]>;
   rewrapMany(tenant: TenantId, items: readonly Offered[]): Promise<readonly Outcome<Rewrapped>[]>;
   /** The value of a blind index to store beside a sealed one, and every value to look for. */
-  index(tenant: TenantId, of: Pick<FieldPlace, 'table' | 'column'>, normalised: string): Promise<IndexValues>;
+  index(tenant: TenantId, of: IndexedColumn, normalised: string): Promise<IndexValues>;
+}
+
+export interface IndexedColumn extends IndexPlace {
+  /** How many characters of the values are indexed, where it is not all of them. */
+  readonly prefix?: number | undefined;
 }
 
 export interface IndexValues {
@@ -66,7 +72,9 @@ export interface ExternalDeps {
 /** Items, and milliseconds, between two turns of the event loop. */
 const ITEMS_PER_TURN = 250;
 const MS_PER_TURN = 8;
-const ITEMS_PER_LOOK = 25; // at the clock, which costs too
+/** Between two looks at the clock, which cost too. */
+const ITEMS_PER_LOOK = 25;
+const CHARS_PER_LOOK = 65_536;
 const ENVELOPE = 'tk1.';
 
 /** Our own tables have no dot in their names: what was sealed inside never opens out here, nor the other way round. */
@@ -75,6 +83,16 @@ const externalPlace = ({ table, column, row }: FieldPlace): FieldPlace => ({
   column,
   row,
 });
+
+/**
+ * Digests of beginnings have a key of their own: they must not tell which whole values are as short. No column that
+ * somebody names comes to stand there, for a table has a name of one character at least; and the length of the table's
+ * tells it from the column's.
+ */
+const indexPlace = ({ table, column, prefix }: IndexedColumn): IndexPlace =>
+  prefix === undefined
+    ? { table: `external.${table}`, column }
+    : { table: 'external.', column: `${prefix}.${table.length}.${table}.${column}` };
 
 export function createExternal({ vault, keys, clock }: ExternalDeps): External {
   /** The tenant's sealer, once it is on record that values are kept outside: a key that they need is not destroyed. */
@@ -104,9 +122,13 @@ export function createExternal({ vault, keys, clock }: ExternalDeps): External {
   ): Promise<readonly Outcome<Done>[]> {
     const outcomes: Outcome<Done>[] = [];
     let turnAt = clock.now();
+    let chars = 0; // since the last look
     for (const item of items) {
       const at = outcomes.push(outcomeOf(item, outcomes.length, member, act));
-      if (at % ITEMS_PER_LOOK !== 0 || (at % ITEMS_PER_TURN !== 0 && clock.now() - turnAt < MS_PER_TURN)) continue;
+      chars += member === 'sealed' ? weightOf(item) : lengthOf(item);
+      if (at % ITEMS_PER_LOOK !== 0 && chars < CHARS_PER_LOOK) continue;
+      chars = 0;
+      if (at % ITEMS_PER_TURN !== 0 && clock.now() - turnAt < MS_PER_TURN) continue;
       await nextTurn();
       turnAt = clock.now();
     }
@@ -141,9 +163,9 @@ export function createExternal({ vault, keys, clock }: ExternalDeps): External {
         return { sealed: anew, version: versionOf(anew), changed: true, form };
       });
     },
-    index: async (tenant, { table, column }, normalised) => {
+    index: async (tenant, column, normalised) => {
       const sealer = await sealerFor(tenant);
-      const of = { table: `external.${table}`, column };
+      const of = indexPlace(column);
       return { store: sealer.index(of, normalised), search: sealer.indexes(of, normalised) };
     },
   };
@@ -174,6 +196,12 @@ function errorAt({ code, message, facts }: TwinkeepError, at: string): ItemError
 
 /** The version that an envelope names. */
 const versionOf = (envelope: string): string => envelope.slice(ENVELOPE.length, envelope.indexOf('.', ENVELOPE.length));
+
+const lengthOf = (item: Offered): number => (item.kind === 'value' ? item.value.length : 0);
+
+/** A legacy value is tried under every imported key: after each of them the clock is looked at. */
+const weightOf = (item: Offered): number =>
+  item.kind === 'value' && !item.value.startsWith(ENVELOPE) ? CHARS_PER_LOOK : lengthOf(item);
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

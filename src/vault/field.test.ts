@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { tenantId } from '../kernel/brand.ts';
 import { createSystemRandom } from '../kernel/random.ts';
 import { type DataKey, openField, sealField } from './field.ts';
+import { aadOf } from './place.ts';
 
 const random = createSystemRandom();
 const VERSION = 'v_20261121_120000_a1b2';
@@ -124,4 +125,18 @@ test('a place with NUL in it is refused', () => {
   for (const part of ['table', 'column', 'row']) {
     assert.throws(() => sealField(own, { ...place, [part]: 'a\0b' }, 'x', random), TypeError);
   }
+});
+
+// Attack: two places, or two texts, differ in lone surrogates alone, which are one character as UTF-8.
+test('text and places with lone surrogates are refused, and whole pairs are not', () => {
+  const refused = { code: 'VAULT_TEXT_INVALID', kind: 'unprocessable' };
+  for (const lone of ['\ud800', 'a\udfffb', '\udc00\ud800']) {
+    assert.throws(() => sealField(own, place, lone, random), refused);
+    for (const part of ['table', 'column', 'row']) {
+      assert.throws(() => sealField(own, { ...place, [part]: lone }, 'x', random), refused);
+    }
+    assert.throws(() => open(sealField(own, place, 'x', random), { ...place, row: lone }), refused);
+    assert.throws(() => aadOf('data-key', 'north', lone), refused);
+  }
+  assert.equal(open(sealField(own, { ...place, row: '😀' }, '😀', random), { ...place, row: '😀' }), '😀');
 });

@@ -25,7 +25,7 @@ export interface DataKey {
  * @param place Table, column and row; bound as AAD with tenant and version, so a ciphertext copied elsewhere does not open.
  * @param text UTF-8, at most 65,536 bytes.
  * @returns `tk1.<version>.<base64url of nonce | ciphertext | tag>`: 12-byte random nonce, 16-byte tag.
- * @throws VAULT_FIELD_TOO_LARGE
+ * @throws VAULT_FIELD_TOO_LARGE; VAULT_TEXT_INVALID for lone surrogates, which would come back as other text
  * @see NIST SP 800-38D §8.3: random 96-bit nonces allow 2^32 seals per key
  */
 export function sealField(dataKey: DataKey, place: FieldPlace, text: string, random: Random): string {
@@ -33,6 +33,7 @@ export function sealField(dataKey: DataKey, place: FieldPlace, text: string, ran
   if (text.length > MAX_BYTES / 3 && Buffer.byteLength(text) > MAX_BYTES) {
     throw vaultFault('VAULT_FIELD_TOO_LARGE', { max_bytes: MAX_BYTES });
   }
+  if (!text.isWellFormed()) throw vaultFault('VAULT_TEXT_INVALID', { where: 'text' });
   const aad = fieldAad(dataKey.version, dataKey.tenantId, place);
   const sealed = seal(dataKey.key, random.bytes(NONCE_BYTES), text, aad);
   return `tk1.${dataKey.version}.${encodeBase64url(sealed)}`;

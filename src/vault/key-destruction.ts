@@ -5,6 +5,7 @@ import type { DataKeys } from './data-keys.ts';
 import { vaultFault } from './errors.ts';
 import { currentOf } from './key-status.ts';
 import { isPending } from './keyring.ts';
+import { bytesOf, type LegacyBytes } from './legacy.ts';
 import type { StoredDataKey } from './store.ts';
 
 export interface DestructionDeps {
@@ -16,6 +17,8 @@ export interface DestructionDeps {
   readonly countUnder: (tenant: TenantId, version: string) => Promise<number>;
   /** How long, in ms, tokens that were sealed under a retired version may still live. */
   readonly keepFor: () => number;
+  /** The setting that hands an imported key in: at the next start it would be there again. */
+  readonly settingOf?: ((tenant: TenantId, key: LegacyBytes) => string | undefined) | undefined;
 }
 
 /**
@@ -28,7 +31,7 @@ const SETTLE_MS = minutes(1);
  * Makes sure that nobody needs a key any more.
  *
  * @param externalRewrapped whoever asks says that no value outside is left under it
- * @throws VAULT_KEY_MISSING; VAULT_KEY_NEEDED with every reason at once: `current`, `values`, `backups`, `external`, `until`
+ * @throws VAULT_KEY_MISSING; VAULT_KEY_NEEDED with every reason at once: `current`, `values`, `backups`, `external`, `setting`, `until`
  */
 export async function assertDispensable(
   deps: DestructionDeps,
@@ -47,11 +50,18 @@ export async function assertDispensable(
   if (backups.length > 0) facts['backups'] = backups;
   const isOutside = key.externalAt !== undefined || key.algorithm !== undefined; // all that a legacy key opens is outside
   if (isOutside && !externalRewrapped) facts['external'] = true;
+  const setting = key.algorithm === undefined ? undefined : await settingOfKey(deps, tenant, version);
+  if (setting !== undefined) facts['setting'] = setting;
   if (key.retiredAt !== undefined) {
     const until = epochMs(key.retiredAt + Math.max(SETTLE_MS, keepFor()));
     if (clock.now() < until) facts['until'] = rfc3339(until);
   }
   if (Object.keys(facts).length > 0) throw vaultFault('VAULT_KEY_NEEDED', { version, ...facts });
+}
+
+async function settingOfKey({ dataKeys, settingOf }: DestructionDeps, tenant: TenantId, version: string) {
+  const key = (await dataKeys.ring(tenant)).legacy().find((each) => each.version === version);
+  return key && settingOf?.(tenant, { algorithm: key.algorithm, bytes: bytesOf(key) });
 }
 
 /** @throws VAULT_KEY_MISSING also for one that was destroyed before */

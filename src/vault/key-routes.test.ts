@@ -155,16 +155,26 @@ on('the rewrap is pushed on until nothing is under a retired key', async (kit) =
 on('the master key tells how it stands, rotates, and is split for the owner alone', async (kit) => {
   const { json } = await kit.call('GET', '/v1/vault/master');
   const shares = { threshold: 2, count: 3, made_at: '2026-11-21T12:00:00.000Z' };
-  const told = { provider: 'file', reachable: true, reached_at: '2026-11-21T12:00:00.000Z', grace_s: 3_600, shares };
+  const told = {
+    provider: 'file',
+    reachable: true,
+    reached_at: '2026-11-21T12:00:00.000Z',
+    grace_s: 3_600,
+    earlier: [],
+    shares,
+  };
   assert.deepEqual(json, { id: 'a'.repeat(16), ...told });
   const rotated = await kit.call('POST', '/v1/vault/master/rotate');
   assert.deepEqual(rotated.json, { old_master: 'a'.repeat(16), new_master: 'b'.repeat(16), keys: 3 });
   const wish = { threshold: 2, count: 3 };
   const split = await kit.call('POST', '/v1/vault/master/shares', { body: wish });
-  assert.deepEqual(split.json, { shares: ['share 0', 'share 1', 'share 2'] });
+  assert.deepEqual(split.json, { set: '0123abcd', shares: ['share 0', 'share 1', 'share 2'] });
+  const confirmed = await kit.call('POST', '/v1/vault/master/shares/confirm', { body: { set: split.json.set } });
+  assert.equal(confirmed.status, 204);
   assert.deepEqual(kit.asked, [
     ['rotate', 'operator'],
     ['shares', wish, 'operator'],
+    ['confirm', '0123abcd', 'operator'],
   ]);
   for (const body of [
     { threshold: 3, count: 2 },
@@ -172,6 +182,9 @@ on('the master key tells how it stands, rotates, and is split for the owner alon
     { threshold: 2, count: 256 },
   ]) {
     await refused('HTTP_INPUT_REFUSED', kit.call('POST', '/v1/vault/master/shares', { body }));
+  }
+  for (const set of ['', '0123ABCD', '0123abcd\n', '0123abcde']) {
+    await refused('HTTP_INPUT_REFUSED', kit.call('POST', '/v1/vault/master/shares/confirm', { body: { set } }));
   }
 });
 
@@ -189,6 +202,7 @@ test('what touches all tenants asks for more, and shares leave through the owner
   assert.deepEqual(access('POST', '/v1/vault/keys/:version/destroy'), platform);
   assert.deepEqual(access('POST', '/v1/vault/master/rotate'), platform);
   assert.deepEqual(access('POST', '/v1/vault/master/shares'), { kind: 'signed-in', as: 'operator' });
+  assert.deepEqual(access('POST', '/v1/vault/master/shares/confirm'), { kind: 'signed-in', as: 'operator' });
   assert.deepEqual(access('GET', '/v1/vault/keys'), ['admin:vault', false]);
   assert.deepEqual(access('GET', '/v1/vault/keys/all'), ['platform:vault', false]);
   await kit.close();

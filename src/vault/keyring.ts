@@ -25,9 +25,12 @@ export interface Keyring {
   spend(): DataKey;
   /** The key that opens envelopes of a version. @throws VAULT_PROVIDER_AWAY when it is not open and cannot be now */
   of(version: string): DataKey | undefined;
-  /** Those under which a blind index may stand; `emptied` ones too where values are kept outside. */
+  /**
+   * Those under which a blind index may stand; `emptied` ones too where values are kept outside. Damaged ones are left
+   * out: nothing that stands under them opens. @throws VAULT_PROVIDER_AWAY
+   */
   searched(emptied: boolean): readonly DataKey[];
-  /** Imported keys, the newest first. @throws VAULT_PROVIDER_AWAY */
+  /** Imported keys that open, the newest first. @throws VAULT_PROVIDER_AWAY */
   legacy(): readonly LegacyKey[];
   /** Values sealed by this process that the database does not know of yet. */
   unflushed(version: string): number;
@@ -42,6 +45,8 @@ export interface RingKey {
   /** By everybody when the row was first read, and by this process since. */
   seals: number;
   unflushed: number;
+  /** Whether it was said already that the stored key does not open. */
+  isToldDamaged: boolean;
 }
 
 export interface KeyringDeps {
@@ -49,6 +54,8 @@ export interface KeyringDeps {
   readonly clock: Clock;
   /** Hears of a key with its first seal that the database does not know of. */
   readonly onSeal: (key: RingKey) => void;
+  /** Hears once of each stored key that does not open, where the others go on without it. */
+  readonly onDamaged?: ((tenant: TenantId, version: string, error: unknown) => void) | undefined;
 }
 
 /** One process seals no more than this under a key; with a random nonce for each, NIST allows 2^32 over all. */
@@ -73,7 +80,7 @@ export const isPending = (
 ): boolean => activeAt > now && activeAt - now <= MAX_PENDING_MS && activeAt - createdAt >= MIN_PENDING_MS;
 
 export function createKeyring(tenant: TenantId, deps: KeyringDeps): Keyring {
-  const { masters, clock, onSeal } = deps;
+  const { masters, clock, onSeal, onDamaged } = deps;
   const byVersion = new Map<string, RingKey>();
   let sealing: RingKey | undefined;
   let nextAt = Number.POSITIVE_INFINITY; // when the key after `sealing` becomes active
@@ -101,6 +108,18 @@ export function createKeyring(tenant: TenantId, deps: KeyringDeps): Keyring {
     key.opened = { tenantId: tenant, version, key: createSecretKey(bytes) };
     bytes.fill(0);
     return key.opened;
+  }
+
+  /** One damaged key must not keep the others shut; a provider that is away keeps all of them so. */
+  function openWhole(key: RingKey): DataKey | undefined {
+    try {
+      return open(key);
+    } catch (error) {
+      if (!isFault(error, 'VAULT_MASTER_KEY')) throw error;
+      if (!key.isToldDamaged) onDamaged?.(tenant, key.row.version, error);
+      key.isToldDamaged = true;
+      return undefined;
+    }
   }
 
   function toSeal(): RingKey {
@@ -143,16 +162,19 @@ export function createKeyring(tenant: TenantId, deps: KeyringDeps): Keyring {
     searched: (emptied) =>
       inOrder()
         .filter(({ row }) => emptied || row.emptiedAt === undefined)
-        .map(open),
+        .flatMap((key) => openWhole(key) ?? []),
     legacy: () =>
       [...byVersion.values()]
         .filter(({ row }) => row.algorithm !== undefined && row.destroyedAt === undefined)
         .sort((a, b) => b.row.createdAt - a.row.createdAt || b.row.changed - a.row.changed)
-        .map((key) => legacyOf(key.row, open(key))),
+        .flatMap((key) => {
+          const opened = openWhole(key);
+          return opened === undefined ? [] : [legacyOf(key.row, opened)];
+        }),
     unflushed: (version) => byVersion.get(version)?.unflushed ?? 0,
     put: (row) => {
       const known = byVersion.get(row.version);
-      if (known === undefined) byVersion.set(row.version, { row, opened: undefined, seals: row.seals, unflushed: 0 });
+      if (known === undefined) byVersion.set(row.version, ringKeyOf(row));
       else if (row.changed < known.row.changed) return;
       else known.row = row;
       const key = byVersion.get(row.version);
@@ -162,6 +184,14 @@ export function createKeyring(tenant: TenantId, deps: KeyringDeps): Keyring {
     },
   };
 }
+
+const ringKeyOf = (row: StoredDataKey): RingKey => ({
+  row,
+  opened: undefined,
+  seals: row.seals,
+  unflushed: 0,
+  isToldDamaged: false,
+});
 
 /** Whatever is wrong with the key is said to whoever needs it: one that is broken must not keep the others shut. */
 function openEarly(open: () => unknown): void {

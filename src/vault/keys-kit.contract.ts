@@ -58,12 +58,13 @@ export interface NodeOptions {
   readonly bus?: Bus | undefined;
   readonly audit?: AuditSink;
   readonly maxRings?: number;
-  readonly keys?: Partial<Pick<KeysDeps, 'config' | 'retainedBy' | 'countUnder' | 'keepFor'>>;
+  readonly onError?: (error: unknown) => void;
+  readonly keys?: Partial<Pick<KeysDeps, 'config' | 'retainedBy' | 'countUnder' | 'keepFor' | 'settingOf'>>;
 }
 
 export async function openNode({ storage, clock, bus, ...options }: NodeOptions): Promise<Node> {
   const masters = options.masters ?? createFakeMasters();
-  const vault = await openVault({ storage, masters, clock, random, bus, maxRings: options.maxRings });
+  const vault = await openVault({ storage, masters, clock, random, bus, ...pick(options) });
   const keys = createKeys({
     vault,
     storage,
@@ -77,6 +78,8 @@ export async function openNode({ storage, clock, bus, ...options }: NodeOptions)
   });
   return { vault, keys };
 }
+
+const pick = ({ maxRings, onError }: Pick<NodeOptions, 'maxRings' | 'onError'>) => ({ maxRings, onError });
 
 export interface KeysKit extends Node {
   readonly storage: Storage;

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { days, minutes } from '../kernel/clock.ts';
 import { platform } from '../kernel/tx.ts';
 import { statement } from '../storage/index.ts';
+import type { KeysDeps } from './keys.ts';
 import {
   factsOf,
   type KeysKit,
@@ -211,6 +212,27 @@ test('an imported key is destroyed only by whoever says that nothing outside is 
     const again = await keys.importLegacy(NORTH, legacy, OPERATOR);
     assert.equal(again.isNew, true, 'what was destroyed is not what is there');
   });
+});
+
+// Attack: a leaked key is destroyed, and is back after the next start because a setting still names it.
+test('an imported key is not destroyed while a setting hands it in', async () => {
+  const legacy = { algorithm: 'fernet', bytes: random.bytes(32) } as const;
+  let given = [legacy.bytes];
+  const settingOf: KeysDeps['settingOf'] = (tenant, { algorithm, bytes }) =>
+    tenant === NORTH && algorithm === 'fernet' && given.some((one) => one.equals(bytes)) ? 'encryptionKey' : undefined;
+  await withKeys(
+    async ({ keys }) => {
+      const { version } = await keys.importLegacy(NORTH, legacy, OPERATOR);
+      const other = { algorithm: 'aes-gcm', bytes: legacy.bytes } as const;
+      const read = await keys.importLegacy(NORTH, other, OPERATOR);
+      const facts = await factsOf('VAULT_KEY_NEEDED', keys.destroy(NORTH, version, rewrapped, OPERATOR));
+      assert.deepEqual(facts, { version, setting: 'encryptionKey' });
+      await keys.destroy(NORTH, read.version, rewrapped, OPERATOR);
+      given = [];
+      await keys.destroy(NORTH, version, rewrapped, OPERATOR);
+    },
+    { keys: { settingOf } },
+  );
 });
 
 test('once values leave, the key and all that follow it are taken to have some outside', async () => {

@@ -1,8 +1,9 @@
 import { equalBytes } from '../crypto/index.ts';
 import type { AuditEntry, AuditSink } from '../kernel/audit.ts';
-import { type EpochMs, epochMs, type RequestId, type TenantId } from '../kernel/brand.ts';
+import { type EpochMs, epochMs, type TenantId } from '../kernel/brand.ts';
 import { type Clock, days } from '../kernel/clock.ts';
-import type { Principal } from '../kernel/principal.ts';
+import { isFault } from '../kernel/errors.ts';
+import type { Actor } from '../kernel/principal.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import type { VaultConfig } from './config.ts';
@@ -10,18 +11,15 @@ import { vaultFault } from './errors.ts';
 import { assertDispensable, type DestructionDeps, findKey, isSealing } from './key-destruction.ts';
 import { currentOf, type KeyStatus, keyStatusOf } from './key-status.ts';
 import { dataKeyAad, type LegacyKey } from './keyring.ts';
+import type { LegacyBytes } from './legacy.ts';
 import { nextChange } from './rotation.ts';
-import { type KeyReason, type LegacyAlgorithm, type StoredDataKey, vaultStore } from './store.ts';
+import { type KeyReason, type StoredDataKey, vaultStore } from './store.ts';
 import type { Vault } from './vault.ts';
 
 export type { KeyStatus, KeyVersion } from './key-status.ts';
 
-/** Whoever asks, and how the request came: it lands in the audit entry. */
-export interface Act {
-  readonly principal: Principal;
-  readonly requestId?: RequestId | undefined;
-  readonly address?: string | undefined;
-}
+/** Whoever asks, and how the request came: it lands in the audit entry, which names the tenant whose key it is. */
+export type Act = Omit<Actor, 'tenantId'>;
 
 /** A key and the one that follows it. */
 export interface Rotation {
@@ -39,10 +37,7 @@ export interface RotationWish {
 }
 
 /** 32 bytes of another system. */
-export interface LegacyImport {
-  readonly algorithm: LegacyAlgorithm;
-  readonly bytes: Uint8Array;
-}
+export type LegacyImport = LegacyBytes;
 
 /** The rule of data keys: how they follow each other, and when one may go. */
 export interface Keys {
@@ -65,9 +60,14 @@ export interface Keys {
     key: LegacyImport,
     by: Act,
   ): Promise<{ readonly version: string; readonly isNew: boolean }>;
-  /** Imported keys, the newest first. */
+  /** Imported keys that open, the newest first. */
   legacyKeys(tenant: TenantId): Promise<readonly LegacyKey[]>;
-  /** Destroys a key: nothing sealed under it opens again, here or in any other process. @throws VAULT_KEY_NEEDED, VAULT_KEY_MISSING */
+  /**
+   * Destroys a key: nothing sealed under it opens again, here or in any other process, and its wrapped bytes are off the
+   * database's files when this resolves; where another one reads an older state still, soon after that has ended.
+   *
+   * @throws VAULT_KEY_NEEDED, VAULT_KEY_MISSING
+   */
   destroy(tenant: TenantId, version: string, wish: { readonly externalRewrapped: boolean }, by: Act): Promise<void>;
   /**
    * Notes that values of a tenant are sealed for somebody outside, where no walk of ours finds them. To be awaited before
@@ -119,6 +119,7 @@ export function createKeys(deps: KeysDeps): Keys {
     destroy: async (tenant, version, { externalRewrapped }, by) => {
       await assertDispensable({ ...deps, dataKeys }, tenant, version, externalRewrapped);
       await storage.write(platform, (tx) => destroyIn(deps, tx, tenant, version, by));
+      await dataKeys.scrubbing.now();
     },
     markExternal: async (tenant) => {
       if (marked.has(tenant)) return;
@@ -191,13 +192,15 @@ async function importLegacy(
 ): Promise<{ readonly version: string; readonly isNew: boolean }> {
   const { dataKeys, masters } = vault;
   if (bytes.length !== LEGACY_BYTES) throw vaultFault('VAULT_KEY_INVALID', { reason: 'a key has exactly 32 bytes' });
-  const unwrap = ({ master, wrapped, version }: StoredDataKey): Buffer =>
-    masters.of(master).unwrap(wrapped, dataKeyAad(tenant, version));
+  const isIt = ({ master, wrapped, version }: StoredDataKey): boolean => {
+    const known = unlessDamaged(() => masters.of(master).unwrap(wrapped, dataKeyAad(tenant, version)));
+    return known !== undefined && equalBytes(known, bytes);
+  };
   return storage.write(platform, async (tx) => {
     const legacy = (await vaultStore.dataKeys(tx, tenant)).filter(
       (key) => key.algorithm !== undefined && key.destroyedAt === undefined,
     );
-    const known = legacy.find((key) => key.algorithm === algorithm && equalBytes(unwrap(key), bytes));
+    const known = legacy.find((key) => key.algorithm === algorithm && isIt(key));
     if (known !== undefined) return { version: known.version, isNew: false };
     // Each is tried on a value that says nothing of its key.
     if (legacy.length >= MAX_LEGACY_KEYS) throw vaultFault('VAULT_KEY_INVALID', { reason: 'there are 64 already' });
@@ -206,6 +209,16 @@ async function importLegacy(
     await audit.record(tx, { ...entryOf('vault.key_imported', tenant, key.version, by), facts: { algorithm } });
     return { version: key.version, isNew: true };
   });
+}
+
+/** A stored key that does not open is no reason to refuse another one: importing it once more mends it. */
+function unlessDamaged(unwrap: () => Buffer): Buffer | undefined {
+  try {
+    return unwrap();
+  } catch (error) {
+    if (isFault(error, 'VAULT_MASTER_KEY')) return undefined;
+    throw error;
+  }
 }
 
 /** Asked once more inside of the write: somebody may have destroyed it meanwhile, or put a clock back. */

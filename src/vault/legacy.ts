@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { openBareGcm, openFernet } from '../crypto/index.ts';
+import { equalBytes, openBareGcm, openFernet } from '../crypto/index.ts';
 import { vaultFault } from './errors.ts';
 import type { LegacyKey } from './keyring.ts';
 import type { LegacyAlgorithm } from './store.ts';
@@ -8,6 +8,19 @@ export type { LegacyAlgorithm } from './store.ts';
 
 /** What a text looks like. `bare` is a guess: any base64 that is long enough looks so, a Fernet token too. */
 export type SealedForm = 'envelope' | 'fernet' | 'bare' | 'unknown';
+
+/** A key as another system has it: 32 bytes. */
+export interface LegacyBytes {
+  readonly algorithm: LegacyAlgorithm;
+  readonly bytes: Uint8Array;
+}
+
+/** Whether an imported key is the one that somebody hands in. */
+export const isSameKey = (key: LegacyKey, { algorithm, bytes }: LegacyBytes): boolean =>
+  key.algorithm === algorithm && equalBytes(bytesOf(key), bytes);
+
+export const bytesOf = (legacy: LegacyKey): Buffer =>
+  legacy.algorithm === 'fernet' ? legacy.key : legacy.key.export();
 
 export interface OpenedLegacy {
   readonly text: string;

@@ -21,7 +21,7 @@ import { fileProvider } from './provider-file.ts';
 
 const VICTIM = fileURLToPath(new URL('master-victim.contract.ts', import.meta.url));
 
-/** Kills it somewhere behind the step, the `delayMs` of which go through every place of a rotation. */
+/** Kills it somewhere behind the step; the delays of all kills together go through every place of a rotation. */
 async function killBehind(step: string, delayMs: number, args: readonly string[]): Promise<void> {
   const child = spawn(process.execPath, [VICTIM, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
@@ -55,7 +55,8 @@ export async function killMasterRotations(t: TestContext, kills: number): Promis
 
   const masters = new Set<string>();
   for (let kill = 0; kill < kills; kill++) {
-    const [step, delayMs] = kill % 3 === 0 ? (['started', kill * 4] as const) : (['rewrapping', kill * 12] as const);
+    const along = kill / kills;
+    const [step, delayMs] = kill % 3 === 0 ? (['started', along * 32] as const) : (['rewrapping', along * 96] as const);
     await killBehind(step, delayMs, [database, file, String(clock.now())]);
     clock.advance(120_000);
     const storage = await emptyDatabase(database, clock);

@@ -8,6 +8,7 @@ import { platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import { masterFault } from './master-errors.ts';
 import { masterIdOf } from './master-key.ts';
+import { FIXED_FILE } from './master-lack.ts';
 import { type RewrapDeps, type Rewrapped, rewrapKeys } from './master-rewrap.ts';
 import type { OpenMasters } from './masters.ts';
 import type { MadeMaster, MasterKeyProvider } from './provider.ts';
@@ -55,7 +56,9 @@ const LATE_MS = days(1);
 
 export function createMasterRotation(deps: MasterRotationDeps): MasterRotator {
   const { storage, masters, provider, clock, random, operator, leadMs = LEAD_MS, onStep = () => undefined } = deps;
+  const isFixed = provider.kind === 'file' && storage.dialect !== 'sqlite';
   let isChecked = false;
+  let isRefused = false;
 
   /** One at a time among all processes; a stopped one's lease runs out by itself. */
   async function alone<T>(work: (renew: () => Promise<void>) => Promise<T>): Promise<T | undefined> {
@@ -74,6 +77,8 @@ export function createMasterRotation(deps: MasterRotationDeps): MasterRotator {
   }
 
   async function announce(by: Actor): Promise<void> {
+    // A new file lies on this machine alone: every other one could open nothing that is made from then on.
+    if (isFixed) throw masterFault('VAULT_MASTER_FIXED', { reason: FIXED_FILE });
     const made = await nextOf(provider, masters);
     const row = { id: masterIdOf(made.bytes.reveal()), provider: provider.kind, wrapped: made.wrapped ?? null };
     await storage.write(platform, async (tx) => {
@@ -127,6 +132,7 @@ export function createMasterRotation(deps: MasterRotationDeps): MasterRotator {
     rotate: async (by) => {
       const rotated = await alone(async (renew) => {
         await masters.learn();
+        masters.assertLent(); // what is under a key that this process lacks, it could not wrap anew
         await announce(by);
         return finish(by, renew);
       });
@@ -134,11 +140,15 @@ export function createMasterRotation(deps: MasterRotationDeps): MasterRotator {
       return rotated;
     },
     settle: async () => {
-      if (await isUnsettled()) return alone((renew) => finish(operator, renew));
+      const unsettled = await isUnsettled();
+      if (masters.isLacking) return undefined; // whoever holds it finishes
+      if (unsettled) return alone((renew) => finish(operator, renew));
       if (!masters.isOutgrown) {
         provider.settle(masters.newest.id); // a stop may have come between the last write and the rename
         return undefined;
       }
+      if (isFixed && isRefused) return undefined; // said once, not every minute
+      isRefused = isFixed;
       return alone(async (renew) => {
         await announce(operator);
         return finish(operator, renew);

@@ -146,11 +146,21 @@ test('two starts at once on an empty database agree on one master', async () => 
   assert.equal((await rows()).length, 1);
 });
 
-test('shares are made of the current key, marked, and on record before they leave', async () => {
+// Attack: shares that never reached a safe silence the warning that the key has no second copy.
+test('shares are made of the current key, on record before they leave, and count once they are confirmed', async () => {
   const key = secretKey();
   const one = await startProcess({ storage, provider: environmentProvider(textOf(key)) });
   assert.equal((await one.acts.status()).shares, null);
-  const texts = await one.acts.makeShares({ threshold: 2, count: 3 }, nobody);
+  const { set, texts } = await one.acts.makeShares({ threshold: 2, count: 3 }, nobody);
+  assert.equal((await one.acts.status()).shares, null, 'nobody is known to have them');
+  await assert.rejects(one.acts.confirmShares(set === '00000000' ? '00000001' : '00000000', nobody), {
+    code: 'VAULT_SHARES',
+  });
+  assert.equal((await one.acts.status()).shares, null);
+  const madeAt = one.clock.now();
+  one.clock.advance(1_000);
+  await one.acts.confirmShares(set, nobody);
+  await one.acts.confirmShares(set, nobody); // the answer to the first was lost
   assert.equal(inspectShares(texts.map((text) => ({ name: 's', text }))).master, masterIdOf(key.reveal()));
   const { id, provider, shares } = await one.acts.status();
   assert.deepEqual(
@@ -158,13 +168,23 @@ test('shares are made of the current key, marked, and on record before they leav
     {
       id: masterIdOf(key.reveal()),
       provider: 'environment',
-      shares: { threshold: 2, count: 3, at: one.clock.now() },
+      shares: { threshold: 2, count: 3, at: madeAt },
     },
   );
-  const [entry] = one.entries;
-  assert.equal(entry?.action, 'vault.shares_made');
-  assert.deepEqual(entry?.facts, { master: id, threshold: 2, count: 3 });
+  const [entry, next] = one.entries;
+  assert.deepEqual([entry?.action, next?.action], ['vault.shares_made', 'vault.shares_confirmed']);
+  for (const { facts } of one.entries) assert.deepEqual(facts, { master: id, threshold: 2, count: 3, set });
   await assert.rejects(one.acts.makeShares({ threshold: 1, count: 3 }, nobody), { code: 'VAULT_SHARES' });
+
+  const second = await one.acts.makeShares({ threshold: 3, count: 5 }, nobody);
+  assert.deepEqual(
+    (await one.acts.status()).shares,
+    { threshold: 2, count: 3, at: madeAt },
+    'the first are still there',
+  );
+  await assert.rejects(one.acts.confirmShares(set, nobody), { code: 'VAULT_SHARES' });
+  await one.acts.confirmShares(second.set, nobody);
+  assert.equal((await one.acts.status()).shares?.count, 5);
 });
 
 test('the identity of backups follows from the master key, and is the current one first', async () => {
@@ -196,6 +216,10 @@ test('a master that nobody here has heard of is learned of meanwhile, and one th
     masterStore.add(tx, { id: masterIdOf(later.reveal()), provider: 'environment', wrapped: null }, one.clock.now()),
   );
   await one.masters.learn();
+  expectFault('VAULT_PROVIDER_AWAY', () => one.masters.of(masterIdOf(later.reveal())));
+  expectFault('VAULT_PROVIDER_AWAY', () => one.masters.current);
+  await storage.write(platform, (tx) => masterStore.retireOthers(tx, masterIdOf(key.reveal()), one.clock.now()));
+  await one.masters.learn();
+  assert.equal(one.masters.current.id, masterIdOf(key.reveal()));
   expectFault('VAULT_MASTER_KEY', () => one.masters.of(masterIdOf(later.reveal())));
-  expectFault('VAULT_MASTER_KEY', () => one.masters.current);
 });

@@ -8,7 +8,7 @@ import type { StoredMaster } from './store-masters.ts';
 /** How the provider of the master key stands to this process. */
 export interface MasterState {
   readonly provider: ProviderKind;
-  /** False while it does not answer: then no key is wrapped, and none unwrapped. */
+  /** False while it does not answer, or lacks a key in use: then no key is wrapped, and none unwrapped. */
   readonly reachable: boolean;
   /** When it answered last. */
   readonly reachedAt: EpochMs;
@@ -22,10 +22,15 @@ export interface MasterKeys {
   readonly current: MasterKey;
   /**
    * @param id null: the first master of this database
-   * @throws VAULT_PROVIDER_AWAY, VAULT_MASTER_KEY for one that is not held
+   * @throws VAULT_PROVIDER_AWAY also for one in use that is not held here; VAULT_MASTER_KEY for another that is not
    */
   of(id: string | null): MasterKey;
-  /** For keys that are open already. @throws VAULT_PROVIDER_AWAY when the provider has been away for longer than the grace */
+  /**
+   * For keys that are open already.
+   *
+   * @throws VAULT_PROVIDER_AWAY when the provider has been away for longer than the grace, and at once when a master in
+   *   use is not held here
+   */
   assertLent(): void;
   readonly state: MasterState;
 }
@@ -36,6 +41,8 @@ export interface OpenMasters extends MasterKeys {
   readonly known: readonly StoredMaster[];
   /** The one that is current, or will be as soon as every process has had the time to learn of it. */
   readonly newest: StoredMaster;
+  /** Whether a master in use is not held here, and will not be without the operator: another machine has made it. */
+  readonly isLacking: boolean;
   /** Whether the newest comes from another provider than the configured one, or is not the key that it hands in. */
   readonly isOutgrown: boolean;
   /** The current key itself, for recovery shares. @throws VAULT_PROVIDER_AWAY */

@@ -15,6 +15,8 @@ export interface NamedKeyDeps {
   readonly masters: MasterKeys;
   readonly clock: Clock;
   readonly random: Random;
+  /** Hears of a destruction that is durable: the bytes of the key may still be on the disk. */
+  readonly onDestroyed?: (() => void) | undefined;
 }
 
 /** Keys of people and of months, opened once and known for as long as the database has them. */
@@ -33,7 +35,7 @@ const TOPIC = 'vault.subject-keys';
 const KEY_BYTES = 32;
 const MAX_CACHED = 10_000;
 
-export function createNamedKeys({ storage, bus, masters, clock, random }: NamedKeyDeps): NamedKeys {
+export function createNamedKeys({ storage, bus, masters, clock, random, onDestroyed }: NamedKeyDeps): NamedKeys {
   const fresh = createFreshCache<OpenedKey>({ storage, bus, topic: TOPIC, clock, maxEntries: MAX_CACHED });
   const opened = createOpenedKeys(MAX_CACHED);
   bus?.subscribe(TOPIC, (name) => opened.forget(typeof name === 'string' ? name : undefined));
@@ -101,7 +103,10 @@ export function createNamedKeys({ storage, bus, masters, clock, random }: NamedK
     },
     destroy: async (tx, purpose, name) => {
       const destroyed = (await vaultStore.dropNamedKey(tx, purpose, name)) > 0;
-      if (destroyed) await vaultStore.noteErased(tx, purpose, name, clock.now()); // a backup may still hold it
+      if (destroyed) {
+        await vaultStore.noteErased(tx, purpose, name, clock.now()); // a backup may still hold it
+        if (onDestroyed !== undefined) tx.afterCommit(onDestroyed);
+      }
       forget(tx, `${purpose} ${name}`);
       return destroyed;
     },

@@ -7,6 +7,7 @@ import { platform } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import { vaultFault } from './errors.ts';
 import { backupIdentityOf, createMasterKey, type MasterKey, masterIdOf } from './master-key.ts';
+import { lackLine } from './master-lack.ts';
 import type { OpenMasters } from './masters.ts';
 import type { MasterKeyProvider } from './provider.ts';
 import { masterStore, type StoredMaster } from './store-masters.ts';
@@ -34,11 +35,13 @@ interface Held {
 interface Knowledge {
   readonly held: Map<string, Held>;
   known: readonly StoredMaster[];
+  /** Those in use that are not held, and that the provider does not open either; as a rule none. */
+  missing: readonly StoredMaster[];
   reachable: boolean;
   reachedAt: EpochMs;
   probedAt: EpochMs;
-  /** What the operator was told last of an outage. */
-  told: string;
+  /** What the operator was told of an outage. */
+  readonly told: Set<string>;
 }
 
 interface Ground {
@@ -51,6 +54,7 @@ interface Ground {
 const LEAD_MS = seconds(15);
 const PROBE_MS = seconds(30);
 const MOST_RETIRED = 20;
+const MOST_TOLD = 20;
 
 /**
  * Finds the master keys of a migrated database, or makes the first.
@@ -62,7 +66,8 @@ const MOST_RETIRED = 20;
 export async function openMasters(deps: OpenMastersDeps): Promise<OpenMasters> {
   const { storage, provider, previous = [], clock, random } = deps;
   const now = clock.now();
-  const knowledge: Knowledge = { held: new Map(), known: [], reachable: true, reachedAt: now, probedAt: now, told: '' };
+  const lists = { held: new Map(), known: [], missing: [], told: new Set<string>() };
+  const knowledge: Knowledge = { ...lists, reachable: true, reachedAt: now, probedAt: now };
   const admit = (bytes: Secret<Buffer>): void => {
     const master = createMasterKey(bytes.reveal(), random);
     knowledge.held.set(master.id, { master, bytes });
@@ -75,6 +80,7 @@ export async function openMasters(deps: OpenMastersDeps): Promise<OpenMasters> {
   }
   await openWrapped(deps, knowledge, admit);
   await assertHeld(deps, knowledge);
+  knowledge.missing = missingOf(deps, knowledge);
   return live({ deps, knowledge, admit });
 }
 
@@ -126,16 +132,18 @@ async function assertHeld({ storage, provider }: OpenMastersDeps, { held, known 
 function lacking(provider: MasterKeyProvider, { id, provider: kept }: StoredMaster, keys?: number): Error {
   const elsewhere = kept !== null && kept !== provider.kind;
   if (keys !== undefined) {
-    const reason = `${keys} keys are still under the earlier key ${id}; hand that one in too`;
+    const why = provider.kind === 'file' ? provider.explainLack(id) : 'hand that one in too';
+    const reason = `${keys} keys are still under the earlier key ${id}; ${why}`;
     return vaultFault('VAULT_MASTER_KEY', { reason, master: id });
   }
-  const reason = elsewhere ? `this database's is ${id}, of the provider ${kept}` : provider.explainLack();
+  const reason = elsewhere ? `this database's is ${id}, of the provider ${kept}` : provider.explainLack(id);
   return vaultFault('VAULT_MASTER_KEY', { reason, master: id });
 }
 
 function live(ground: Ground): OpenMasters {
   const { deps, knowledge } = ground;
   const { provider, clock, graceMs } = deps;
+  const isThere = (): boolean => knowledge.reachable && lackedBy(ground) === undefined;
   return {
     get current() {
       assertReachable(ground);
@@ -144,8 +152,12 @@ function live(ground: Ground): OpenMasters {
     of: (id) => masterOf(ground, id),
     assertLent: () => assertLent(ground),
     get state() {
-      const { reachable, reachedAt } = knowledge;
-      return { provider: provider.kind, reachable, reachedAt: isRemote(ground) ? reachedAt : clock.now(), graceMs };
+      const reachable = isThere();
+      const reachedAt = reachable && !isRemote(ground) ? clock.now() : knowledge.reachedAt;
+      return { provider: provider.kind, reachable, reachedAt, graceMs };
+    },
+    get isLacking() {
+      return lackedBy(ground) !== undefined;
     },
     get known() {
       return knowledge.known;
@@ -171,7 +183,8 @@ function live(ground: Ground): OpenMasters {
       try {
         await tend(ground);
       } catch (error) {
-        if (isFault(error, 'VAULT_PROVIDER_AWAY')) knowledge.reachable = false;
+        const isShut = isRemote(ground) && inUse(knowledge).some(({ id }) => !knowledge.held.has(id));
+        if (isShut || isFault(error, 'VAULT_PROVIDER_AWAY')) knowledge.reachable = false;
         tell(ground, error);
       }
     },
@@ -188,28 +201,49 @@ function newestOf(knowledge: Knowledge): StoredMaster {
   return row;
 }
 
-function away({ deps, knowledge }: Ground): Error {
-  return vaultFault('VAULT_PROVIDER_AWAY', { provider: deps.provider.kind, since: rfc3339(knowledge.reachedAt) });
+function away({ deps, knowledge }: Ground, master?: string): Error {
+  const facts = { provider: deps.provider.kind, since: rfc3339(knowledge.reachedAt) };
+  return vaultFault('VAULT_PROVIDER_AWAY', master === undefined ? facts : { ...facts, master });
+}
+
+/** What a remote provider has wrapped and only does not open at present is an outage, not missing. */
+const missingOf = ({ provider }: OpenMastersDeps, knowledge: Knowledge): readonly StoredMaster[] =>
+  inUse(knowledge).filter(({ id, wrapped }) => !knowledge.held.has(id) && (provider.kind !== 'transit' || !wrapped));
+
+/**
+ * The current or the newest, when this process has no way to come by it: another machine has made it. What it wraps cannot
+ * be opened here, so the process says as a whole that it is of no use, before a client meets such a key.
+ */
+function lackedBy({ deps, knowledge }: Ground): StoredMaster | undefined {
+  if (knowledge.missing.length === 0) return undefined; // it is asked for every value
+  const wanted = [rowNow(deps, inUse(knowledge))?.id, newestOf(knowledge).id];
+  return knowledge.missing.find(({ id }) => wanted.includes(id));
 }
 
 function assertReachable(ground: Ground): void {
+  const lacked = lackedBy(ground);
+  if (lacked !== undefined) throw away(ground, lacked.id);
   if (!ground.knowledge.reachable) throw away(ground);
 }
 
 function assertLent(ground: Ground): void {
   const { deps, knowledge } = ground;
+  const lacked = lackedBy(ground); // for it there is no grace: it does not come back by itself
+  if (lacked !== undefined) throw away(ground, lacked.id);
   if (!knowledge.reachable && deps.clock.now() - knowledge.reachedAt > deps.graceMs) throw away(ground);
 }
 
 /** A new one is announced first: whoever wrapped by it at once would make keys that others cannot open yet. */
-function currentOf({ deps, knowledge }: Ground): Held {
-  const { provider, clock, leadMs = LEAD_MS } = deps;
+function rowNow({ clock, leadMs = LEAD_MS }: OpenMastersDeps, rows: readonly StoredMaster[]): StoredMaster | undefined {
   const now = clock.now();
-  const rows = inUse(knowledge);
-  const row = rows.findLast(({ created_at }, at) => at === 0 || created_at + leadMs <= now);
-  const id = row?.id ?? newestOf(knowledge).id;
+  return rows.findLast(({ created_at }, at) => at === 0 || created_at + leadMs <= now);
+}
+
+function currentOf(ground: Ground): Held {
+  const { deps, knowledge } = ground;
+  const id = rowNow(deps, inUse(knowledge))?.id ?? newestOf(knowledge).id;
   const found = knowledge.held.get(id);
-  if (found === undefined) throw vaultFault('VAULT_MASTER_KEY', { reason: provider.explainLack(), master: id });
+  if (found === undefined) throw away(ground, id);
   return found;
 }
 
@@ -223,23 +257,34 @@ function masterOf(ground: Ground, id: string | null): MasterKey {
     learn(ground).catch((error) => tell(ground, error)); // another process has made it since, long before it is used
     throw away(ground);
   }
+  if (inUse(ground.knowledge).some((row) => row.id === wanted)) throw away(ground, wanted);
   throw vaultFault('VAULT_MASTER_KEY', { reason: `the master ${wanted} is not held here`, master: wanted });
 }
 
-async function learn({ deps, knowledge, admit }: Ground): Promise<void> {
+async function learn(ground: Ground): Promise<void> {
+  const { deps, knowledge, admit } = ground;
   const { held } = knowledge;
   knowledge.known = await deps.storage.read(platform, masterStore.all);
-  if (inUse(knowledge).every(({ id }) => held.has(id))) return;
-  for (const bytes of deps.provider.held()) if (!held.has(masterIdOf(bytes.reveal()))) admit(bytes);
-  await openWrapped(deps, knowledge, admit);
+  if (inUse(knowledge).some(({ id }) => !held.has(id))) {
+    for (const bytes of deps.provider.held()) if (!held.has(masterIdOf(bytes.reveal()))) admit(bytes);
+    await openWrapped(deps, knowledge, admit);
+  }
+  knowledge.missing = missingOf(deps, knowledge);
+  const lacked = lackedBy(ground);
+  if (lacked !== undefined) tell(ground, lackOf(deps.provider, lacked));
+  else if (!isRemote(ground)) knowledge.reachedAt = deps.clock.now();
 }
+
+/** The fix stands in the message, for the log prints that. */
+const lackOf = (provider: MasterKeyProvider, row: StoredMaster): Error =>
+  new Error(lackLine(provider, row), { cause: vaultFault('VAULT_MASTER_KEY', { master: row.id }) });
 
 async function tend(ground: Ground): Promise<void> {
   const { deps, knowledge } = ground;
   await learn(ground);
   const isTime = !knowledge.reachable || deps.clock.now() - knowledge.probedAt >= PROBE_MS;
   if (isRemote(ground) && isTime) await probe(ground);
-  if (knowledge.reachable) knowledge.told = '';
+  if (knowledge.reachable && lackedBy(ground) === undefined) knowledge.told.clear();
 }
 
 /** Whether the provider still opens what it gave us: a key that it no longer lends must not be used for ever. */
@@ -257,8 +302,9 @@ async function probe(ground: Ground): Promise<void> {
 /** Said once for each outage, not every few seconds. */
 function tell({ deps, knowledge }: Ground, error: unknown): void {
   const text = error instanceof Error ? error.message : String(error);
-  if (knowledge.told !== text) deps.onError(error);
-  knowledge.told = text;
+  if (!knowledge.told.has(text)) deps.onError(error);
+  if (knowledge.told.size >= MOST_TOLD) knowledge.told.clear();
+  knowledge.told.add(text);
 }
 
 /**

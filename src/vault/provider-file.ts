@@ -1,5 +1,6 @@
-import { existsSync, linkSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { isFault } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import type { Secret } from '../kernel/secret.ts';
 import { vaultFault } from './errors.ts';
@@ -13,19 +14,33 @@ const DRAFT = /^(\.next)?\.[0-9a-f]{8}\.new$/;
  * The master key in a file of the data folder (0600). During a rotation the new one lies in `<file>.next`; when all is
  * wrapped by it that becomes `<file>` in one rename, and the old one stays as `<file>.previous-<id>`, for backups that
  * were made under it. Which of them is current the database says, so a stop between any two steps loses nothing.
+ *
+ * @param onError hears once of each earlier file that cannot be read; whether it was needed is found out at the start
  */
-export function fileProvider(file: string, random: Random): MasterKeyProvider {
+export function fileProvider(
+  file: string,
+  random: Random,
+  onError: (error: unknown) => void = () => undefined,
+): MasterKeyProvider {
   const next = `${file}.next`;
+  const told = new Set<string>();
 
-  const earlier = (): readonly string[] =>
-    readdirSync(dirname(file))
-      .filter((name) => name.startsWith(`${basename(file)}.previous-`))
-      .sort()
-      .slice(-MOST_EARLIER)
-      .map((name) => join(dirname(file), name));
+  function readEarlier(path: string): readonly Secret<Buffer>[] {
+    try {
+      return [readMasterKeyFile(path)];
+    } catch (error) {
+      const known = told.has(path);
+      told.add(path);
+      if (!known) onError(new Error(`${path} is left out: ${reasonOf(error)}`, { cause: error }));
+      return [];
+    }
+  }
 
-  const held = (): readonly Secret<Buffer>[] =>
-    [file, next, ...earlier()].filter((path) => existsSync(path)).map(readMasterKeyFile);
+  /** The next one is read first: between two reads it may take the place of the other, never the other way round. */
+  function held(): readonly Secret<Buffer>[] {
+    const [second, first] = [readThere(next), readThere(file)];
+    return [...first, ...second, ...earlierOf(file).flatMap(readEarlier)];
+  }
 
   return {
     kind: 'file',
@@ -45,11 +60,48 @@ export function fileProvider(file: string, random: Random): MasterKeyProvider {
       renameSync(next, file);
       syncFolderOf(file);
     },
-    explainLack: () =>
-      existsSync(file)
-        ? 'it is not the one that this database was sealed under'
-        : `${file} is missing; put it back from its backup`,
+    explainLack: (id) => {
+      if (!existsSync(file)) return `${file} is missing; put it back from its backup`;
+      const earlier = `${file}.previous-${id}`;
+      if (existsSync(earlier)) return `${earlier} cannot be used: ${lackIn(earlier)}`;
+      return `no file beside ${file} holds the one of this database (${id}); put it back from its backup, or copy it from the machine that made it`;
+    },
   };
+}
+
+/** The latest, in the order in which they were made: their names are random. */
+function earlierOf(file: string): readonly string[] {
+  const names = readdirSync(dirname(file)).filter((name) => name.startsWith(`${basename(file)}.previous-`));
+  return names
+    .map((name) => join(dirname(file), name))
+    .map((path) => ({ path, madeAt: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+    .sort((a, b) => a.madeAt - b.madeAt || (a.path < b.path ? -1 : 1))
+    .slice(-MOST_EARLIER)
+    .map(({ path }) => path);
+}
+
+/** @throws VAULT_MASTER_KEY */
+function readThere(path: string): readonly Secret<Buffer>[] {
+  try {
+    return [readMasterKeyFile(path)];
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+function lackIn(path: string): string {
+  try {
+    readMasterKeyFile(path);
+    return 'it holds another key than its name says';
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (isFault(error, 'VAULT_MASTER_KEY')) return String(error.facts['reason']);
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What a stop has left of a key file that was being written: perhaps a copy of a key that is in use. */
@@ -80,4 +132,7 @@ function keepAsEarlier(file: string): void {
   syncFolderOf(file);
 }
 
-const isThere = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'EEXIST';
+const isThere = (error: unknown): boolean => isCode(error, 'EEXIST');
+
+const isCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -7,7 +7,16 @@ import { inspect } from 'node:util';
 import { isFault } from '../kernel/errors.ts';
 import { createSecret } from '../kernel/secret.ts';
 import { masterIdOf } from './master-key.ts';
-import { emptyDatabase, nobody, random, secretKey, startProcess, textOf } from './masters-kit.contract.ts';
+import {
+  addSubjects,
+  emptyDatabase,
+  nobody,
+  random,
+  sealSome,
+  secretKey,
+  startProcess,
+  textOf,
+} from './masters-kit.contract.ts';
 import { environmentProvider, memoryProvider } from './provider.ts';
 import { fileProvider } from './provider-file.ts';
 
@@ -111,4 +120,61 @@ test('a key in memory is followed by another one', async () => {
   assert.notEqual(from, to);
   assert.equal(one.masters.state.provider, 'memory');
   await storage.close();
+});
+
+test('of many earlier keys the latest are held, by when they were made, whatever their names', () => {
+  const ids: string[] = [];
+  for (let at = 0; at < 70; at++) {
+    const key = secretKey();
+    const id = masterIdOf(key.reveal());
+    ids.push(id);
+    writeFileSync(`${file}.previous-${id}`, textOf(key).reveal(), { mode: 0o600 });
+    utimesSync(`${file}.previous-${id}`, at, at);
+  }
+  assert.deepEqual(idsOf(fileProvider(file, random)), ids.slice(-64));
+});
+
+test('an earlier key file that cannot be read stops a start only when keys are under it, and is named', async () => {
+  const storage = await emptyDatabase();
+  try {
+    const one = await startProcess({ storage, provider: fileProvider(file, random) });
+    const first = one.masters.newest.id;
+    const stop = (step: string): void => {
+      if (step === 'rewrapping') throw new Error('stopped');
+    };
+    await sealSome(one);
+    await addSubjects(one, 500, null);
+    const earlier = `${file}.previous-${first}`;
+    const halfway = await startProcess({ storage, provider: fileProvider(file, random), onStep: stop });
+    await assert.rejects(halfway.rotator.rotate(nobody), /stopped/);
+    renameSync(file, earlier);
+    renameSync(`${file}.next`, file);
+    writeFileSync(earlier, 'spoilt', { mode: 0o600 });
+    await assert.rejects(startProcess({ storage, provider: fileProvider(file, random) }), (error) => {
+      assert.ok(isFault(error, 'VAULT_MASTER_KEY'));
+      assert.match(String(error.facts['reason']), /keys are still under the earlier key .*previous-.* cannot be used/);
+      return true;
+    });
+  } finally {
+    await storage.close();
+  }
+});
+
+test('an earlier key file that cannot be read and is in nobody’s use is left out, and told of once', async () => {
+  const storage = await emptyDatabase();
+  try {
+    const one = await startProcess({ storage, provider: fileProvider(file, random) });
+    const first = one.masters.newest.id;
+    await one.rotator.rotate(nobody);
+    const told: unknown[] = [];
+    chmodSync(`${file}.previous-${first}`, 0o644); // and others may read it, so it is not taken either
+    const provider = fileProvider(file, random, (error) => void told.push(error));
+    const two = await startProcess({ storage, provider });
+    provider.held();
+    assert.equal(two.masters.backupIdentities().length, 1);
+    assert.equal(told.length, 1);
+    assert.match(String(told[0]), /previous-[0-9a-f]{16} is left out: others may read/);
+  } finally {
+    await storage.close();
+  }
 });

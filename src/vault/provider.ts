@@ -26,10 +26,12 @@ export interface MasterKeyProvider {
   /** From now on this one wraps everything, so its place becomes the lasting one; asked again it does nothing. */
   settle(id: string): void;
   /** Why the key of a database might not be among those held, as a sentence for the operator. */
-  explainLack(): string;
+  explainLack(id: string): string;
 }
 
 const NOT_OURS = 'it is not the one that this database was sealed under';
+
+const BY_RESTART = 'set TWINKEEP_MASTER_KEY to a new key and TWINKEEP_MASTER_KEY_PREVIOUS to this one, and start again';
 
 const keepsNothing = async (): Promise<never> => {
   throw vaultFault('VAULT_MASTER_KEY', {
@@ -42,17 +44,16 @@ const keepsNothing = async (): Promise<never> => {
  * still handed in as an earlier one.
  *
  * @param text the base64 of exactly 32 bytes
+ * @param fix how another follows it, for who asks this one to make it
  * @throws VAULT_MASTER_KEY
  */
-export function environmentProvider(text: Secret): MasterKeyProvider {
+export function environmentProvider(text: Secret, fix: string = BY_RESTART): MasterKeyProvider {
   const bytes = parseMasterKey(text);
   return {
     kind: 'environment',
     held: () => [bytes],
     make: async () => {
-      const reason =
-        'set TWINKEEP_MASTER_KEY to a new key and TWINKEEP_MASTER_KEY_PREVIOUS to this one, and start again';
-      throw masterFault('VAULT_MASTER_FIXED', { reason });
+      throw masterFault('VAULT_MASTER_FIXED', { reason: fix });
     },
     open: keepsNothing,
     settle: () => undefined,

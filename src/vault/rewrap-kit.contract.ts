@@ -139,7 +139,7 @@ export interface RewrapKit {
   /** Another engine on the same database, as after a restart or in another process. */
   another(more?: Partial<RewrapDeps>): Rewrap;
   /** A new key, sealed with from now on. @returns the version before */
-  rotate(tenant?: TenantId): Promise<string>;
+  rotate(tenant?: TenantId, reason?: 'manual' | 'emergency'): Promise<string>;
   /** Stores notes 0 to `count - 1` under the current key. */
   fill(tenant: TenantId, count: number): Promise<void>;
   notes(tenant?: TenantId): Promise<readonly NoteRow[]>;
@@ -190,12 +190,12 @@ async function createKit(storage: Storage): Promise<RewrapKit> {
     errors,
     rewrap: another(),
     another,
-    rotate: async (tenant = plant) => {
+    rotate: async (tenant = plant, reason = 'manual') => {
       const { version } = await vault.fields(tenant);
       clock.advance(1_000);
       await storage.write(platform, async (tx) => {
         const { rotation, activationMs, announce } = vault.dataKeys;
-        announce(tx, await rotation.follow(tx, tenant, 'manual', activationMs));
+        announce(tx, await rotation.follow(tx, tenant, reason, activationMs));
       });
       clock.advance(vault.dataKeys.activationMs);
       return version;

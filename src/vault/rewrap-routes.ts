@@ -26,6 +26,9 @@ const MAX_RUN_MS = seconds(5);
 const DEFAULT_RUN_MS = seconds(1);
 const MAX_UNREADABLE = 1_000;
 
+/** Counting reads whole tables. The command that waits asks as the operator, who is not counted. */
+const limits = [{ per: 'principal', count: 10, windowMs: minutes(1) }] as const;
+
 const time = z.string().nullable();
 const field = z.strictObject({
   tenant: z.string(),
@@ -63,6 +66,7 @@ export function rewrapRoutes(deps: RewrapRouteDeps): readonly Route[] {
       path: '/v1/vault/rewrap',
       summary: "How far the tenant's values are sealed anew under its current key.",
       access: OWN,
+      limits,
       records: 'read',
       query: counting,
       replies: { 200: progress },
@@ -75,6 +79,7 @@ export function rewrapRoutes(deps: RewrapRouteDeps): readonly Route[] {
       path: '/v1/vault/rewrap/all',
       summary: 'How far the values of all tenants are sealed anew.',
       access: EVERY,
+      limits,
       records: 'read',
       query: counting,
       replies: { 200: progress },

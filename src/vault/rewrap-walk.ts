@@ -39,6 +39,8 @@ export interface Walk {
   readonly goOn: () => Promise<boolean>;
 }
 
+const ROWS_PER_LOOK = 1_000;
+
 export type Walkable = 'finished' | 'interrupted' | 'overtaken';
 
 /** What is to be done with a stretch of rows. */
@@ -132,6 +134,43 @@ async function planNext(deps: WalkDeps, walk: Walk, after: RowKey | undefined): 
   };
 }
 
+/**
+ * What is under a version after its walk: nothing, what does not open and is noted so, or what is to be walked again;
+ * undefined where it was stopped.
+ */
+export type Left = 'nothing' | 'unreadable' | 'late' | undefined;
+
+/**
+ * Looks for what a walk has left behind under a version. Whatever opens came after the walk had passed, also where the row
+ * was noted before as one that does not open.
+ *
+ * @param goOn is asked between stretches
+ */
+export async function leftUnder(deps: WalkDeps, walk: Walk, version: string): Promise<Left> {
+  const { storage } = deps;
+  const { walked, tenant, goOn } = walk;
+  const { field, name, store } = walked;
+  let left: Left = 'nothing';
+  for (let after: RowKey | undefined; ; ) {
+    const from = after;
+    const { rows, subjects, last } = await storage.read(scopeOf(field, tenant), async (tx) => {
+      const found = await store.under(tx, version, from, ROWS_PER_LOOK);
+      const personal = typeof field.under === 'object' ? await openAll(deps, walk, tx, found.rows) : undefined;
+      return { ...found, subjects: personal };
+    });
+    await deps.freshen(tenant);
+    const indexesOf = createIndexesOf(walk);
+    if (rows.some((row, n) => planRow(walk, row, subjects?.[n], indexesOf) !== 'unreadable')) return 'late';
+    const names = rows.map(({ key }) => field.row(key));
+    if (!(await storage.read(platform, (tx) => rewrapStore.areUnreadable(tx, tenant, name, names)))) return 'late';
+    if (rows.length > 0) left = 'unreadable';
+    if (last === undefined) return left;
+    after = last;
+    await immediate();
+    if (!(await goOn())) return undefined;
+  }
+}
+
 /** Text of a person's value; gone where the person's key was destroyed, and with it the right to be found. */
 type Personal = { readonly text: string } | 'gone' | 'unreadable' | undefined;
 
@@ -152,7 +191,7 @@ async function openPersonal(
     return { text: await subjects.open(tx, personId(subject), name, sealed) };
   } catch (error) {
     if (isFault(error, 'VAULT_SUBJECT_ERASED')) return 'gone';
-    if (isFault(error, 'VAULT_UNREADABLE')) return 'unreadable';
+    if (isOfOneValue(error)) return 'unreadable';
     throw error;
   }
 }
@@ -162,7 +201,8 @@ function planRow(walk: Walk, row: SealedRow, personal: Personal, indexesOf: Inde
   const isIndexOld = hasOldIndex(walk, row);
   if (sealed === null) return isIndexOld ? 'unreadable' : 'kept';
   if (typeof walk.walked.field.under === 'object') {
-    if (personal === undefined || personal === 'unreadable') return personal ?? 'kept';
+    if (personal === undefined) return sealed.startsWith('tk1.') && isUnderOld(walk, sealed) ? 'unreadable' : 'kept';
+    if (personal === 'unreadable') return personal;
     const indexes = personal === 'gone' ? row.indexes.map(() => null) : indexesOf(personal.text);
     return { key, previous: sealed, next: sealed, indexes };
   }
@@ -186,10 +226,15 @@ function opened(sealer: FieldSealer, place: Parameters<FieldSealer['open']>[0], 
   try {
     return sealer.open(place, sealed);
   } catch (error) {
-    if (isFault(error, 'VAULT_UNREADABLE') || isFault(error, 'VAULT_KEY_UNKNOWN')) return undefined;
+    if (isOfOneValue(error)) return undefined;
     throw error;
   }
 }
+
+/** What one value is to blame for, or the one key it is under; a provider that is away is not among them. */
+const OF_ONE_VALUE: ReadonlySet<string> = new Set(['VAULT_UNREADABLE', 'VAULT_KEY_UNKNOWN', 'VAULT_MASTER_KEY']);
+
+const isOfOneValue = (error: unknown): boolean => isFault(error) && OF_ONE_VALUE.has(error.code);
 
 type IndexesOf = (text: string) => readonly (string | null)[];
 

@@ -6,14 +6,25 @@ import { openPostgresStorage } from '../storage/index.ts';
 import { serverSuite, startPostgres } from '../testing/index.ts';
 import { rewrapContract } from './rewrap.contract.ts';
 import { fields, inMemory, plant, withKit } from './rewrap-kit.contract.ts';
+import { rewrapLeftContract } from './rewrap-left.contract.ts';
 import { createPace } from './rewrap-pace.ts';
+import { createWalkTime } from './rewrap-time.ts';
+import { rewrapUrgentContract } from './rewrap-urgent.contract.ts';
 import { createSealedStore } from './store-sealed.ts';
 
-describe('rewrap on SQLite', () => rewrapContract(inMemory));
+describe('rewrap on SQLite', () => {
+  rewrapContract(inMemory);
+  rewrapLeftContract(inMemory);
+  rewrapUrgentContract(inMemory);
+});
 
 await serverSuite('PostgreSQL', startPostgres, (server) => {
   const make = async () => openPostgresStorage({ url: await server.createDatabase(), clock: systemClock });
-  describe('rewrap on PostgreSQL', () => rewrapContract(make));
+  describe('rewrap on PostgreSQL', () => {
+    rewrapContract(make);
+    rewrapLeftContract(make);
+    rewrapUrgentContract(make);
+  });
 
   test('one of two processes walks', () =>
     withKit(make, async (kit) => {
@@ -44,6 +55,28 @@ test('a column is walked by plain names, a key that has an order, and keys of it
     { indexes: [{ column: 'body index', of: () => undefined }] },
   ];
   for (const wrong of refused) assert.throws(() => createSealedStore({ ...field, ...wrong }), TypeError);
+});
+
+test('a walk that fails after whoever began it has gone is told all the same', async () => {
+  const told: unknown[] = [];
+  const step = Promise.withResolvers<void>();
+  const time = createWalkTime(
+    async () => {
+      time.hurry(true);
+      assert.equal(time.goOn(), true);
+      await step.promise;
+      throw new Error('away');
+    },
+    (error) => told.push(error),
+  );
+  await time.run(0);
+  const joined = assert.rejects(time.run(Number.POSITIVE_INFINITY), /away/);
+  step.resolve();
+  await joined;
+  assert.deepEqual(told, [], 'who joined has heard of it');
+  await time.run(0);
+  await time.stop();
+  assert.deepEqual(told.map(String), ['Error: away']);
 });
 
 test('beside others fewer rows are taken, and it rests for longer than it works; not when it is urgent', async () => {

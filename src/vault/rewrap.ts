@@ -7,7 +7,8 @@ import type { RowKey, SealedField } from '../kernel/sealed.ts';
 import { platform } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import { createPace } from './rewrap-pace.ts';
-import { scopeOf, type Walked, walkColumn } from './rewrap-walk.ts';
+import { createWalkTime } from './rewrap-time.ts';
+import { leftUnder, scopeOf, type Walk, type Walkable, type Walked, walkColumn } from './rewrap-walk.ts';
 import { type StoredDataKey, vaultStore } from './store.ts';
 import { type RewrapProgress, rewrapStore } from './store-rewrap.ts';
 import { createSealedStore } from './store-sealed.ts';
@@ -32,13 +33,16 @@ export interface RewrapDeps {
 export interface Rewrap {
   /**
    * Goes on from where the last run stopped, in this process or one that was killed. Resolves when nothing is left to
-   * do, another process does it, or the time is up. A run that is under way is joined.
+   * do, another process does it, or the time is up. A run that is under way is joined. What follows an emergency
+   * rotation is done first, without a rest and to its end, whoever asks: the stored keys say so.
    *
-   * @param options.budgetMs ends soon after; 4 s unless told, an urgent run when it is done
+   * @param options.budgetMs resolves soon after; 4 s unless told, an urgent run when it is done
    * @param options.urgent does not step back for other work
    * @throws VAULT_PROVIDER_AWAY, STORAGE_UNAVAILABLE
    */
   run(options?: { readonly budgetMs?: number | undefined; readonly urgent?: boolean | undefined }): Promise<void>;
+  /** Ends a run after its present step, and begins none any more: for the end of the process. */
+  stop(): Promise<void>;
   /** How far each walk has come. */
   status(): Promise<readonly RewrapProgress[]>;
   /** How many rows need a version: their value is sealed under it, or one of their blind indexes made. Reads all of them. */
@@ -67,6 +71,8 @@ interface Task {
   readonly target: StoredDataKey;
   readonly old: readonly StoredDataKey[];
   readonly isNewer: (version: string) => boolean;
+  /** One of the old versions may be known to others. */
+  readonly isUrgent: boolean;
 }
 
 export function createRewrap(deps: RewrapDeps): Rewrap {
@@ -77,11 +83,17 @@ export function createRewrap(deps: RewrapDeps): Rewrap {
   const settledMs = vault.dataKeys.activationMs === 0 ? SETTLED_MS.alone : SETTLED_MS.shared;
   const recountAt = new Map<TenantId, number>();
   const doubted = new Map<TenantId, Set<string>>();
-  let running: Promise<void> | undefined;
   let urgent = false;
-  let endsAt = 0;
+  let hurries = false;
+  const time = createWalkTime(
+    () =>
+      walkAll().finally(() => {
+        urgent = false;
+      }),
+    onError,
+  );
   let restsAt: { readonly change: number; readonly until: number } | undefined;
-  const pace = createPace({ mostRows: MOST_ROWS[storage.dialect], urgent: () => urgent });
+  const pace = createPace({ mostRows: MOST_ROWS[storage.dialect], urgent: () => urgent || hurries });
   const walk = { storage, freshen: vault.fields, subjects: vault.subjects, pace, now: () => clock.now() };
 
   /** Values are under a key that was taken to be empty: a process that had stood still has written them after all. */
@@ -101,27 +113,35 @@ export function createRewrap(deps: RewrapDeps): Rewrap {
     );
 
   async function run({ budgetMs, urgent: hurry = false }: Parameters<Rewrap['run']>[0] = {}): Promise<void> {
-    const end = performance.now() + (budgetMs ?? (hurry ? Number.POSITIVE_INFINITY : RUN_MS));
     urgent ||= hurry;
-    endsAt = Math.max(endsAt, end);
-    running ??= walkAll().finally(() => {
-      running = undefined;
-      urgent = false;
-      endsAt = 0;
-    });
-    return running;
+    return time.run(performance.now() + (budgetMs ?? (hurry ? Number.POSITIVE_INFINITY : RUN_MS)));
+  }
+
+  /** Does what has to be done at full speed and to its end. */
+  async function hurrying<T>(isUrgent: boolean, work: () => Promise<T>): Promise<T> {
+    hurries = isUrgent;
+    time.hurry(isUrgent);
+    try {
+      return await work();
+    } finally {
+      hurries = false;
+      time.hurry(false);
+    }
   }
 
   async function walkAll(): Promise<void> {
     const change = await storage.read(platform, vaultStore.newestChange);
     if (restsAt?.change === change && clock.now() < restsAt.until) return;
-    const tenants = new Set([...(await storage.read(platform, rewrapStore.rotated)), ...doubted.keys()]);
+    const rotated = await storage.read(platform, rewrapStore.rotated);
+    const hurried = await storage.read(platform, rewrapStore.hurried);
+    const tenants = new Set([...rotated.filter((tenant) => hurried.has(tenant)), ...rotated, ...doubted.keys()]);
     const lease = tenants.size === 0 ? undefined : await keepLease();
     if (tenants.size > 0 && lease === undefined) return; // another process is at it
+    const renew = lease?.renew ?? (async () => true);
     try {
       let rest = clock.now() + UNREADABLE_RECOUNT_MS;
       for (const tenant of tenants) {
-        const next = await walkTenant(tenant, lease?.goOn ?? (async () => true));
+        const next = await walkTenant(tenant, renew);
         if (next === undefined) return;
         rest = Math.min(rest, next);
       }
@@ -133,18 +153,17 @@ export function createRewrap(deps: RewrapDeps): Rewrap {
 
   /** Held where several processes share a database; the owner of a SQLite file is alone. */
   async function keepLease() {
-    const inTime = (): boolean => performance.now() < endsAt;
-    if (storage.dialect === 'sqlite') return { goOn: async () => inTime(), release: async () => undefined };
+    if (storage.dialect === 'sqlite') return { renew: async () => true, release: async () => undefined };
     const take = () => storage.lease('vault.rewrap', holder, LEASE_MS);
     let lease = await take();
     if (lease === undefined) return undefined;
     let renewAt = performance.now() + LEASE_MS / 3;
     return {
-      goOn: async () => {
-        if (performance.now() < renewAt) return inTime();
+      renew: async () => {
+        if (performance.now() < renewAt) return true;
         lease = await take();
         renewAt = performance.now() + LEASE_MS / 3;
-        return lease !== undefined && inTime();
+        return lease !== undefined;
       },
       release: async () => {
         if (lease !== undefined) await storage.release(lease).catch(onError); // it ends by itself in any case
@@ -153,23 +172,33 @@ export function createRewrap(deps: RewrapDeps): Rewrap {
   }
 
   /** @returns when to look at the tenant again; undefined where the time is up */
-  async function walkTenant(tenant: TenantId, goOn: () => Promise<boolean>): Promise<number | undefined> {
+  async function walkTenant(tenant: TenantId, renew: () => Promise<boolean>): Promise<number | undefined> {
     try {
       const task = await taskOf(tenant);
       if (task === undefined) return clock.now(); // the key that follows is not sealed with yet
       const { target, isNewer } = task;
       const sealer = await vault.fields(tenant);
-      for (const walked of columnsOf(tenant)) {
-        const end = await walkColumn(walk, { walked, tenant, sealer, target: target.version, isNewer, goOn });
-        if (end === 'overtaken') return clock.now(); // by a newer key, or another process: the next run looks anew
-        if (end === 'interrupted') return undefined;
-      }
-      return await settle(task);
+      const walkOf = (walked: Walked, goOn: () => boolean): Walk => ({
+        ...{ walked, tenant, sealer, target: target.version, isNewer },
+        goOn: async () => (await renew()) && goOn(),
+      });
+      const end = await hurrying(task.isUrgent, () => walkColumns((walked) => walkOf(walked, time.goOn), tenant));
+      if (end === 'overtaken') return clock.now(); // by a newer key, or another process: the next run looks anew
+      if (end === 'interrupted') return undefined;
+      return await settle(task, (walked) => walkOf(walked, time.goOnBeyond));
     } catch (error) {
       if (isFault(error) && error.kind === 'unavailable') throw error; // it would be the same for the next tenant
       onError(error);
       return clock.now();
     }
+  }
+
+  async function walkColumns(walkOf: (walked: Walked) => Walk, tenant: TenantId): Promise<Walkable> {
+    for (const walked of columnsOf(tenant)) {
+      const end = await walkColumn(walk, walkOf(walked));
+      if (end !== 'finished') return end;
+    }
+    return 'finished';
   }
 
   async function taskOf(tenant: TenantId): Promise<Task | undefined> {
@@ -182,23 +211,31 @@ export function createRewrap(deps: RewrapDeps): Rewrap {
     const old = keys
       .slice(0, at)
       .filter((key) => key.destroyedAt === undefined && (key.emptiedAt === undefined || isDoubted(key.version)));
-    if (old.length === 0) return undefined;
+    const [oldest] = old;
+    if (oldest === undefined) return undefined;
+    const since = keys.slice(keys.indexOf(oldest) + 1, at + 1);
     const newer = new Set(keys.slice(at + 1).map((key) => key.version));
     const known = new Set(keys.map((key) => key.version));
     // One that was made since the keys were read has the later name.
     const isNewer = (name: string): boolean => newer.has(name) || (!known.has(name) && name > version);
-    return { tenant, target, old, isNewer };
+    return { tenant, target, old, isNewer, isUrgent: since.some(({ reason }) => reason === 'emergency') };
   }
 
-  /** After all walks: what nothing is left under is noted as empty, and what came late is walked again. */
-  async function settle({ tenant, target, old }: Task): Promise<number> {
+  /**
+   * After all walks: what nothing is left under is noted as empty, and what came late is walked again.
+   *
+   * @returns when to look at the tenant again; undefined where it was stopped
+   */
+  async function settle({ tenant, target, old }: Task, walkOf: (walked: Walked) => Walk): Promise<number | undefined> {
     const now = clock.now();
     const settledAt = Math.max(target.activeAt + settledMs, recountAt.get(tenant) ?? 0);
     if (now < settledAt) return settledAt;
     let left = false;
     for (const { version } of old) {
-      if ((await stragglersOf(tenant, version, target.version)) === 0) await noteEmpty(tenant, version, target.version);
-      else left = true;
+      const found = await leftBehind(tenant, version, walkOf);
+      if (found === undefined) return undefined;
+      if (found) left = true;
+      else await noteEmpty(tenant, version, target.version);
     }
     if (!left) {
       recountAt.delete(tenant);
@@ -212,20 +249,22 @@ export function createRewrap(deps: RewrapDeps): Rewrap {
     return again ? now : now + UNREADABLE_RECOUNT_MS;
   }
 
-  /** What a walk has left behind: it did not open, or came after the walk had passed; such a column is walked again. */
-  async function stragglersOf(tenant: TenantId, version: string, target: string): Promise<number> {
-    let total = 0;
+  /** Whether a walk has left anything: it did not open, or came after the walk had passed; then it is walked again. */
+  async function leftBehind(
+    tenant: TenantId,
+    version: string,
+    walkOf: (walked: Walked) => Walk,
+  ): Promise<boolean | undefined> {
+    let isLeft = false;
     for (const walked of columnsOf(tenant)) {
-      const found = await countIn(walked, tenant, version);
-      total += found;
-      if (found === 0) continue;
-      await storage.write(platform, async (tx) => {
-        const place = await rewrapStore.place(tx, tenant, walked.name);
-        if (place !== undefined && found <= place.unreadable) return;
-        await rewrapStore.begin(tx, tenant, walked.name, target, clock.now());
-      });
+      const one = walkOf(walked);
+      const left = await leftUnder(walk, one, version);
+      if (left === undefined) return undefined;
+      isLeft ||= left !== 'nothing';
+      if (left !== 'late') continue;
+      await storage.write(platform, (tx) => rewrapStore.begin(tx, tenant, walked.name, one.target, clock.now()));
     }
-    return total;
+    return isLeft;
   }
 
   async function noteEmpty(tenant: TenantId, version: string, target: string): Promise<void> {
@@ -259,6 +298,7 @@ export function createRewrap(deps: RewrapDeps): Rewrap {
 
   return {
     run,
+    stop: time.stop,
     status: () => storage.read(platform, rewrapStore.every),
     countUnder: async (tenant, version) => {
       let total = 0;

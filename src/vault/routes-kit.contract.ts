@@ -92,10 +92,20 @@ function masterOf(asked: unknown[], clock: RoutesKit['clock']): MasterActs {
     },
     makeShares: async (wish, { principal }) => {
       asked.push(['shares', wish, principal.kind]);
-      return Array.from({ length: wish.count }, (_, at) => `share ${at}`);
+      return { set: '0123abcd', texts: Array.from({ length: wish.count }, (_, at) => `share ${at}`) };
+    },
+    confirmShares: async (set, { principal }) => {
+      asked.push(['confirm', set, principal.kind]);
     },
     status: async () => ({
-      ...{ id: 'a'.repeat(16), provider: 'file', reachable: true, reachedAt: clock.now(), graceMs: 3_600_000 },
+      ...{
+        id: 'a'.repeat(16),
+        provider: 'file',
+        reachable: true,
+        reachedAt: clock.now(),
+        graceMs: 3_600_000,
+        earlier: [],
+      },
       shares: { threshold: 2, count: 3, at: clock.now() },
     }),
   };

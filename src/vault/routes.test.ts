@@ -236,6 +236,19 @@ on('an index finds both sides of a rotation, in its own column and beginning alo
   const beginning = await index({ text: 'adam', prefix: 3 });
   assert.equal((await index({ text: 'Ada Lovelace', prefix: 3, normalise: 'fold' })).store, beginning.store);
   assert.notEqual((await index({ text: 'ada' })).store, beginning.store);
+  // Attack: a column is named so that its digests are those of another's beginnings.
+  const tag = ({ store }: { store: string }): string | undefined => store.split('.').at(-1);
+  const likenesses = [
+    { column: 'email^3' },
+    { table: '.', column: '3.5.users.email' },
+    { table: 'external.', column: '3.5.users.email' },
+    { table: 'users.email', column: 'x', prefix: 3 },
+    { table: 'user', column: 's.email', prefix: 3 },
+    { table: '5.users', column: 'email', prefix: 3 },
+  ];
+  const tags = [beginning];
+  for (const at of likenesses) tags.push(await index({ text: 'ada', ...at }));
+  assert.equal(new Set(tags.map(tag)).size, tags.length);
   await refused('HTTP_INPUT_REFUSED', index({ text: ' \t', normalise: 'fold' }));
 
   kit.clock.advance(1_000);

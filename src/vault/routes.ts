@@ -171,9 +171,7 @@ const indexText = (external: External): Route =>
     handle: async ({ body: { table, column, text, normalise, prefix }, tenantId }) => {
       const wanted = beginningOf(NORMALISED[normalise](text), prefix);
       if (wanted === '') throw httpFault('HTTP_INPUT_REFUSED', { errors: [NOTHING_LEFT] });
-      // Digests of beginnings have a key of their own: they must not tell which whole values are as short.
-      const own = prefix === undefined ? column : `${column}^${prefix}`;
-      const values = await external.index(tenantId, { table, column: own }, wanted);
+      const values = await external.index(tenantId, { table, column, prefix }, wanted);
       return ok(values, { records: 1, object: columnOf({ table, column }) });
     },
   });

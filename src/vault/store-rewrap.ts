@@ -71,11 +71,25 @@ const deleteUnreadable = statement({
   params: { tenant: 'text', field: 'text' },
 });
 
+const selectIsUnreadable = statement({
+  reach: 'platform',
+  sql: 'select at from vault_unreadable where tenant = :tenant and field = :field and row = :row',
+  params: { tenant: 'text', field: 'text', row: 'text' },
+  returns: { at: 'int' },
+});
+
 const selectUnreadable = statement({
   reach: 'platform',
   sql: 'select field, row, at from vault_unreadable where tenant = :tenant order by field, row limit :most',
   params: { tenant: 'text', most: 'int' },
   returns: { field: 'text', row: 'text', at: 'int' },
+});
+
+const selectHurried = statement({
+  reach: 'platform',
+  sql: `select distinct tenant from vault_data_key
+    where algorithm is null and reason = 'emergency' and emptied_at is null and destroyed_at is null`,
+  returns: { tenant: 'text' },
 });
 
 const selectRotated = statement({
@@ -147,6 +161,11 @@ export const rewrapStore = {
       insertUnreadable,
       rows.map((row) => ({ tenant, field, row, at })),
     ),
+  /** Whether every one of some rows is noted as unreadable. */
+  areUnreadable: async (tx: Tx, tenant: TenantId, field: string, rows: readonly string[]): Promise<boolean> => {
+    const noted = await Promise.all(rows.map((row) => tx.one(selectIsUnreadable, { tenant, field, row })));
+    return noted.every((one) => one !== undefined);
+  },
   unreadable: async (tx: Tx, tenant: TenantId) =>
     (await tx.all(selectUnreadable, { tenant, most: MOST_UNREADABLE })).map(({ at, ...row }) => ({
       ...row,
@@ -156,6 +175,9 @@ export const rewrapStore = {
   /** Tenants with a version that is followed by another, and not known to be empty. */
   rotated: async (tx: Tx): Promise<readonly TenantId[]> =>
     (await tx.all(selectRotated, {})).map(({ tenant }) => tenantId(tenant)),
+  /** Tenants with a version that was made because the one before it may be known to others. */
+  hurried: async (tx: Tx): Promise<ReadonlySet<TenantId>> =>
+    new Set((await tx.all(selectHurried, {})).map(({ tenant }) => tenantId(tenant))),
 };
 
 function placeOf(row: RowOf<typeof progress>): Place {

@@ -36,6 +36,14 @@ export interface SealedStore {
   swap(tx: Tx, swap: Swap): Promise<number>;
   /** Looks at the next `most` rows behind `after`: a whole table at once would stop the event loop for seconds. */
   count(tx: Tx, version: string, after: RowKey | undefined, most: number): Promise<Counted>;
+  /** As `count`, but the rows themselves. */
+  under(tx: Tx, version: string, after: RowKey | undefined, most: number): Promise<Found>;
+}
+
+/** A stretch of rows in the order of keys, and those of them that need a version. */
+export interface Found {
+  readonly rows: readonly SealedRow[];
+  readonly last: RowKey | undefined;
 }
 
 type Made = Statement<Columns, Columns>;
@@ -89,7 +97,16 @@ export function createSealedStore(field: SealedField): SealedStore {
       params: { ...from(after), most: 'int', low: 'text', past: 'text', ...indexRange(indexes.length) },
       returns: { found: 'int' },
     });
+  const makeUnder = (after: boolean): Made =>
+    statement({
+      reach,
+      sql: `select * from (select ${selected} from ${table}${whole(after)} order by ${order} limit :most) as stretch
+        where ${underVersion(indexes.length)}`,
+      params: { ...from(after), most: 'int', low: 'text', past: 'text', ...indexRange(indexes.length) },
+      returns: rowColumns,
+    });
   const page = both(makePage);
+  const stretch = both(makeUnder);
   const last = both(makeLast);
   const count = both(makeCount);
   const update: Made = statement({
@@ -99,15 +116,26 @@ export function createSealedStore(field: SealedField): SealedStore {
     params: { ...keyColumns, next: 'text', previous: 'text', ...columnsOf(indexes.length, 'text?') },
   });
 
+  const rowOf = (row: RowOf<Columns>): SealedRow => ({
+    key: keyOf(names, row),
+    sealed: textOf(row['sealed']),
+    subject: textOf(row['subject']) ?? undefined,
+    indexes: indexes.map((_, n) => textOf(row[`index_${n}`])),
+  });
+  const rangesOf = (version: string): Record<string, string> => {
+    const index = rangeOf('bi1', version);
+    const ofIndex = indexes.length > 0 ? { index_low: index.low, index_past: index.past } : {};
+    return { ...rangeOf('tk1', version), ...ofIndex };
+  };
+  const lastOf = async (tx: Tx, after: RowKey | undefined, most: number): Promise<RowKey | undefined> => {
+    const end = await tx.one(last(after), { ...paramsOf(after), skipped: most - 1 });
+    return end && keyOf(names, end);
+  };
+
   return {
     page: async (tx, after, most) => {
       const found = await tx.all(page(after), { ...paramsOf(after), most });
-      return found.map((row) => ({
-        key: keyOf(names, row),
-        sealed: textOf(row['sealed']),
-        subject: textOf(row['subject']) ?? undefined,
-        indexes: indexes.map((_, n) => textOf(row[`index_${n}`])),
-      }));
+      return found.map(rowOf);
     },
     swap: (tx, { key: at, previous, next, indexes: values }) => {
       const params = paramsOf(at);
@@ -117,13 +145,12 @@ export function createSealedStore(field: SealedField): SealedStore {
       return tx.run(update, params);
     },
     count: async (tx, version, after, most) => {
-      const behindKey = paramsOf(after);
-      const sealed = rangeOf('tk1', version);
-      const index = rangeOf('bi1', version);
-      const range = { ...sealed, ...(indexes.length > 0 ? { index_low: index.low, index_past: index.past } : {}) };
-      const counted = await tx.one(count(after), { ...behindKey, most, ...range });
-      const end = await tx.one(last(after), { ...behindKey, skipped: most - 1 });
-      return { found: Number(counted?.['found'] ?? 0), last: end && keyOf(names, end) };
+      const counted = await tx.one(count(after), { ...paramsOf(after), most, ...rangesOf(version) });
+      return { found: Number(counted?.['found'] ?? 0), last: await lastOf(tx, after, most) };
+    },
+    under: async (tx, version, after, most) => {
+      const found = await tx.all(stretch(after), { ...paramsOf(after), most, ...rangesOf(version) });
+      return { rows: found.map(rowOf), last: await lastOf(tx, after, most) };
     },
   };
 }

@@ -81,7 +81,7 @@ export async function openVault(deps: DataKeyDeps): Promise<Vault> {
   return {
     masters,
     dataKeys,
-    subjects: createSubjectKeys(deps),
+    subjects: createSubjectKeys({ ...deps, onDestroyed: dataKeys.scrubbing.soon }),
     fields: (tenantId) => {
       const held = dataKeys.held(tenantId);
       const known = held && sealers.get(held); // mostly there: a field is sealed in less than it takes to ask for more

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const VICTIM = fileURLToPath(new URL('migrate-fields-victim.ts', import.meta.url));
+const CACHE = fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url));
 
 /** A migration in a process of its own. */
 export interface MigrationVictim {
@@ -30,7 +29,7 @@ export function startMigration(
   wrap: readonly string[] = [],
 ): MigrationVictim {
   const [command = process.execPath, ...args] = [...wrap, process.execPath, VICTIM, url, vaultFile, folder, mode];
-  const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), `twinkeep-compiled-${process.pid}`) };
+  const env = { ...process.env, NODE_COMPILE_CACHE: CACHE };
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   let out = '';
   child.stdout.on('data', (chunk: Buffer) => {

@@ -34,6 +34,7 @@ const GOOD: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'POST /v1/vault/keys/import': { algorithm: 'fernet', key: Buffer.alloc(32, 7).toString('base64url') },
   'POST /v1/vault/keys/:version/destroy': { external_rewrapped: true, tenant: 'main' },
   'POST /v1/vault/master/shares': { threshold: 2, count: 3 },
+  'POST /v1/vault/master/shares/confirm': { set: '0123abcd' },
   'POST /v1/vault/rewrap': { for_ms: 1, urgent: true },
   'POST /v1/readings': { meter_id: 'M1', timestamp: '2026-11-21T11:00:00Z', energy_consumption: 1, location: 'x' },
 };

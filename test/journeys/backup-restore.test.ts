@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { serverSuite, startPostgres } from '../../src/testing/index.ts';
+import { queryPostgres, serverSuite, startPostgres } from '../../src/testing/index.ts';
 import { ask, type CommandLine, createCommandLine, signIn } from './command.ts';
 
 function machine(t: TestContext, settings?: Record<string, string>): CommandLine {
@@ -87,6 +87,10 @@ test('a clean machine comes up from a backup, its keystore and two shares alone'
   assert.equal((await second.run(['backup', 'restore', file])).code, 2); // nothing opens it yet
   const few = await second.run(['backup', 'restore', file, ...shares.slice(0, 2)]);
   assert.equal(few.code, 1);
+  const env = { TWINKEEP_MASTER_KEY: Buffer.alloc(32, 'the key of another machine').toString('base64') };
+  const another = await second.run(['backup', 'restore', file, ...shares], { env });
+  assert.equal(another.code, 1);
+  assert.match(another.stderr, /TWINKEEP_MASTER_KEY is another key/);
   assert.equal(existsSync(join(second.folder, 'data')), false);
 
   const restored = await second.run(['backup', 'restore', file, ...shares]);
@@ -145,5 +149,16 @@ await serverSuite('backup and restore on PostgreSQL', startPostgres, (postgres) 
     const restored = await second.run(['backup', 'restore', file, ...shares]);
     assert.equal(restored.code, 0, restored.stderr);
     await assertWorks(second, first);
+  });
+
+  // Attack: a supervisor starts the server again on what a killed restore has left, and it makes keys there.
+  test('a database whose restore was cut off is not served, and no key is made', async (t) => {
+    const url = await postgres.createDatabase();
+    await queryPostgres(url, 'create table twinkeep_restoring ()');
+    const refused = await machine(t, { TWINKEEP_DATABASE_URL: url }).run(['serve']);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /A restore into this database has not come to its end/);
+    const tables = await queryPostgres(url, "select tablename from pg_tables where schemaname = 'public'");
+    assert.deepEqual(tables, [{ tablename: 'twinkeep_restoring' }]);
   });
 });
