@@ -153,6 +153,7 @@ export const VAULT_CASES: Readonly<Record<string, Case>> = {
   'GET /v1/vault/master': operators('GET', '/v1/vault/master'),
   'POST /v1/vault/master/rotate': operators('POST', '/v1/vault/master/rotate'),
   'POST /v1/vault/master/shares': operators('POST', '/v1/vault/master/shares', { threshold: 2, count: 3 }),
+  'POST /v1/vault/master/shares/confirm': operators('POST', '/v1/vault/master/shares/confirm', { set: '0123abcd' }),
 
   'GET /v1/token-keys': operators('GET', '/v1/token-keys'),
   'POST /v1/token-keys/rotate': operators('POST', '/v1/token-keys/rotate', { emergency: true }),

@@ -143,6 +143,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     hasher: createPasswordHasher({ random, queue }),
     clock,
     random,
+    onError,
   });
   const catalogue = new Set(catalogueOf(ASKED));
   const access = createAccess({ storage, audit, bus, clock, catalogue });
