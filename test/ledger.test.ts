@@ -63,9 +63,9 @@ POST    /v1/vault/master/shares                          operator               
 POST    /v1/vault/master/shares/confirm                  operator                               general; 10 per 60 s and principal   admits everything  change   JSON up to 1024 KiB
 POST    /v1/vault/open                                   open:fields                            general                              admits everything  read     JSON up to 512 KiB
 POST    /v1/vault/open/batch                             open:fields                            general                              admits everything  read     JSON up to 4096 KiB
-GET     /v1/vault/rewrap                                 admin:vault                            general; 10 per 60 s and principal   admits everything  read     none
+GET     /v1/vault/rewrap                                 admin:vault                            general; 600 per 60 s and principal  admits everything  read     none
 POST    /v1/vault/rewrap                                 platform:vault                         general; 600 per 60 s and principal  admits everything  change   JSON up to 1024 KiB
-GET     /v1/vault/rewrap/all                             platform:vault                         general; 10 per 60 s and principal   admits everything  read     none
+GET     /v1/vault/rewrap/all                             platform:vault                         general; 600 per 60 s and principal  admits everything  read     none
 POST    /v1/vault/rewrap/batch                           seal:fields                            general                              admits everything  read     JSON up to 4096 KiB
 POST    /v1/vault/seal                                   seal:fields                            general                              admits everything  read     JSON up to 512 KiB
 POST    /v1/vault/seal/batch                             seal:fields                            general                              admits everything  read     JSON up to 4096 KiB

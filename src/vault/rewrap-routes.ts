@@ -27,7 +27,7 @@ const DEFAULT_RUN_MS = seconds(1);
 const MAX_UNREADABLE = 1_000;
 
 /** Counting reads whole tables. The command that waits asks as the operator, who is not counted. */
-const limits = [{ per: 'principal', count: 10, windowMs: minutes(1) }] as const;
+const limits = [{ per: 'principal', count: 600, windowMs: minutes(1) }] as const;
 
 const time = z.string().nullable();
 const field = z.strictObject({

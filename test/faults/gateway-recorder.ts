@@ -117,13 +117,22 @@ function headOf(head: string): Recorded {
 
 /** @returns bytes of the body as it stands on the wire, `undefined` where they are not all there */
 function lengthOf(request: Recorded, rest: string): number | undefined {
-  if (valuesOf(request, 'transfer-encoding').length > 0) {
-    const end = rest.startsWith('0\r\n\r\n') ? 0 : rest.indexOf('\r\n0\r\n\r\n');
-    if (end === -1) return undefined;
-    return end === 0 ? 5 : end + 7;
-  }
+  if (valuesOf(request, 'transfer-encoding').length > 0) return chunkedLengthOf(rest);
   const length = Number(valuesOf(request, 'content-length')[0] ?? 0);
   return rest.length >= length ? length : undefined;
+}
+
+/** Chunk by chunk, for what looks like the last one may stand inside of another. @see RFC 9112 §7.1 */
+function chunkedLengthOf(rest: string): number | undefined {
+  for (let at = 0; ; ) {
+    const lineEnd = rest.indexOf('\r\n', at);
+    if (lineEnd === -1) return undefined;
+    const size = Number.parseInt(rest.slice(at, lineEnd), 16);
+    if (Number.isNaN(size)) return at; // no chunk: the next request shows what it is
+    at = lineEnd + 2 + size + 2;
+    if (rest.length < at) return undefined;
+    if (size === 0) return at;
+  }
 }
 
 /** The values of a header in whatever spelling, `_` for `-` among them, for back ends behind CGI read it so. */

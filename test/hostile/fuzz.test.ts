@@ -25,8 +25,11 @@ const FETCHED = 500;
 const OPERATORS = 500;
 const LANES = 12;
 const MAX_GROWTH = 40 * 1_048_576;
-/** The allocator keeps pages of what was held for a moment only: hashes, and surfaces that were reloaded. */
-const MAX_RESIDENT_GROWTH = 2 * MAX_GROWTH;
+/**
+ * The allocator keeps pages of what was held for a moment only: hashes, surfaces that were reloaded, and the threads of
+ * backups and trials that the operator makes while it is shot at.
+ */
+const MAX_RESIDENT_GROWTH = 5 * MAX_GROWTH;
 const DAY_MS = 86_400_000;
 const STRINGS = 'robustness/naughty_strings.json';
 
