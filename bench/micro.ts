@@ -8,6 +8,7 @@ const BATCH = 64;
 const MAX_TIMED = 200_000;
 
 async function casesOf(name: string): Promise<MicroCases> {
+  if (name.startsWith('totp')) return (await import('./micro/totp.ts')).totpCases;
   if (name.startsWith('token')) return (await import('./micro/tokens.ts')).tokenCases;
   if (name.startsWith('rewrap')) return (await import('./micro/rewrap.ts')).rewrapCases;
   if (name.startsWith('backup')) return (await import('./micro/backup.ts')).backupCases;

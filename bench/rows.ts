@@ -233,6 +233,7 @@ export const rows: readonly Row[] = [
   proxyRow('proxy', 'Proxied GET, every check on, 32 connections', 'GET'),
   proxyRow('proxy-post', 'Proxied POST, every check on, recorded before and after, 32 connections', 'POST'),
   workersRow,
+  microRow('totp', 'Check of a TOTP code', { twinkeep: 'Twinkeep', otpauth: 'otpauth' }),
   microRow('token-same', 'Check of a token seen before', TOKEN_PEERS),
   microRow('token-new', 'Check of a token never seen', TOKEN_PEERS),
   microRow('seal', 'Seal 64 bytes', SEAL_PEERS),

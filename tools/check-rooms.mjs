@@ -10,7 +10,7 @@ import { factsOf } from './check-rooms/facts.mjs';
 /** Rooms by floor. A room imports from lower floors only. */
 const FLOORS = [
   ['kernel'],
-  ['crypto', 'http', 'metrics'],
+  ['crypto', 'http', 'metrics', 'client'],
   ['storage'],
   ['vault', 'delivery'],
   ['audit'],
@@ -29,7 +29,7 @@ const PACKAGES = {
   pg: ['storage', 'migration'],
   'pg-copy-streams': ['storage'],
   ioredis: ['storage'],
-  'node:sqlite': ['storage', 'migration'],
+  'node:sqlite': ['storage', 'migration', 'cli'],
   fastify: ['app', 'server'],
   '@fastify/': ['app', 'server'],
   pino: ['app', 'server', 'cli'],
@@ -39,6 +39,13 @@ const PACKAGES = {
   'prom-client': ['metrics'],
   'age-encryption': ['backups'],
   'shamir-secret-sharing': ['vault'],
+  '@simplewebauthn/': ['mfa'],
+  otpauth: ['mfa'],
+  qrcode: ['mfa'],
+  'mmdb-lib': ['sessions'],
+  '@zxcvbn-ts/': ['identity'],
+  ws: ['gateway', 'readings'],
+  'socket.io': ['readings'],
 };
 
 /** What only some places may do: why the others may not, and which may. Tests may do all of it. */

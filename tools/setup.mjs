@@ -1,5 +1,5 @@
 /**
- * Makes a fresh clone ready: `npm ci` when it is due, and with `--test` a `redis-server` for the suites that need one.
+ * Makes a fresh clone ready: `npm ci` when it is due, and with `--test` the servers of the system's packages that suites need.
  * `prestart` and `pretest` call it, so it must run on any Node >= 18, without a dependency, and cost nothing when
  * there is nothing to do.
  */
@@ -23,7 +23,7 @@ try {
   const pin = readJson('package.json').optionalDependencies?.[pinPackage];
   if (pin === undefined) acceptRunningNode();
   if (whyInstall(pin) !== undefined) await install(pin);
-  if (process.argv.includes('--test') && process.platform !== 'win32') await ensureRedis();
+  if (process.argv.includes('--test') && process.platform !== 'win32') await ensureSystemPackages();
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   say(error.message);
@@ -97,11 +97,9 @@ async function provePinnedNode(pin) {
   );
 }
 
-async function ensureRedis() {
-  const { onPath } = await import('./setup/path.mjs');
-  if (onPath('redis-server') !== undefined) return;
-  const { installRedis } = await import('./setup/redis.mjs');
-  await installRedis({ say });
+async function ensureSystemPackages() {
+  const { installSystemPackages } = await import('./setup/system-packages.mjs');
+  await installSystemPackages({ say });
 }
 
 function readLock() {

@@ -175,17 +175,17 @@ test('for the tests, a missing redis-server is installed or told of, and never s
   const env = { PATH: bin, CI: '' };
   const lacking = await settled(t, here, { args: ['--test'], env });
   assert.equal(lacking.code, 0);
-  assert.match(lacking.said, /^twinkeep: redis-server is not on the PATH.*skipped\.\n$/);
+  assert.match(lacking.said, /^twinkeep: not on this system: redis-server.*skipped\.\n$/);
 
   if (process.getuid() !== 0) return;
   here.write('bin/apt-get', `#!/bin/sh\necho "$@" >> ${here.root}/apt-runs\n[ "$1" = update ] || exit 1\n`);
   chmodSync(join(bin, 'apt-get'), 0o755);
   const refused = await settled(t, here, { args: ['--test'], env: { ...env, CI: 'true' } });
   assert.equal(refused.code, 0);
-  assert.match(refused.said, /could not install redis-server \(exit 1\); the suites that need it will fail/);
+  assert.match(refused.said, /could not install redis-server.* \(exit 1\); the suites that need it will fail/);
   assert.match(
     readFileSync(join(here.root, 'apt-runs'), 'utf8'),
-    /^install .*redis-server\nupdate\ninstall .*redis-server\n$/,
+    /^install .*redis-server.*\nupdate\ninstall .*redis-server.*\n$/,
   );
 
   here.write(
@@ -193,6 +193,6 @@ test('for the tests, a missing redis-server is installed or told of, and never s
     `#!/bin/sh\nprintf '#!/bin/sh\\n' > ${bin}/redis-server\n/bin/chmod 755 ${bin}/redis-server\n`,
   );
   const added = await settled(t, here, { args: ['--test'], env });
-  assert.match(added.said, /^twinkeep: installing redis-server with apt-get[^\n]*\n$/);
+  assert.match(added.said, /^twinkeep: installing redis-server.* with apt-get[^\n]*\n$/);
   assert.deepEqual(await settled(t, here, { args: ['--test'], env }), { code: 0, said: '' });
 });

@@ -73,7 +73,7 @@ test('nobody changes a person who holds rights that they lack', async () => {
   const { id: viewer } = await kit.person('vic', 'viewer');
   const { id: analyst } = await kit.person('ann', 'analyst');
   for (const body of [
-    { password: 'I am the administrator' },
+    { password: 'violet tractor hums nightly' },
     { disabled: true },
     { roles: [] },
     { roles: ['viewer'] },

@@ -10,8 +10,9 @@ import { httpFault } from '../http/index.ts';
 import { identityFault, identityMigrations } from '../identity/index.ts';
 import type { FaultTable } from '../kernel/errors.ts';
 import { limitFault } from '../limits/index.ts';
+import { mfaFault, mfaMigrations, passkeyFault } from '../mfa/index.ts';
 import { readingFault, readingMigrations } from '../readings/index.ts';
-import { sessionFault, sessionMigrations } from '../sessions/index.ts';
+import { feedFault, sessionFault, sessionMigrations } from '../sessions/index.ts';
 import { type Migration, snapshotFault, storageFault } from '../storage/index.ts';
 import { tenantFault, tenantMigrations } from '../tenants/index.ts';
 import { masterFault, vaultFault, vaultMigrations } from '../vault/index.ts';
@@ -27,6 +28,7 @@ export const migrations: readonly Migration[] = [
   ...apiKeyMigrations,
   ...identityMigrations,
   ...sessionMigrations,
+  ...mfaMigrations,
   ...detectionMigrations,
   ...readingMigrations,
   ...backupMigrations,
@@ -42,7 +44,8 @@ export const faultTables: Readonly<Record<string, FaultTable>> = {
   audit: auditFault.table,
   tenants: tenantFault.table,
   identity: identityFault.table,
-  sessions: sessionFault.table,
+  sessions: { ...sessionFault.table, ...feedFault.table },
+  mfa: { ...mfaFault.table, ...passkeyFault.table },
   access: accessFault.table,
   apikeys: apiKeyFault.table,
   limits: limitFault.table,
@@ -70,4 +73,6 @@ export const ASKED = [
   'admin:vault',
   'seal:fields',
   'open:fields',
+  'platform:sessions',
+  'read:revocations',
 ] as const;

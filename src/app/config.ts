@@ -6,10 +6,11 @@ import { type AlertConfig, deliveryConfig, readAlertConfig, unsafeDelivery } fro
 import { detectionConfig } from '../detection/index.ts';
 import { gatewayConfig } from '../gateway/index.ts';
 import { isCidr, isOrigin } from '../http/index.ts';
-import { newPassword, username } from '../identity/index.ts';
+import { accountConfig, newPassword, username } from '../identity/index.ts';
 import type { Flaw } from '../kernel/errors.ts';
 import { createSecret, type Secret } from '../kernel/secret.ts';
 import { limitConfig } from '../limits/index.ts';
+import { mfaConfig } from '../mfa/index.ts';
 import { profileConfig, profileNames } from '../profiles/index.ts';
 import { readingConfig } from '../readings/index.ts';
 import { sessionConfig } from '../sessions/index.ts';
@@ -90,6 +91,8 @@ export const configSchema = z.strictObject({
     .describe('What is logged, as JSON lines on standard error.'),
   limits: limitConfig.prefault({}),
   sessions: sessionConfig.prefault({}),
+  accounts: accountConfig.prefault({}),
+  mfa: mfaConfig.prefault({}),
   readings: readingConfig.prefault({}),
   gateway: gatewayConfig.prefault({}),
   detection: detectionConfig.prefault({}),

@@ -1,20 +1,41 @@
 import { type Context, httpFault, readCookie } from '../http/index.ts';
+import type { Principal } from '../kernel/principal.ts';
+import type { ServedProfile } from '../profiles/index.ts';
+import { type Csrf, sessionFault } from '../sessions/index.ts';
 
-const OUR_COOKIES = ['tk_device'];
+const DEVICE_COOKIE = 'tk_device';
+const CSRF_HEADER = 'x-csrf-token';
 
 /**
- * Refuses an unsafe request that carries a cookie of ours and was sent by a page of another site.
+ * Refuses an unsafe request that carries a cookie of ours and was sent by a page of another site; pages of origins that
+ * the profile names may send theirs.
  *
  * @throws HTTP_CROSS_SITE
  * @see https://www.w3.org/TR/fetch-metadata/, OWASP CSRF Prevention Cheat Sheet ("Fetch Metadata headers")
  */
-export function assertSameSite({ headers, secure }: Context): void {
+export function assertSameSite({ headers, secure }: Context, { cookies, cors }: ServedProfile): void {
   if (headers.cookie === undefined) return;
-  if (!OUR_COOKIES.some((name) => readCookie(headers.cookie, name) !== undefined)) return;
+  const ours = cookies === undefined ? [DEVICE_COOKIE] : [DEVICE_COOKIE, cookies.access, cookies.refresh];
+  if (!ours.some((name) => readCookie(headers.cookie, name) !== undefined)) return;
+  const { origin } = headers;
+  if (origin !== undefined && cors.names(origin)) return;
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') throw httpFault('HTTP_CROSS_SITE');
-  const { origin } = headers;
   // A client that is no browser sends neither; a browser sends at least one with every unsafe request.
   if (origin !== undefined && origin !== `${secure ? 'https' : 'http'}://${headers.host}`)
     throw httpFault('HTTP_CROSS_SITE');
+}
+
+/**
+ * A cookie that says who calls goes along with requests that other pages make, so such a request must also say what only
+ * a page of ours can know: the token that belongs to the session.
+ *
+ * @throws SESSION_CSRF
+ * @see OWASP CSRF Prevention Cheat Sheet ("Signed Double-Submit Cookie")
+ */
+export async function assertCsrfToken(csrf: Csrf, { headers }: Context, caller: Principal): Promise<void> {
+  if (caller.kind !== 'person') return;
+  const given = headers[CSRF_HEADER];
+  const good = await csrf.matches(caller.sessionId, typeof given === 'string' ? given : undefined);
+  if (!good) throw sessionFault('SESSION_CSRF');
 }

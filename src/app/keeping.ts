@@ -10,6 +10,7 @@ import type { Actor } from '../kernel/principal.ts';
 import type { Random } from '../kernel/random.ts';
 import type { SealedField } from '../kernel/sealed.ts';
 import { platform } from '../kernel/tx.ts';
+import { sealedFields as ofMfa } from '../mfa/index.ts';
 import { sealedFields as ofReadings } from '../readings/index.ts';
 import { sealedFields as ofSessions } from '../sessions/index.ts';
 import type { Storage } from '../storage/index.ts';
@@ -64,6 +65,7 @@ const HOUSE: Actor = { principal: { kind: 'operator', tenantId: tenantId('platfo
 
 /** Every column of every room whose values are envelopes. */
 export const sealedFields: readonly SealedField[] = [
+  ...ofMfa,
   ...ofAudit,
   ...ofSessions,
   ...ofDelivery,

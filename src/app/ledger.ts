@@ -1,4 +1,4 @@
-import type { Route } from '../http/index.ts';
+import type { Route, StepUp } from '../http/index.ts';
 import type { PolicyRule } from '../profiles/index.ts';
 
 /** One row of the surface, in the words of a reviewer. */
@@ -39,12 +39,17 @@ function accessText({ access }: Route): string {
     case 'unlimited':
       return access.kind;
     case 'signed-in':
-      return access.as ?? 'signed in';
-    case 'permission': {
-      const proved = access.provedWithinMs === undefined ? '' : `, proved within ${access.provedWithinMs / 60_000} min`;
-      return access.permission + proved;
-    }
+      return (access.as ?? 'signed in') + stepUpText(access);
+    case 'permission':
+      return access.permission + stepUpText(access);
   }
+}
+
+function stepUpText({ provedWithinMs, secondFactorWithinMs }: StepUp): string {
+  const proved = provedWithinMs === undefined ? '' : `, proved within ${provedWithinMs / 60_000} min`;
+  const factor =
+    secondFactorWithinMs === undefined ? '' : `, second factor within ${secondFactorWithinMs / 60_000} min`;
+  return proved + factor;
 }
 
 const GENERAL: ReadonlySet<string> = new Set(['address', 'principal', 'tenant']);

@@ -19,12 +19,14 @@ import { anonymous, nameOf, type Principal } from '../kernel/principal.ts';
 import { rateLimitHeaders, type Tightest } from '../limits/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { ServedProfile } from '../profiles/index.ts';
+import type { Sessions } from '../sessions/index.ts';
 import type { Bus } from '../storage/index.ts';
 import { type Tenants, tenantFault } from '../tenants/index.ts';
 import { headersOf, sendFault, sendReply } from './answer.ts';
 import { appFault } from './errors.ts';
-import { assertSameSite } from './genuine.ts';
+import { assertCsrfToken, assertSameSite } from './genuine.ts';
 import { hasBody, readInput } from './input.ts';
+import { createMay } from './may.ts';
 import type { Slow } from './slow.ts';
 import type { Who } from './who.ts';
 
@@ -41,6 +43,7 @@ export interface LineDeps {
   readonly detection: Detection;
   readonly tenants: Tenants;
   readonly access: Access;
+  readonly sessions: Pick<Sessions, 'csrf' | 'proof' | 'used'>;
   readonly audit: Audit;
   readonly bus: Bus;
   readonly metrics: Metrics;
@@ -66,7 +69,6 @@ interface Passage {
 }
 
 type Parsed = Pick<Input, 'params' | 'query' | 'body' | 'stream'>;
-type Permission = Extract<Route['access'], { kind: 'permission' }>;
 
 /** Routes that are open to everybody act in no tenant: nothing is ever stored under this one. */
 const NO_TENANT = tenantId('platform');
@@ -80,6 +82,8 @@ const TENANT_HEADER = 'twinkeep-tenant';
  */
 export function createRequestLine(deps: LineDeps): RequestLine {
   const { contextOf, profileOf, who, slow, detection, blocks, tenants, access, audit, bus, metrics, clock } = deps;
+  const { sessions } = deps;
+  const may = createMay({ access, sessions, clock });
 
   return async (route, request, response, params, upgrade) => {
     const context = contextOf(request);
@@ -94,7 +98,9 @@ export function createRequestLine(deps: LineDeps): RequestLine {
       if (early !== undefined) await early;
       const known = who.ask(route, context);
       passage.caller = known instanceof Promise ? await known : known;
-      genuine(route, context);
+      if (passage.caller.kind === 'person') sessions.used(passage.caller.sessionId);
+      const proof = genuine(route, passage);
+      if (proof !== undefined) await proof;
       const place = where(context, passage.caller);
       const tenant = place instanceof Promise ? await place : place;
       const late = slowByPrincipal(route, passage, tenant);
@@ -103,14 +109,10 @@ export function createRequestLine(deps: LineDeps): RequestLine {
       if (admitted !== undefined) await admitted;
       const parsed = inspectAndParse(route, request, context, params);
       const input: Parsed = parsed instanceof Promise ? await parsed : parsed;
-      const confirm = async (): Promise<void> => {
-        bus.settle?.();
-        deps.assertServed(route);
-        const caller = await who.askAgain(route, context);
-        if ((await where(context, caller)) !== tenant) throw tenantFault('TENANT_FOREIGN');
-        await may(route, caller, tenant);
-      };
-      status = await answer(route, { ...input, context, caller: passage.caller, tenantId: tenant, confirm });
+      const { caller } = passage;
+      const confirm = () => confirmed(route, context, tenant);
+      const admit = caller.kind === 'anonymous' && route.admits === 'later' ? admitting(route, passage) : undefined;
+      status = await answer(route, { ...input, context, caller, tenantId: tenant, confirm }, admit);
     } catch (error) {
       await noteRefusal(route, passage, error);
       status = sendFault(request, response, answering(passage, error), error);
@@ -122,10 +124,10 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     }
 
     /** A room or a flow handles it, or the gateway passes it on. */
-    function answer(matched: Route, input: Input): Promise<number> {
+    function answer(matched: Route, input: Input, admit: RelayInput['admit']): Promise<number> {
       if (matched.relay === undefined) return handle(matched, input);
       const answerHeaders = headersOf(answering(passage));
-      return matched.relay({ ...input, request, response, answerHeaders, upgrade } satisfies RelayInput);
+      return matched.relay({ ...input, request, response, answerHeaders, upgrade, admit } satisfies RelayInput);
     }
 
     async function handle(matched: Route, input: Input): Promise<number> {
@@ -135,6 +137,35 @@ export function createRequestLine(deps: LineDeps): RequestLine {
       return sent;
     }
   };
+
+  /** Whether what was admitted a while ago still would be. @throws what the line would answer now */
+  async function confirmed(route: Route, context: Context, tenant: TenantId, late?: string): Promise<void> {
+    bus.settle?.();
+    deps.assertServed(route);
+    const caller = await who.askAgain(route, context, late);
+    if ((await where(context, caller)) !== tenant) throw tenantFault('TENANT_FOREIGN');
+    await may(route, caller, tenant);
+  }
+
+  /** The same steps for a token that comes after the head, in their order; what is refused is noted like all else. */
+  function admitting(route: Route, passage: Passage): NonNullable<RelayInput['admit']> {
+    const { context } = passage;
+    return async (token) => {
+      try {
+        bus.settle?.();
+        const caller = await who.askLate(route, context, token);
+        if (caller.kind === 'anonymous') throw accessFault('ACCESS_UNAUTHENTICATED');
+        passage.caller = caller;
+        const tenant = await where(context, caller);
+        await slowByPrincipal(route, passage, tenant);
+        await may(route, caller, tenant);
+        return { caller, tenantId: tenant, confirm: () => confirmed(route, context, tenant, token) };
+      } catch (error) {
+        await noteRefusal(route, passage, error);
+        throw error;
+      }
+    };
+  }
 
   /** Is the address blocked, the head hostile? Probes are outside: a block must not look like a dead process (D13). */
   function screen(route: Route, context: Context): void {
@@ -159,8 +190,12 @@ export function createRequestLine(deps: LineDeps): RequestLine {
   }
 
   /** Cookies go along by themselves, so an unsafe request that has one of ours must come from our own pages. */
-  function genuine(route: Route, context: Context): void {
-    if (route.method !== 'GET') assertSameSite(context);
+  function genuine(route: Route, { context, profile, caller }: Passage): Promise<void> | undefined {
+    if (route.method === 'GET' || context.headers.cookie === undefined) return undefined;
+    assertSameSite(context, profile);
+    // Old socket clients know no such header: their relay checks the origin of every request, and each names a session.
+    if (route.admits === 'later') return undefined;
+    return who.byCookie(route, context) ? assertCsrfToken(sessions.csrf, context, caller) : undefined;
   }
 
   /** Principal, key, tenant, route and what is left of the address, all in one count. */
@@ -195,29 +230,6 @@ export function createRequestLine(deps: LineDeps): RequestLine {
       case 'anonymous':
         return undefined;
     }
-  }
-
-  /** 401 before 403: who is not known is asked to sign in before anything is said about rights. */
-  function may(route: Route, principal: Principal, tenant: TenantId): Promise<void> | undefined {
-    const asked = route.access;
-    if (asked.kind === 'public' || asked.kind === 'unlimited') return undefined;
-    if (principal.kind === 'anonymous') throw accessFault('ACCESS_UNAUTHENTICATED');
-    if (asked.kind === 'signed-in') {
-      if (asked.as !== undefined && asked.as !== principal.kind)
-        throw accessFault('ACCESS_FORBIDDEN', { needs: asked.as });
-      return undefined;
-    }
-    const allowed = access.may(principal, tenant, asked.permission);
-    if (allowed instanceof Promise) return allowed.then((one) => assertAllowed(asked, principal, one));
-    return assertAllowed(asked, principal, allowed);
-  }
-
-  function assertAllowed(asked: Permission, principal: Principal, allowed: boolean): undefined {
-    if (!allowed) throw accessFault('ACCESS_FORBIDDEN', { permission: asked.permission });
-    if (asked.provedWithinMs === undefined || principal.kind !== 'person') return;
-    const age = clock.now() - principal.authenticatedAt;
-    if (age > asked.provedWithinMs)
-      throw accessFault('ACCESS_PROOF_TOO_OLD', { max_age_s: asked.provedWithinMs / 1_000 });
   }
 
   /** The body is read only now, from somebody who may send it, looked at as bytes and parsed by the route's schemas. */

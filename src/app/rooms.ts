@@ -13,32 +13,34 @@ import {
   type FailurePolicy,
   type Failures,
 } from '../detection/index.ts';
-import {
-  createPeople,
-  createSignIn,
-  createTenancy,
-  type People,
-  peopleRoutes,
-  type SignIn,
-  signInRoute,
-  tenancyRoutes,
-} from '../flows/index.ts';
+import { type Accounts, createTenancy, type People, peopleRoutes, type SignIn, tenancyRoutes } from '../flows/index.ts';
 import { createAddressReader, type Route } from '../http/index.ts';
-import { createIdentity, type Identity } from '../identity/index.ts';
+import { createIdentity, type Identity, identityFault, passwordSchemeOf } from '../identity/index.ts';
+import type { PersonId, TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { createLimits, type Limits } from '../limits/index.ts';
 import type { Metrics } from '../metrics/index.ts';
+import { type Mfa, TICKET_MS } from '../mfa/index.ts';
 import { isLegacy } from '../profiles/index.ts';
-import { createReadings, type Readings, readingRoutes } from '../readings/index.ts';
+import {
+  createReadingStream,
+  createReadings,
+  type Readings,
+  readingRoutes,
+  readingStreamRoutes,
+} from '../readings/index.ts';
 import {
   type Assertions,
   assertionJwksRoute,
+  createPlaces,
+  createRevocationFeed,
   createRevocations,
   createSessions,
   openAssertions,
   openTokens,
   type Revocations,
+  revocationRoutes,
   type Sessions,
   sessionRoutes,
   type TokenKeys,
@@ -52,9 +54,11 @@ import { type Backing, openBacking } from './backing.ts';
 import { type BlockNews, createBlockNews } from './block-news.ts';
 import { ASKED } from './catalogue.ts';
 import type { Config } from './config.ts';
+import { openEntering } from './entering.ts';
 import { openKeeping } from './keeping.ts';
 import type { MasterKeyring } from './master-keys.ts';
 import { type FieldFunctionsOf, profileFields } from './profile-keys.ts';
+import { createSignInNews } from './sign-in-news.ts';
 import { hashersOf } from './worker-ground.ts';
 
 export interface RoomDeps {
@@ -118,6 +122,10 @@ export interface House {
   readonly assertions: Assertions;
   readonly signIn: SignIn;
   readonly people: People;
+  readonly accounts: Accounts;
+  readonly mfa: Mfa;
+  /** Lets those go who wait for revocations or readings. */
+  endStreams(): void;
   /** Takes up what of another configuration the rooms go by, before it is served. */
   adopt(next: Config): void;
   readonly createTenant: ReturnType<typeof createTenancy>;
@@ -141,6 +149,8 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     vault,
     audit,
     hasher: createPasswordHasher({ random, queue }),
+    scheme: passwordSchemeOf(config.accounts),
+    passwords: config.accounts.passwords,
     clock,
     random,
     onError,
@@ -174,9 +184,11 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     config: config.detection,
     policyOf: (profile) => policyOf(profile),
   });
-  const readings = createReadings({ storage, vault, audit, clock, config: config.readings });
+  const stream = createReadingStream({ bus, vault, random, onError, noteRead: audit.noteRead });
+  const onStored = stream.publish;
+  const readings = createReadings({ storage, vault, audit, clock, config: config.readings, onStored });
 
-  const { accessMs, rotateKeysEveryMs: rotateEveryMs } = config.sessions;
+  const { accessMs, rotateKeysEveryMs: rotateEveryMs, placesFile } = config.sessions;
   const revocations = createRevocations({ storage, bus, clock, random, accessMs: longestAccessMs(config), onError });
   const signing = { storage, vault, audit, bus, clock, random, issuer, rotateEveryMs, revocations };
   const tokens = await openTokens({ ...signing, accessMs });
@@ -192,6 +204,9 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     clock,
     random,
     config: config.sessions,
+    fields: vault.fields,
+    places: placesFile === undefined ? undefined : createPlaces({ file: placesFile, clock, onError }),
+    notices: createSignInNews({ delivery, identity, onError }),
     usernameOf: identity.activeName,
   });
 
@@ -201,18 +216,29 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   const keeping = openKeeping({ ...deps, vault, audit, retainedBy, refreshKeystore, keepFor });
 
   const createTenant = createTenancy({ storage, tenants, access });
-  const people = createPeople({ storage, identity, tenants, access, sessions });
-  const signIn = createSignIn({ identity, sessions, tenants, limits, audit, failures });
+  const alerts = deps.alerts;
+  const persons = { vault, audit, delivery, limits, failures, identity, tenants, access, sessions, revocations };
+  const entering = await openEntering({ ...deps, ...persons, alerts });
+  const { signIn, people, accounts, mfa } = entering;
+  const feed = createRevocationFeed({ revocations, keys: tokens.keys, clock, random, accessMs: keepFor });
+  /** Whoever administers one tenant must not sign people out of another. */
+  const assertMember = async (tenant: TenantId, person: PersonId): Promise<void> => {
+    const own = await tenants.tenantsOf(person);
+    if (!own.includes(tenant)) throw identityFault('IDENTITY_PERSON_UNKNOWN');
+    if (own.length > 1) throw identityFault('IDENTITY_SHARED_PERSON');
+  };
 
   const routes = [
-    signInRoute(signIn),
-    ...sessionRoutes(sessions, tokens),
+    ...entering.routes,
+    ...sessionRoutes(sessions, tokens, assertMember),
+    ...revocationRoutes(feed),
     assertionJwksRoute(assertions),
     ...tokenKeyRoutes(tokenKeys),
     ...peopleRoutes(people, access),
     ...tenancyRoutes({ storage, tenants, access }),
     ...apiKeyRoutes(apiKeys, access.assertHolds),
     ...readingRoutes(readings),
+    ...readingStreamRoutes(stream, { origins: config.corsOrigins.filter((origin) => origin !== '*') }),
     ...auditRoutes(audit, storage),
     ...blockRoutes(blocks, clock),
     ...deliveryRoutes(delivery),
@@ -220,6 +246,8 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     ...backing.routes,
   ];
   const jobs: readonly Job[] = [
+    ...entering.jobs,
+    { name: 'sessions.use', everyMs: 15_000, perProcess: true, run: sessions.flushUse },
     ...tokenKeyJobs(tokenKeys, storage),
     ...keeping.jobs,
     ...backing.jobs,
@@ -254,6 +282,12 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     catalogue,
     signIn,
     people,
+    accounts,
+    mfa,
+    endStreams: () => {
+      feed.stop();
+      stream.close();
+    },
     adopt,
     createTenant,
     routes,
@@ -275,7 +309,8 @@ function tokenKeyJobs(issuers: readonly TokenKeys[], { dialect }: Storage): read
 
 /** A revocation is remembered until no token from before it can be alive, whichever profile issued it. */
 function longestAccessMs({ sessions, profiles, profile }: Config): number {
-  return Math.max(sessions.accessMs, ...profiles.filter(isLegacy).map((name) => profile[name].accessMs));
+  // A sign-in that waits for its second factor ends with them too.
+  return Math.max(TICKET_MS, sessions.accessMs, ...profiles.filter(isLegacy).map((name) => profile[name].accessMs));
 }
 
 /** A profile may say that its blocks stay (X17); all else is as configured for all. */

@@ -1,7 +1,7 @@
 import { type Gateway, type GatewayConfig, type GatewayDeps, gatewayConfig, openGateway } from '../gateway/index.ts';
 import { createCors, nativeFace, type Route } from '../http/index.ts';
 import { isLegacy, type PolicyRule, type ProfileDeps, type ServedProfile, serveProfile } from '../profiles/index.ts';
-import type { Assertions, Tokens } from '../sessions/index.ts';
+import { type Assertions, NATIVE_COOKIES, type Tokens } from '../sessions/index.ts';
 import type { Config } from './config.ts';
 import { appFault } from './errors.ts';
 
@@ -47,6 +47,7 @@ export async function openSurface(config: Config, deps: SurfaceDeps): Promise<Op
     face: nativeFace,
     cors: createCors(config.corsOrigins),
     tokens: deps.tokens,
+    cookies: NATIVE_COOKIES,
     rules: generalRules,
     routes: deps.nativeRoutes,
   };

@@ -305,6 +305,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
     reload,
     close: async () => {
       serving = false;
+      house.endStreams(); // an open one would hold up the end
       await crew?.close();
       await Promise.all([close(), surface.close()]); // open sockets are the gateway's to end
       await house.delivery.stop(); // cuts what it sends to receivers that do not answer, so that the jobs can end
@@ -313,6 +314,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
       house.revocations.stop();
       await house.blocks.stop();
       await house.apiKeys.flushUse().catch(log.failed);
+      await house.sessions.flushUse().catch(log.failed);
       await house.keys.flushSeals().catch(log.failed);
       await house.audit.stop();
       for (const step of undo.reverse()) await step();

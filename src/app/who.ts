@@ -2,7 +2,7 @@ import { accessFault } from '../access/index.ts';
 import type { ApiKeys } from '../apikeys/index.ts';
 import type { Blocks, Failures } from '../detection/index.ts';
 import { bearerOfProtocols } from '../gateway/index.ts';
-import { type Context, httpFault, type Route } from '../http/index.ts';
+import { type Context, httpFault, type Route, readCookie } from '../http/index.ts';
 import { isFault } from '../kernel/errors.ts';
 import { anonymous, type Principal } from '../kernel/principal.ts';
 import type { Limits } from '../limits/index.ts';
@@ -22,8 +22,12 @@ export interface WhoDeps {
 export interface Who {
   /** For a request; at once where nobody has to be waited for. A credential that is bad counts against its address. */
   ask(route: Route, context: Context): Principal | Promise<Principal>;
+  /** For a token that came after the head, in a message of a socket: with all that counts for one in the head. */
+  askLate(route: Route, context: Context, token: string): Promise<Principal>;
   /** For what runs on: the same question without counting, for nobody has sent anything anew. */
-  askAgain(route: Route, context: Context): Promise<Principal>;
+  askAgain(route: Route, context: Context, late?: string): Promise<Principal>;
+  /** Whether a cookie is what says who calls: it goes along by itself, whoever has made the browser send it. */
+  byCookie(route: Route, context: Context): boolean;
 }
 
 interface Credential {
@@ -31,7 +35,7 @@ interface Credential {
   readonly text: string;
 }
 
-/** Token, API key, or the operator's socket. */
+/** Token, API key, access cookie, or the operator's socket. */
 export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks }: WhoDeps): Who {
   /** @returns undefined where there is none that the route would look at. @throws HTTP_TWO_CREDENTIALS */
   function credentialOf(route: Route, context: Context): Credential | undefined {
@@ -39,7 +43,15 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks }
     const key = context.headers['x-api-key'];
     if (bearer !== undefined && key !== undefined) throw httpFault('HTTP_TWO_CREDENTIALS');
     if (bearer !== undefined) return { kind: 'token', text: bearer };
-    return key === undefined ? undefined : { kind: 'api-key', text: String(key) };
+    if (key !== undefined) return { kind: 'api-key', text: String(key) };
+    const cookie = accessCookie(route, context);
+    return cookie === undefined ? undefined : { kind: 'token', text: cookie };
+  }
+
+  /** What was sent on purpose goes before what a browser adds by itself. */
+  function accessCookie(route: Route, { headers }: Context): string | undefined {
+    const name = profileOf(route).cookies?.access;
+    return name === undefined || headers.cookie === undefined ? undefined : readCookie(headers.cookie, name);
   }
 
   function ask(route: Route, context: Context): Principal | Promise<Principal> {
@@ -48,7 +60,10 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks }
     let kind: Credential['kind'] = 'token';
     try {
       const credential = credentialOf(route, context);
-      if (credential === undefined) throw accessFault('ACCESS_UNAUTHENTICATED');
+      if (credential === undefined) {
+        if (route.admits === 'later') return anonymous; // its relay lets nothing by before it knows who it is
+        throw accessFault('ACCESS_UNAUTHENTICATED');
+      }
       kind = credential.kind;
       const found =
         kind === 'token' ? profileOf(route).tokens.verify(credential.text) : keyOf(credential.text, route, context);
@@ -74,10 +89,20 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks }
     throw error;
   }
 
-  async function askAgain(route: Route, context: Context): Promise<Principal> {
+  async function askLate(route: Route, context: Context, token: string): Promise<Principal> {
+    blocks.assertNotBlocked(context); // since the head came
+    try {
+      return await profileOf(route).tokens.verify(token);
+    } catch (error) {
+      return refuse(error, 'token', route, context);
+    }
+  }
+
+  async function askAgain(route: Route, context: Context, late?: string): Promise<Principal> {
     const early = withoutCredential(route, context);
     if (early !== undefined) return early;
-    const credential = credentialOf(route, context);
+    const credential: Credential | undefined =
+      late === undefined ? credentialOf(route, context) : { kind: 'token', text: late };
     if (credential === undefined) throw accessFault('ACCESS_UNAUTHENTICATED');
     return credential.kind === 'token'
       ? profileOf(route).tokens.verify(credential.text)
@@ -102,7 +127,17 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks }
     await limits.take('bad-credentials', addressBlock);
   }
 
-  return { ask, askAgain };
+  return {
+    ask,
+    askLate,
+    askAgain,
+    byCookie: (route, context) =>
+      context.headers.cookie !== undefined &&
+      withoutCredential(route, context) === undefined &&
+      bearerOf(context, route) === undefined &&
+      context.headers['x-api-key'] === undefined &&
+      accessCookie(route, context) !== undefined,
+  };
 }
 
 const UNCOUNTED = { beforeSlow: () => undefined, giveBack: () => undefined };

@@ -57,6 +57,7 @@ test('each act of a day is one entry that says who did what to whom', async () =
   assert.deepEqual(entries.map(known).sort(), [
     ['api_key.created', 'done', admin, 'api-key'],
     ['api_key.revoked', 'done', admin, 'api-key'],
+    ['device.added', 'done', 'anonymous', 'device'],
     ['person.created', 'done', admin, 'person'],
     ['person.disabled', 'done', admin, 'person'],
     ['readings.deleted', 'done', admin, 'meter'],
@@ -67,6 +68,7 @@ test('each act of a day is one entry that says who did what to whom', async () =
     ['session.ended', 'done', self, 'session'],
     ['session.refreshed', 'done', 'anonymous', 'session'],
     ['session.started', 'done', self, 'session'],
+    ['signin.passed', 'done', 'anonymous', 'person'],
   ]);
   for (const { v, id, at, tenant, request } of entries) {
     assert.equal(v, 1);

@@ -147,6 +147,7 @@ const ACTS: Readonly<Record<string, () => readonly [string, string, object?]>> =
   'POST /v1/vault/master/shares/confirm': () => ['POST', '/v1/vault/master/shares/confirm', { set: shareSet }],
   'POST /v1/token-keys/rotate': () => ['POST', '/v1/token-keys/rotate', {}],
   'POST /v1/config/reload': () => ['POST', '/v1/config/reload'],
+  'POST /v1/mfa/totp': () => ['POST', '/v1/mfa/totp', {}],
 };
 
 const LEGACY_KEY = randomBytes(32).toString('base64');
@@ -166,6 +167,31 @@ test('every route that changes something is tried here, or shown elsewhere', () 
     'POST /v1/tenants',
     'POST /v1/vault/master/rotate', // many writes behind a recorded intent: src/vault/master-*.test.ts
     'POST /v1/vault/rewrap', // what the job does by itself: src/vault/rewrap*.test.ts
+    // accounts, factors, devices and sessions: src/flows/account*.test.ts, src/mfa/*.test.ts, src/sessions/*.test.ts
+    'POST /v1/password',
+    'DELETE /v1/me',
+    'POST /v1/invitations/accept',
+    'POST /v1/invitations',
+    'DELETE /v1/invitations/:id',
+    'DELETE /v1/users/:id',
+    'POST /v1/users/:id/password-reset',
+    'DELETE /v1/users/:id/factors',
+    'POST /v1/users/:id/recovery',
+    'POST /v1/mfa/codes',
+    'POST /v1/mfa/factors/:id/code',
+    'POST /v1/mfa/factors/:id/confirm',
+    'DELETE /v1/mfa/factors/:id',
+    'POST /v1/mfa/backup-codes',
+    'PUT /v1/mfa/policy',
+    'POST /v1/mfa/passkeys',
+    'POST /v1/users/:id/logout-all',
+    'POST /v1/platform/logout-all',
+    'POST /v1/tokens/revoke',
+    'POST /v1/users/import',
+    'POST /v1/users/import/undo',
+    'POST /v1/logout-all',
+    'POST /v1/tenant/logout-all',
+    'DELETE /v1/devices/:id',
     ...['', '/:id/verify', '/drill', '/identity'].map((path) => `POST /v1/backups${path}`), // src/backups/*.test.ts
   ];
   const changing = kit.twinkeep.routes.filter(({ records }) => records === 'change');

@@ -1,9 +1,7 @@
-import { type Command, type Option, tenantOption as tenant } from './command.ts';
+import { type Command, tenantOption as tenant } from './command.ts';
 import { BACKUP_COMMANDS } from './commands-backup.ts';
 import { KEY_COMMANDS } from './commands-keys.ts';
-
-const role: Option = { value: 'R', several: true, summary: 'A role in the tenant; commas work too.' };
-const passwordStdin: Option = { summary: 'Read the password from standard input; else one is made and printed once.' };
+import { USER_COMMANDS } from './commands-users.ts';
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -31,71 +29,7 @@ export const COMMANDS: readonly Command[] = [
     example: 'twinkeep health --url https://twin.example',
     load: async () => (await import('./health.ts')).probeHealth,
   },
-  {
-    name: 'users add',
-    operands: ['<username>'],
-    summary: 'Make a person.',
-    options: {
-      role,
-      email: { value: 'ADDRESS', summary: 'Their e-mail address.' },
-      'password-stdin': passwordStdin,
-      tenant,
-    },
-    example: 'twinkeep users add vera --role viewer',
-    load: async () => (await import('./users.ts')).addUser,
-  },
-  {
-    name: 'users list',
-    operands: [],
-    summary: 'List the people of a tenant.',
-    options: { tenant },
-    example: 'twinkeep users list --json',
-    load: async () => (await import('./users.ts')).listUsers,
-  },
-  {
-    name: 'users disable',
-    operands: ['<username>'],
-    summary: 'Keep a person out and end their sessions.',
-    options: { tenant },
-    example: 'twinkeep users disable vera',
-    load: async () => (await import('./users.ts')).disableUser,
-  },
-  {
-    name: 'users enable',
-    operands: ['<username>'],
-    summary: 'Let a disabled person in again.',
-    options: { tenant },
-    example: 'twinkeep users enable vera',
-    load: async () => (await import('./users.ts')).enableUser,
-  },
-  {
-    name: 'users password',
-    operands: ['<username>'],
-    summary: 'Set a new password and end the sessions of a person.',
-    options: { 'password-stdin': passwordStdin, tenant },
-    example: 'twinkeep users password admin',
-    load: async () => (await import('./users.ts')).setPassword,
-  },
-  {
-    name: 'users email',
-    operands: ['<username>'],
-    summary: 'Set the e-mail address of a person, or take it away.',
-    options: {
-      set: { value: 'ADDRESS', summary: 'The new address.' },
-      remove: { summary: 'Take it away.' },
-      tenant,
-    },
-    example: 'twinkeep users email vera --set vera@twin.example',
-    load: async () => (await import('./users.ts')).setEmail,
-  },
-  {
-    name: 'users roles',
-    operands: ['<username>'],
-    summary: 'Replace the roles of a person.',
-    options: { role: { ...role, required: true }, tenant },
-    example: 'twinkeep users roles vera --role analyst --role meter_reader',
-    load: async () => (await import('./users.ts')).setRoles,
-  },
+  ...USER_COMMANDS,
   {
     name: 'tenants create',
     operands: ['<id>'],

@@ -14,7 +14,19 @@ const person = z.object({
   roles: z.array(z.string()),
   disabled: z.boolean(),
   created_at: z.string(),
+  email_verified: z.boolean().default(false),
+  second_factor: z.boolean().default(false),
 });
+const invited = z.object({
+  id: z.string(),
+  email: z.string(),
+  expires_at: z.string(),
+  mailed: z.boolean(),
+  link: z.string().nullable(),
+});
+const resetLink = z.object({ token: z.string(), link: z.string().nullable(), expires_at: z.string() });
+const removedCount = z.object({ removed: z.int() });
+const recoveryCode = z.object({ code: z.string() });
 const page = z.object({ items: z.array(person), next_after: z.string().nullable() });
 
 type Person = z.output<typeof person>;
@@ -41,15 +53,21 @@ export const listUsers: Run = async (args, terminal) =>
     for await (const one of peopleOf(door)) people.push(one);
     const rows = people.map((one) => [
       one.username,
-      one.email_unreadable ? 'does not open' : (one.email ?? ''),
+      emailOf(one),
       one.roles.join(', '),
       one.disabled ? 'disabled' : 'enabled',
+      one.second_factor ? 'yes' : 'no',
       one.created_at,
       one.id,
     ]);
-    terminal.answer(people, tableOf(['username', 'e-mail', 'roles', 'state', 'created', 'id'], rows));
+    terminal.answer(people, tableOf(['username', 'e-mail', 'roles', 'state', 'second factor', 'created', 'id'], rows));
     return 0;
   });
+
+function emailOf({ email, email_unreadable: isUnreadable, email_verified: isVerified }: Person): string {
+  if (isUnreadable) return 'does not open';
+  return email === null || isVerified ? (email ?? '') : `${email} (not confirmed)`;
+}
 
 /** `users email <username>`: sets or takes away. */
 export const setEmail: Run = (args, terminal) => {
@@ -73,6 +91,72 @@ export const setPassword: Run = async (args, terminal) => {
   return change(args, terminal, { password }, 'Changed the password and ended the sessions of', generated);
 };
 
+/** `users delete <username>`: for good, so it has to be said twice. */
+export const deleteUser: Run = (args, terminal) => {
+  const name = args.operand(0);
+  if (!args.flag('yes'))
+    throw usageFault(`There is no undo: add --yes, or keep them out with: twinkeep users disable ${name}`);
+  return withPerson(args, terminal, async (door, { id, username }) => {
+    await door.call('DELETE', pathOf(id));
+    terminal.answer({ id, username, deleted: true }, `Deleted ${username}; the name is free again.`);
+  });
+};
+
+/** `users invite <email>`. */
+export const inviteUser: Run = async (args, terminal) => {
+  const email = args.operand(0);
+  const roles = namesOf(args, 'role');
+  return throughDoor(args, terminal, 'needs data', async (door) => {
+    const made = invited.parse(await door.call('POST', '/v1/invitations', { email, roles }));
+    const how = made.mailed ? 'A mail with the link is on its way.' : 'No mail was sent.';
+    const link = made.link === null ? '' : `\nLink (shown once): ${made.link}`;
+    terminal.answer(made, `Invited ${email} until ${made.expires_at}. ${how}${link}`);
+    return 0;
+  });
+};
+
+/** `users reset-password <username>`: a link for them to choose a new one; the old one is good until it is used. */
+export const resetPassword: Run = (args, terminal) =>
+  withPerson(args, terminal, async (door, { id, username }) => {
+    const made = resetLink.parse(await door.call('POST', `${pathOf(id)}/password-reset`));
+    const secret = made.link ?? made.token;
+    const what = made.link === null ? 'Token for POST /v1/password/reset' : 'Link';
+    terminal.answer(
+      { id, username, ...made },
+      `${what} for ${username}, until ${made.expires_at} (shown once): ${secret}`,
+    );
+  });
+
+/** `users reset-mfa <username>`: takes every second factor away. */
+export const resetFactors: Run = (args, terminal) =>
+  withPerson(args, terminal, async (door, { id, username }) => {
+    const { removed } = removedCount.parse(await door.call('DELETE', `${pathOf(id)}/factors`));
+    terminal.answer(
+      { id, username, removed },
+      `Removed ${removed} second factors of ${username}, and ended the sessions.`,
+    );
+  });
+
+/** `users recovery-code <username>`: stands once for the second factor, which stays. */
+export const issueRecoveryCode: Run = (args, terminal) =>
+  withPerson(args, terminal, async (door, { id, username }) => {
+    const { code } = recoveryCode.parse(await door.call('POST', `${pathOf(id)}/recovery`));
+    terminal.answer({ id, username, code }, `Recovery code for ${username} (shown once): ${code}`);
+  });
+
+const pathOf = (id: string): string => `/v1/users/${encodeURIComponent(id)}`;
+
+function withPerson(
+  args: Arguments,
+  terminal: Terminal,
+  work: (door: Door, subject: Person) => Promise<void>,
+): Promise<number> {
+  return throughDoor(args, terminal, 'needs data', async (door) => {
+    await work(door, await find(door, args.operand(0)));
+    return 0;
+  });
+}
+
 async function change(
   args: Arguments,
   terminal: Terminal,
@@ -82,7 +166,7 @@ async function change(
 ): Promise<number> {
   return throughDoor(args, terminal, 'needs data', async (door) => {
     const { id } = await find(door, args.operand(0));
-    const changed = person.parse(await door.call('PATCH', `/v1/users/${encodeURIComponent(id)}`, wish));
+    const changed = person.parse(await door.call('PATCH', pathOf(id), wish));
     tell(terminal, changed, `${verb} ${wordsOf(changed)}.`, generated);
     return 0;
   });

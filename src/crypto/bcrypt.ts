@@ -20,6 +20,8 @@ export interface Bcrypt {
 /** Costs that we are ready to pay, as powers of two: the highest takes one to three seconds. */
 export const BCRYPT_COSTS = { least: 4, most: 15 } as const;
 
+/** Below it a hash is too cheap to guess from today. @see OWASP Password Storage Cheat Sheet, bcrypt */
+const LEAST_WRITTEN = 10;
 const MAX_BYTES = 72;
 // The last characters of salt and digest hold 2 and 4 bits: spellings with other bits set are refused by the verifier.
 const HASH = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]$/;
@@ -53,9 +55,25 @@ export function createBcrypt({ queue }: { readonly queue: WorkQueue }): Bcrypt {
   };
 }
 
+/**
+ * A new hash in the form `$2b$`, for systems that want bcrypt.
+ *
+ * @param cost 10 to 15
+ * @throws CRYPTO_PASSWORD_TOO_LONG for more than 72 bytes, CRYPTO_COST_REFUSED, CRYPTO_BUSY, and TypeError for NUL or a
+ *   lone surrogate
+ */
+export async function hashBcrypt(queue: WorkQueue, secret: string, cost: number): Promise<string> {
+  assertAffordable(cost, LEAST_WRITTEN);
+  if (Buffer.byteLength(secret) > MAX_BYTES) throw cryptoFault('CRYPTO_PASSWORD_TOO_LONG', { most_bytes: MAX_BYTES });
+  if (!isHashedWhole(secret))
+    throw new TypeError('a password with NUL or a lone surrogate is refused where it comes in');
+  const { hash } = await import('@node-rs/bcrypt');
+  return queue.run(() => hash(Buffer.from(secret), { cost, version: '2b' }));
+}
+
 /** A planted hash of cost 31 would keep a thread busy for days. */
-function assertAffordable(cost: number): void {
-  const { least, most } = BCRYPT_COSTS;
+function assertAffordable(cost: number, least: number = BCRYPT_COSTS.least): void {
+  const { most } = BCRYPT_COSTS;
   if (!Number.isInteger(cost) || cost < least || cost > most) throw cryptoFault('CRYPTO_COST_REFUSED', { least, most });
 }
 

@@ -4,4 +4,5 @@ import { defineFaults } from '../kernel/errors.ts';
 export const cryptoFault = defineFaults({
   CRYPTO_BUSY: ['unavailable', 'Too many passwords are being checked; try again shortly.'],
   CRYPTO_COST_REFUSED: ['unprocessable', 'The hash asks for more work, or less, than is allowed.'],
+  CRYPTO_PASSWORD_TOO_LONG: ['unprocessable', 'The password is longer than its kind of hash can hold whole.'],
 });

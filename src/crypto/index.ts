@@ -31,4 +31,5 @@ export {
 export { consistencyPath, inclusionPath, type NodeAt } from './merkle-path.ts';
 export { verifyConsistency, verifyInclusion } from './merkle-verify.ts';
 export { createHashQueue, createPasswordHasher, type PasswordHasher } from './password-hash.ts';
+export { type HashScheme, readPasswordHash } from './password-schemes.ts';
 export { formatVerifierKey, parseVerifierKey, type VerifierKey } from './verifier-key.ts';

@@ -101,17 +101,20 @@ test('a hash that cannot be read is false without work, even when no work is adm
   await busy;
 });
 
-test('a hash of another cost, salt or tag length needs to be made anew', () => {
-  assert.equal(hasher.needsRehash(stored('horse')), false);
-  for (const cost of [
-    { ...cheap, memoryKib: 16 },
-    { ...cheap, passes: 2 },
-    { memoryKib: 16, passes: 1, parallelism: 2 },
-  ]) {
-    assert.equal(hasher.needsRehash(stored('horse', cost)), true);
+test('a hash that is cheaper than ours, or has a short salt or tag, is made anew; a dearer one stays', () => {
+  const own = createPasswordHasher({ random, cost: { memoryKib: 64, passes: 2, parallelism: 1 } });
+  const at = (memoryKib: number, passes: number, parallelism = 1) =>
+    stored('horse', { memoryKib, passes, parallelism });
+  for (const [memoryKib, passes] of [
+    [32, 4],
+    [64, 1],
+    [32, 10],
+  ] as const) {
+    assert.equal(own.needsRehash(at(memoryKib, passes)), true, `${memoryKib} ${passes}`);
   }
+  for (const phc of [at(64, 2), at(128, 1), at(64, 3), at(64, 2, 2)]) assert.equal(own.needsRehash(phc), false, phc);
   assert.equal(hasher.needsRehash(stored('horse', cheap, 8)), true);
-  assert.equal(hasher.needsRehash(stored('horse', cheap, 16, 64)), true);
+  assert.equal(hasher.needsRehash(stored('horse', cheap, 16, 16)), true);
 });
 
 test('past the queue every kind of work is refused with a time to come back', async () => {

@@ -1,14 +1,10 @@
 import { availableParallelism } from 'node:os';
 import type { Random } from '../kernel/random.ts';
-import {
-  type Argon2Cost,
-  type Argon2idHash,
-  argon2id,
-  formatArgon2id,
-  isAffordable,
-  parseArgon2id,
-} from './argon2id.ts';
-import { equalBytes } from './digest.ts';
+import { type Argon2Cost, argon2id, formatArgon2id, isAffordable } from './argon2id.ts';
+import { createBcrypt, hashBcrypt } from './bcrypt.ts';
+import { type HashScheme, readPasswordHash, risenScheme, SCRYPT_COST } from './password-schemes.ts';
+import { matchesStored, type StoredHash, scryptHash } from './stored-hash.ts';
+import { formatWerkzeugScrypt } from './werkzeug-form.ts';
 import { createWorkQueue, type WorkQueue } from './work-queue.ts';
 
 export interface PasswordHasherDeps {
@@ -28,27 +24,42 @@ export interface HashQueueOptions {
 
 /**
  * Passwords are hashed as NFC in UTF-8, so that one typed on another keyboard is the same; their length is for the
- * caller to bound. All but `needsRehash` throw CRYPTO_BUSY when too many wait.
+ * caller to bound. All that works throws CRYPTO_BUSY when too many wait.
  */
 export interface PasswordHasher {
-  /** @returns `$argon2id$v=19$m=…,t=…,p=…$<salt>$<tag>` with a random salt of 16 bytes and a tag of 32. */
-  hash(password: string): Promise<string>;
   /**
-   * @param phc Argon2id of version 19 with at most 256 MiB, 10 passes and 4 lanes; anything else is false at once,
-   *   without work.
+   * A new hash with a random salt: `$argon2id$v=19$m=…,t=…,p=…$<salt>$<tag>` unless another scheme is wished.
+   *
+   * @throws CRYPTO_PASSWORD_TOO_LONG for more than 72 bytes in bcrypt, which would be cut; CRYPTO_COST_REFUSED
    */
-  verify(phc: string, password: string): Promise<boolean>;
-  /** Whether `hash` would make another kind of hash of the same password: then it is due at the next sign-in. */
-  needsRehash(phc: string): boolean;
+  hash(password: string, scheme?: HashScheme): Promise<string>;
+  /**
+   * @param stored A hash in any form that `readPasswordHash` reads; anything else, and what asks for absurd work, is false
+   *   at once.
+   */
+  verify(stored: string, password: string): Promise<boolean>;
+  /**
+   * The same with the work of a sign-in whatever is stored, nothing included, so that the time of the answer tells less:
+   * where there is no hash, or one without work that does not match, `pretend` is done.
+   */
+  check(stored: string | undefined, password: string, wish?: HashScheme): Promise<boolean>;
+  /** In what to hash a proved password anew; `undefined` where its hash may stay. Never weaker: see `risenScheme`. */
+  schemeFor(stored: string, password: string, wish?: HashScheme): HashScheme | undefined;
+  /** Whether `schemeFor` of a short password would say something. */
+  needsRehash(stored: string, wish?: HashScheme): boolean;
   /**
    * The work of `verify` for a name that nobody has, so that the time of the answer does not tell which names exist.
-   * It equals that of hashes of the present cost: another reason to follow `needsRehash`.
+   * It equals that of hashes of the wished scheme: another reason to follow `schemeFor`.
    */
-  pretend(password: string): Promise<false>;
+  pretend(password: string, wish?: HashScheme): Promise<false>;
 }
 
 const SALT_BYTES = 16;
 const TAG_BYTES = 32;
+const SCRYPT_TAG_BYTES = 64;
+/** What bcrypt reads of a password. */
+const BCRYPT_BYTES = 72;
+const OURS: HashScheme = { kind: 'argon2id' };
 const QUEUE_LIMIT = 64;
 /** @see OWASP Password Storage Cheat Sheet: the least of its equivalent settings in memory, most in parallel sign-ins */
 const COST: Argon2Cost = { memoryKib: 19_456, passes: 2, parallelism: 1 };
@@ -63,7 +74,8 @@ export function createHashQueue({ concurrency, queueLimit = QUEUE_LIMIT }: HashQ
 }
 
 /**
- * Hashes passwords off the event loop, a few at a time: each takes 19 MiB and a thread that disk syncs wait for too.
+ * Hashes passwords off the event loop, a few at a time: each takes 19 MiB or more and a thread that disk syncs wait for
+ * too.
  *
  * @throws RangeError for a cost out of bounds
  * @see RFC 9106 §3 and §4
@@ -71,32 +83,68 @@ export function createHashQueue({ concurrency, queueLimit = QUEUE_LIMIT }: HashQ
 export function createPasswordHasher(deps: PasswordHasherDeps): PasswordHasher {
   const { random, cost = COST, queue = createHashQueue() } = deps;
   if (!isAffordable(cost)) throw new RangeError('argon2id cost out of bounds');
-  const nobody = { cost, salt: random.bytes(SALT_BYTES), tag: random.bytes(TAG_BYTES) };
+  const nobody = { salt: random.bytes(SALT_BYTES), tag: random.bytes(TAG_BYTES) };
+  const bcrypt = createBcrypt({ queue });
+
+  async function hash(password: string, scheme: HashScheme = OURS): Promise<string> {
+    const message = password.normalize('NFC');
+    switch (scheme.kind) {
+      case 'argon2id': {
+        const salt = random.bytes(SALT_BYTES);
+        const tag = await queue.run(() => argon2id(Buffer.from(message), cost, salt, TAG_BYTES));
+        return formatArgon2id({ cost, salt, tag });
+      }
+      case 'bcrypt':
+        return hashBcrypt(queue, message, scheme.cost);
+      case 'werkzeug-scrypt': {
+        const salt = Buffer.from(random.bytes(SALT_BYTES)).toString('hex'); // Werkzeug keys by the characters of the salt
+        const tag = await queue.run(() =>
+          scryptHash(Buffer.from(message), Buffer.from(salt), SCRYPT_COST, SCRYPT_TAG_BYTES),
+        );
+        return formatWerkzeugScrypt(SCRYPT_COST, salt, tag);
+      }
+    }
+  }
+
+  async function verify(text: string, password: string): Promise<boolean> {
+    const read = readPasswordHash(text);
+    return read.kind === 'read' && queue.run(() => matches(read.stored, password));
+  }
+
+  async function pretend(password: string, wish: HashScheme = OURS): Promise<false> {
+    switch (wish.kind) {
+      case 'argon2id':
+        await queue.run(() => matches({ kind: 'argon2', variant: 'argon2id', cost, ...nobody }, password));
+        return false;
+      case 'bcrypt':
+        return bcrypt.pretend(wish.cost);
+      case 'werkzeug-scrypt':
+        await queue.run(() => matches({ kind: 'scrypt', cost: SCRYPT_COST, ...nobody }, password));
+        return false;
+    }
+  }
+
+  function schemeFor(text: string, password: string, wish: HashScheme = OURS): HashScheme | undefined {
+    const read = readPasswordHash(text);
+    if (read.kind !== 'read') return wish;
+    const isCut = Buffer.byteLength(password.normalize('NFC')) > BCRYPT_BYTES;
+    if (isCut && read.stored.kind === 'bcrypt' && read.stored.prehash === undefined) return OURS; // it was cut elsewhere
+    const scheme = risenScheme(read.stored, wish, cost);
+    return isCut && scheme?.kind === 'bcrypt' ? OURS : scheme; // bcrypt cannot hold it, and argon2id ranks above
+  }
 
   return {
-    async hash(password) {
-      const salt = random.bytes(SALT_BYTES);
-      const message = Buffer.from(password.normalize('NFC'));
-      const tag = await queue.run(() => argon2id(message, cost, salt, TAG_BYTES));
-      return formatArgon2id({ cost, salt, tag });
+    hash,
+    verify,
+    check: async (text, password, wish) => {
+      const read = readPasswordHash(text ?? '');
+      if (read.kind !== 'read') return pretend(password, wish);
+      const proved = await verify(text ?? '', password);
+      return proved || (read.stored.kind === 'hmac' && pretend(password, wish));
     },
-
-    async verify(phc, password) {
-      const stored = parseArgon2id(phc);
-      return stored !== undefined && queue.run(() => matches(stored, password));
-    },
-
-    needsRehash(phc) {
-      const stored = parseArgon2id(phc);
-      if (stored?.salt.length !== SALT_BYTES || stored.tag.length !== TAG_BYTES) return true;
-      const { memoryKib, passes, parallelism } = stored.cost;
-      return memoryKib !== cost.memoryKib || passes !== cost.passes || parallelism !== cost.parallelism;
-    },
-
-    async pretend(password) {
-      await queue.run(() => matches(nobody, password));
-      return false;
-    },
+    schemeFor,
+    needsRehash: (text, wish) => schemeFor(text, '', wish) !== undefined,
+    pretend,
   };
 }
 
@@ -104,9 +152,9 @@ export function createPasswordHasher(deps: PasswordHasherDeps): PasswordHasher {
  * Tries the password in NFC, then as it was typed where that differs: systems that we take hashes over from did not
  * normalise, and whoever had such a password there could not sign in any more.
  */
-async function matches({ cost, salt, tag }: Argon2idHash, password: string): Promise<boolean> {
+async function matches(stored: StoredHash, password: string): Promise<boolean> {
   for (const form of new Set([password.normalize('NFC'), password])) {
-    if (equalBytes(await argon2id(Buffer.from(form), cost, salt, tag.length), tag)) return true;
+    if (await matchesStored(stored, form)) return true;
   }
   return false;
 }

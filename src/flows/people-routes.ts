@@ -4,6 +4,7 @@ import { actorOf, created, defineRoute, idText, ok, type Route, storableText, wh
 import { emailAddress, newPassword, username } from '../identity/index.ts';
 import { personId } from '../kernel/brand.ts';
 import { hours, rfc3339 } from '../kernel/clock.ts';
+import { strength } from './account-routes.ts';
 import type { Member, People } from './people.ts';
 
 const roles = z.array(z.string().min(1).max(64)).max(20);
@@ -16,6 +17,9 @@ const person = z.strictObject({
   roles: z.array(z.string()),
   disabled: z.boolean(),
   created_at: z.string(),
+  email_verified: z.boolean(),
+  second_factor: z.boolean().describe('Whether one is enrolled.'),
+  strength: strength.optional().describe('Of the password that was just set.'),
 });
 
 const me = z.strictObject({
@@ -41,6 +45,7 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
       faults: [
         'IDENTITY_USERNAME_TAKEN',
         'IDENTITY_EMAIL_TAKEN',
+        'IDENTITY_PASSWORD_WEAK',
         'ACCESS_ROLE_UNKNOWN',
         'ACCESS_ESCALATION',
         'CRYPTO_BUSY',
@@ -95,7 +100,9 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
       faults: [
         'IDENTITY_PERSON_UNKNOWN',
         'IDENTITY_SHARED_PERSON',
+        'IDENTITY_LAST_ADMINISTRATOR',
         'IDENTITY_EMAIL_TAKEN',
+        'IDENTITY_PASSWORD_WEAK',
         'ACCESS_ROLE_UNKNOWN',
         'ACCESS_ESCALATION',
         'CRYPTO_BUSY',
@@ -130,7 +137,7 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
   ];
 }
 
-const view = ({ person: shown, roles: held, email }: Member) => ({
+const view = ({ person: shown, roles: held, email, emailVerified, secondFactor, strength: judged }: Member) => ({
   id: shown.id,
   username: shown.username,
   email: email.address ?? null,
@@ -138,4 +145,7 @@ const view = ({ person: shown, roles: held, email }: Member) => ({
   roles: held,
   disabled: shown.disabledAt !== undefined,
   created_at: rfc3339(shown.createdAt),
+  email_verified: emailVerified,
+  second_factor: secondFactor,
+  ...(judged === undefined ? {} : { strength: judged }),
 });

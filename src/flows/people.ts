@@ -1,18 +1,37 @@
 import type { Access } from '../access/index.ts';
-import { type EmailFound, type Identity, identityFault, type Person } from '../identity/index.ts';
+import {
+  assertGoverned,
+  dropAccountTokens,
+  type EmailFound,
+  forgetEmailProof,
+  type Identity,
+  identityFault,
+  isEmailVerified,
+  type PasswordVerdict,
+  type Person,
+  verifiedMembers,
+} from '../identity/index.ts';
 import type { PersonId, TenantId } from '../kernel/brand.ts';
+import { isFault } from '../kernel/errors.ts';
 import type { Actor } from '../kernel/principal.ts';
-import { inTenant, platform } from '../kernel/tx.ts';
+import { inTenant, platform, type Tx } from '../kernel/tx.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Storage } from '../storage/index.ts';
 import { MAIN_REALM, type Tenants } from '../tenants/index.ts';
+import { assertStrong } from './account-deps.ts';
+import type { AccountMail, AccountMails } from './account-mails.ts';
+import { governs } from './account-removal.ts';
 
 export interface PeopleDeps {
   readonly storage: Storage;
   readonly identity: Identity;
   readonly tenants: Tenants;
   readonly access: Access;
-  readonly sessions: Sessions;
+  readonly sessions: Pick<Sessions, 'endAll'>;
+  /** Asked whether a person has a second factor; without it nobody is said to have one. */
+  readonly mfa?: { isEnrolled(person: PersonId): Promise<boolean> } | undefined;
+  /** Tells people what others changed of their accounts; without it nobody is told. */
+  readonly mails?: Pick<AccountMails, 'send'> | undefined;
 }
 
 export interface NewPerson {
@@ -35,17 +54,24 @@ export interface Member {
   readonly person: Person;
   readonly roles: readonly string[];
   readonly email: EmailFound;
+  readonly emailVerified: boolean;
+  readonly secondFactor: boolean;
+  /** Of the password that was just set. */
+  readonly strength?: PasswordVerdict['strength'] | undefined;
 }
 
 /** Stories about people that need identity, membership, roles and sessions together. */
 export interface People {
-  /** @throws IDENTITY_USERNAME_TAKEN, IDENTITY_EMAIL_TAKEN, ACCESS_ROLE_UNKNOWN, ACCESS_ESCALATION */
+  /** @throws IDENTITY_USERNAME_TAKEN, IDENTITY_EMAIL_TAKEN, IDENTITY_PASSWORD_WEAK, ACCESS_ROLE_UNKNOWN, ACCESS_ESCALATION */
   create(actor: Actor, tenantId: TenantId, wish: NewPerson): Promise<Member>;
   /**
    * Changes roles in one tenant; e-mail, password and disabling concern the whole person. The last two end every session.
    * `actor` must be one who may give every right that the person has now.
    *
-   * @throws IDENTITY_PERSON_UNKNOWN, IDENTITY_SHARED_PERSON, IDENTITY_EMAIL_TAKEN, ACCESS_ROLE_UNKNOWN, ACCESS_ESCALATION
+   * The last administrator of a tenant cannot take that from himself.
+   *
+   * @throws IDENTITY_PERSON_UNKNOWN, IDENTITY_SHARED_PERSON, IDENTITY_EMAIL_TAKEN, IDENTITY_PASSWORD_WEAK,
+   *   IDENTITY_LAST_ADMINISTRATOR, ACCESS_ROLE_UNKNOWN, ACCESS_ESCALATION
    */
   change(actor: Actor, tenantId: TenantId, id: PersonId, change: PersonChange): Promise<Member>;
   list(tenantId: TenantId, after: string, count: number): Promise<readonly Member[]>;
@@ -53,7 +79,7 @@ export interface People {
   findByEmail(tenantId: TenantId, address: string): Promise<Member | undefined>;
 }
 
-export function createPeople({ storage, identity, tenants, access, sessions }: PeopleDeps): People {
+export function createPeople({ storage, identity, tenants, access, sessions, mfa, mails }: PeopleDeps): People {
   /** Somebody of another tenant is as unknown as somebody who does not exist. */
   async function memberOf(tenantId: TenantId, id: PersonId): Promise<Person> {
     const person = await identity.get(id);
@@ -67,61 +93,118 @@ export function createPeople({ storage, identity, tenants, access, sessions }: P
     if ((await tenants.tenantsOf(id)).length > 1) throw identityFault('IDENTITY_SHARED_PERSON');
   }
 
-  async function memberWith(person: Person, roles: readonly string[]): Promise<Member> {
-    const email = await storage.read(platform, (tx) => identity.emails.of(tx, person));
-    return { person, roles, email };
+  const hasFactor = async (id: PersonId): Promise<boolean> => (await mfa?.isEnrolled(id)) ?? false;
+
+  async function memberWith(person: Person, roles: readonly string[], strength?: Member['strength']): Promise<Member> {
+    const secondFactor = await hasFactor(person.id);
+    return storage.read(platform, async (tx) => {
+      const email = await identity.emails.of(tx, person);
+      return { person, roles, email, emailVerified: await isEmailVerified(tx, person.id), secondFactor, strength };
+    });
   }
 
   async function rolesOf(tenantId: TenantId, id: PersonId): Promise<readonly string[]> {
     return (await access.grants(tenantId)).get(id) ?? [];
   }
 
+  /** Goes to the address that the person had before, for it may be somebody else who changed it. */
+  async function tell(tx: Tx, to: string | undefined, kind: Notice, { username }: Person): Promise<void> {
+    if (to !== undefined) await mails?.send(tx, to, { kind, username });
+  }
+
+  async function judged(person: Person, password: string): Promise<PasswordVerdict> {
+    const { address } = await storage.read(platform, (tx) => identity.emails.of(tx, person));
+    const about = { username: person.username, email: address, secondFactor: await hasFactor(person.id) };
+    return assertStrong(identity, password, about);
+  }
+
+  const create: People['create'] = async (actor, tenantId, { username, password, roles, email }) => {
+    const { strength } = await assertStrong(identity, password, { username, email });
+    const passwordHash = await identity.hash(password);
+    const indexed = email === undefined ? undefined : await identity.emails.index(email);
+    const id = await storage.write(inTenant(tenantId), async (tx) => {
+      const person = { realmId: MAIN_REALM, username, passwordHash };
+      const made = await identity.create(tx, { ...actor, tenantId }, person);
+      await tenants.addMember(tx, made, tenantId);
+      await access.grant(tx, actor, tenantId, made, roles);
+      if (indexed !== undefined) await identity.emails.set(tx, { ...actor, tenantId }, made, indexed);
+      return made;
+    });
+    return memberWith(await identity.get(id), roles, strength);
+  };
+
+  const change: People['change'] = async (actor, tenantId, id, { roles, password, disabled, email }) => {
+    const person = await memberOf(tenantId, id);
+    if (password !== undefined || disabled !== undefined || email !== undefined) await assertOwn(actor, id);
+    const verdict = password === undefined ? undefined : await judged(person, password);
+    const passwordHash = password === undefined ? undefined : await identity.hash(password);
+    const indexed = typeof email === 'string' ? await identity.emails.index(email) : undefined;
+    const acting = { ...actor, tenantId };
+    await storage.write(inTenant(tenantId), async (tx) => {
+      await access.assertCovers(tx, acting, tenantId, id);
+      const { address: before } = await identity.emails.of(tx, person);
+      const governed = isSelf(actor, id) && (await isGoverned(tx));
+      if (roles !== undefined) await access.grant(tx, acting, tenantId, id, roles);
+      if (email !== undefined) {
+        await identity.emails.set(tx, acting, id, indexed);
+        await forgetEmailProof(tx, id);
+        await tell(tx, before, 'email-changed', person);
+      }
+      if (passwordHash !== undefined) {
+        await identity.setPassword(tx, acting, id, passwordHash);
+        await tell(tx, before, 'password-changed', person);
+      }
+      if (disabled !== undefined) await identity.setDisabled(tx, acting, id, disabled);
+      if (governed) await assertGoverned(tx, governs);
+      const reason = passwordHash !== undefined ? 'password changed' : disabled === true ? 'disabled' : undefined;
+      if (reason === undefined) return;
+      await dropAccountTokens(tx, id);
+      await sessions.endAll(tx, acting, id, reason);
+    });
+    return memberWith(await identity.get(id), await rolesOf(tenantId, id), verdict?.strength);
+  };
+
+  const list: People['list'] = async (tenantId, after, count) => {
+    const [people, grants] = await Promise.all([identity.members(tenantId, after, count), access.grants(tenantId)]);
+    const enrolled = new Set<PersonId>();
+    for (const { id } of people) if (await hasFactor(id)) enrolled.add(id);
+    return storage.read(platform, async (tx) => {
+      const verified = await verifiedMembers(tx, tenantId, after, count);
+      const members: Member[] = [];
+      for (const person of people) {
+        const { id } = person;
+        const email = await identity.emails.of(tx, person);
+        const roles = grants.get(id) ?? [];
+        members.push({ person, roles, email, emailVerified: verified.has(id), secondFactor: enrolled.has(id) });
+      }
+      return members;
+    });
+  };
+
   return {
-    create: async (actor, tenantId, { username, password, roles, email }) => {
-      const passwordHash = await identity.hash(password);
-      const indexed = email === undefined ? undefined : await identity.emails.index(email);
-      const id = await storage.write(inTenant(tenantId), async (tx) => {
-        const person = { realmId: MAIN_REALM, username, passwordHash };
-        const made = await identity.create(tx, { ...actor, tenantId }, person);
-        await tenants.addMember(tx, made, tenantId);
-        await access.grant(tx, actor, tenantId, made, roles);
-        if (indexed !== undefined) await identity.emails.set(tx, { ...actor, tenantId }, made, indexed);
-        return made;
-      });
-      return memberWith(await identity.get(id), roles);
-    },
-    change: async (actor, tenantId, id, { roles, password, disabled, email }) => {
-      await memberOf(tenantId, id);
-      if (password !== undefined || disabled !== undefined || email !== undefined) await assertOwn(actor, id);
-      const passwordHash = password === undefined ? undefined : await identity.hash(password);
-      const indexed = typeof email === 'string' ? await identity.emails.index(email) : undefined;
-      const acting = { ...actor, tenantId };
-      await storage.write(inTenant(tenantId), async (tx) => {
-        await access.assertCovers(tx, acting, tenantId, id);
-        if (roles !== undefined) await access.grant(tx, acting, tenantId, id, roles);
-        if (email !== undefined) await identity.emails.set(tx, acting, id, indexed);
-        if (passwordHash !== undefined) await identity.setPassword(tx, acting, id, passwordHash);
-        if (disabled !== undefined) await identity.setDisabled(tx, acting, id, disabled);
-        if (passwordHash !== undefined) await sessions.endAll(tx, acting, id, 'password changed');
-        else if (disabled === true) await sessions.endAll(tx, acting, id, 'disabled');
-      });
-      return memberWith(await identity.get(id), await rolesOf(tenantId, id));
-    },
-    list: async (tenantId, after, count) => {
-      const [people, grants] = await Promise.all([identity.members(tenantId, after, count), access.grants(tenantId)]);
-      return storage.read(platform, async (tx) => {
-        const members: Member[] = [];
-        for (const person of people) {
-          const email = await identity.emails.of(tx, person);
-          members.push({ person, roles: grants.get(person.id) ?? [], email });
-        }
-        return members;
-      });
-    },
+    create,
+    change,
+    list,
     findByEmail: async (tenantId, address) => {
       const person = await identity.emails.find(MAIN_REALM, await identity.emails.index(address));
       if (person === undefined || !(await tenants.tenantsOf(person.id)).includes(tenantId)) return undefined;
       return memberWith(person, await rolesOf(tenantId, person.id));
     },
   };
+}
+
+type Notice = Extract<AccountMail, { readonly username: string }>['kind'] & `${string}-changed`;
+
+const isSelf = ({ principal }: Actor, id: PersonId): boolean =>
+  principal.kind === 'person' && principal.personId === id;
+
+/** A tenant that nobody governs anyhow is not made worse. */
+async function isGoverned(tx: Tx): Promise<boolean> {
+  try {
+    await assertGoverned(tx, governs);
+    return true;
+  } catch (error) {
+    if (isFault(error, 'IDENTITY_LAST_ADMINISTRATOR')) return false;
+    throw error;
+  }
 }

@@ -1,57 +1,40 @@
-import { z } from 'zod';
 import type { Audit } from '../audit/index.ts';
 import type { Failures } from '../detection/index.ts';
-import { actorOf, type Context, defineRoute, headerText, idText, type Route, storableText } from '../http/index.ts';
-import { type Identity, identityFault, type Person, usernameKey } from '../identity/index.ts';
+import type { Context } from '../http/index.ts';
+import type { Identity, Person } from '../identity/index.ts';
 import { type TenantId, tenantId } from '../kernel/brand.ts';
-import { anonymous } from '../kernel/principal.ts';
-import type { Tx } from '../kernel/tx.ts';
-import type { Limits } from '../limits/index.ts';
-import { type Grant, grantReply, replyOf, type Sessions, type Terms } from '../sessions/index.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { type Mfa, mfaFault, type Ticket } from '../mfa/index.ts';
+import type { Sessions } from '../sessions/index.ts';
+import type { Storage } from '../storage/index.ts';
 import { MAIN_REALM, type Tenants, tenantFault } from '../tenants/index.ts';
+import type { Attempts } from './attempts.ts';
+import type { EvenTime } from './even-time.ts';
+import { attemptOf, knownDevice } from './sign-in-accounts.ts';
+import { createSecond } from './sign-in-second.ts';
+import { createSteps, profileOf } from './sign-in-steps.ts';
+import type { SignIn, SignInOptions } from './sign-in-types.ts';
 
 export interface SignInDeps {
+  readonly storage: Storage;
   readonly identity: Identity;
-  readonly sessions: Sessions;
-  readonly tenants: Tenants;
-  readonly limits: Limits;
+  readonly sessions: Pick<Sessions, 'start' | 'devices'>;
+  readonly tenants: Pick<Tenants, 'tenantsOf'>;
+  readonly mfa: Mfa;
+  readonly attempts: Attempts;
+  readonly evenTime: EvenTime;
   readonly audit: Audit;
   readonly failures: Failures;
+  readonly clock: Clock;
+  /** Whether all sessions of that person, tenant or of everybody were ended since: that ends sign-ins too. */
+  readonly endedSince: (ticket: Pick<Ticket, 'personId' | 'tenantId' | 'openedAt'>) => boolean;
 }
 
-export interface Credentials {
-  readonly username: string;
-  readonly password: string;
-  /** Where the session is to act; the oldest membership unless told. */
-  readonly tenant?: string | undefined;
-}
-
-/**
- * Signs a person in by password.
- *
- * Unknown name, wrong password and disabled person get the same answer after the same work; only the audit log knows.
- *
- * @throws IDENTITY_CREDENTIALS, LIMIT_EXCEEDED, CRYPTO_BUSY, TENANT_FOREIGN, and what may refuse a sign-in's session
- */
-export function createSignIn({ identity, sessions, tenants, limits, audit, failures }: SignInDeps) {
-  async function refuse(
-    context: Context,
-    username: string,
-    person: Person | undefined,
-    profile: string,
-  ): Promise<never> {
-    audit.noteRefusal(context.addressBlock, {
-      ...actorOf(context, anonymous),
-      action: 'signin.refused',
-      outcome: 'refused',
-      ...(person === undefined
-        ? { unknownName: username } // kept as a monthly pseudonym: it may be a password typed into the wrong field
-        : { object: { type: 'person', id: person.id }, facts: { disabled: person.disabledAt !== undefined } }),
-    });
-    const { address, addressBlock, requestId } = context;
-    await failures.failed({ what: 'password', profile, address, addressBlock, requestId });
-    throw identityFault('IDENTITY_CREDENTIALS');
-  }
+export function createSignIn(deps: SignInDeps): SignIn {
+  const { identity, sessions, tenants, mfa, attempts, evenTime, failures } = deps;
+  const steps = createSteps(deps);
+  const { refusals, goOn } = steps;
+  const accounts = { identity, devices: sessions.devices };
 
   async function chooseTenant(person: Person, wanted: string | undefined): Promise<TenantId> {
     const own = await tenants.tenantsOf(person.id);
@@ -60,50 +43,53 @@ export function createSignIn({ identity, sessions, tenants, limits, audit, failu
     return chosen;
   }
 
-  return async function signIn(
-    context: Context,
-    { username, password, tenant }: Credentials,
-    terms?: Terms,
-  ): Promise<Grant> {
-    await limits.take('sign-in-address', context.addressBlock);
-    await limits.take('sign-in-account', usernameKey(username));
-    const outcome = await identity.authenticate(MAIN_REALM, username, password);
-    if (outcome.kind === 'refused') return refuse(context, username, outcome.person, terms?.profile ?? 'twinkeep');
+  const begin: SignIn['begin'] = async (context, { username, password, tenant }, options = {}) => {
+    const { scheme } = options;
+    const { person, known, attempt } = await evenTime.evenRefusals('login', async () => {
+      const device = await knownDevice(accounts, username, options.knownDevice);
+      const counted = attemptOf(context, username, device);
+      await attempts.begin(counted);
+      const outcome = await identity.authenticate(MAIN_REALM, username, password, { scheme });
+      if (outcome.kind === 'refused')
+        return refusals.credentials(context, profileOf(options), username, outcome.person);
+      return { person: outcome.person, known: device, attempt: counted };
+    });
+    await attempts.good(attempt);
     failures.succeeded(context.addressBlock);
-
-    const { person } = outcome;
     const tenantOf = await chooseTenant(person, tenant);
-    const confirm = (tx: Tx) => identity.confirm(tx, person);
-    const subject = {
-      confirm,
-      personId: person.id,
-      username: person.username,
-      realmId: person.realmId,
-      tenantId: tenantOf,
-    };
-    const device = { userAgent: headerText(context.headers['user-agent'] ?? '', 256), address: context.address };
-    return sessions.start(actorOf(context, anonymous), subject, device, terms);
+    const { rememberDevice } = options;
+    return goOn(context, options, { person, tenantId: tenantOf, amr: ['pwd'], known, rememberDevice });
+  };
+
+  /** A passkey that verified its person is two factors in one; possession alone signs nobody in. */
+  async function passkeyHolder(context: Context, response: unknown, options: SignInOptions) {
+    await attempts.begin({ addressBlock: context.addressBlock });
+    const passed = await mfa.passkeys.authenticate(response);
+    const person = passed && (await identity.get(passed.personId));
+    if (passed?.userVerified !== true || person === undefined || person.disabledAt !== undefined)
+      return refusals.code(context, profileOf(options), person);
+    return { person, amr: passed.proof.amr };
+  }
+
+  const passkey: SignIn['passkey'] = async (context, response, options = {}) => {
+    const { person, amr } = await evenTime.evenRefusals('passkey', () => passkeyHolder(context, response, options));
+    await attempts.good({ addressBlock: context.addressBlock });
+    failures.succeeded(context.addressBlock);
+    const tenantOf = await chooseTenant(person, undefined);
+    const known = await sessions.devices.known(person.id, options.knownDevice);
+    return goOn(context, { ...options, code: undefined }, { person, tenantId: tenantOf, amr, known, given: 'passkey' });
+  };
+
+  return {
+    ...createSecond(deps, steps),
+    begin,
+    passkey,
+    passkeyOptions: async (context) => {
+      await attempts.begin({ addressBlock: context.addressBlock });
+      if (!mfa.passkeys.isOffered) throw mfaFault('MFA_FACTOR_UNKNOWN');
+      const options = await mfa.passkeys.authenticationOptions();
+      await attempts.good({ addressBlock: context.addressBlock });
+      return options;
+    },
   };
 }
-
-export type SignIn = ReturnType<typeof createSignIn>;
-
-/** Long enough for any passphrase, short enough to hash: what is longer is refused before any work. */
-const credentials = z.strictObject({
-  username: storableText(1, 128),
-  password: storableText(1, 1_024),
-  tenant: idText.optional(),
-});
-
-export const signInRoute = (signIn: SignIn): Route =>
-  defineRoute({
-    method: 'POST',
-    path: '/v1/login',
-    summary: 'Sign in with username and password.',
-    access: { kind: 'public', because: 'whoever signs in is not known yet' },
-    records: 'self',
-    body: credentials,
-    replies: { 200: grantReply },
-    faults: ['IDENTITY_CREDENTIALS', 'TENANT_FOREIGN', 'CRYPTO_BUSY'],
-    handle: async ({ body, context }) => replyOf(await signIn(context, body), context),
-  });

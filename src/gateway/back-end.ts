@@ -30,9 +30,10 @@ export interface BackEnd {
    * audit entry or its assertion, counts like those that run.
    *
    * @param not one that was tried already
+   * @param only the one that holds a session, which the others know nothing of
    * @throws GATEWAY_DOWN, GATEWAY_BUSY, GATEWAY_SHARE
    */
-  pick(streams: boolean, holder: string, not?: Target): Picked;
+  pick(streams: boolean, holder: string, not?: Target, only?: Target): Picked;
   /** True where another URL than this lives. */
   hasOther(target: Target): boolean;
   status(): readonly BackEndStatus[];
@@ -61,11 +62,12 @@ export function openBackEnd({ name, config, clock, onEvent }: BackEndDeps): Back
   });
   let turn = 0;
 
-  function pick(streams: boolean, holder: string, not?: Target): Picked {
+  function pick(streams: boolean, holder: string, not?: Target, only?: Target): Picked {
     let fault: 'GATEWAY_DOWN' | 'GATEWAY_BUSY' | 'GATEWAY_SHARE' = 'GATEWAY_DOWN';
     for (let step = 0; step < targets.length; step++) {
       const target = targets[turn++ % targets.length];
-      if (target === undefined || target === not || !target.health.healthy()) continue;
+      if (target === undefined || target === not || (only !== undefined && target !== only)) continue;
+      if (!target.health.healthy()) continue;
       const places = streams ? target.streams : target.requests;
       const room = roomFor(places, holder);
       if (room === 'free') return { target, place: takePlace(places, holder) };

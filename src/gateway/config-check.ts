@@ -19,6 +19,8 @@ interface CheckedRoute {
   readonly because?: string | undefined;
   readonly sockets: boolean;
   readonly origins?: readonly string[] | undefined;
+  readonly authMessage: boolean;
+  readonly socketIo: boolean;
 }
 
 interface Clash {
@@ -58,10 +60,27 @@ function routeClashes(route: CheckedRoute, at: number, backEnds: Checked['backEn
   if (access === 'public' && because === undefined) clash('because', 'a public route says why it may be public');
   if (access !== 'public' && because !== undefined) clash('because', 'is for public routes');
   if (sockets && !methods.includes('GET')) clash('methods', 'a route with sockets needs GET');
+  clashes.push(...messageClashes(route, at));
   if (origins !== undefined && !sockets) clash('origins', 'is for routes with sockets');
   if (origins?.some((origin) => !isPageOrigin(origin))) clash('origins', 'must be origins like https://twin.example');
   if (new Set(methods).size < methods.length) clash('methods', 'names a method twice');
   if (path.split('/').some((segment) => segment === '.' || segment === '..')) clash('path', 'must not have dots alone');
+  return clashes;
+}
+
+/** Those who say who they are in a message, on a route that needs to know it. */
+function messageClashes({ authMessage, socketIo, sockets, access, methods }: CheckedRoute, at: number): Clash[] {
+  const clashes: Clash[] = [];
+  const clash = (member: string, reason: string): void => void clashes.push({ path: ['routes', at, member], reason });
+  for (const [member, set] of [
+    ['authMessage', authMessage],
+    ['socketIo', socketIo],
+  ] as const) {
+    if (set && !sockets) clash(member, 'is for routes with sockets');
+    if (set && access === 'public') clash(member, 'is for routes that ask who calls');
+  }
+  if (authMessage && socketIo) clash('authMessage', 'is not for socketIo, whose CONNECT packet is that message');
+  if (socketIo && !methods.includes('POST')) clash('methods', 'a route with socketIo needs GET and POST');
   return clashes;
 }
 

@@ -169,3 +169,22 @@ test('paths are what the router takes', () => {
     assert.equal(isPath(path), false, path);
   }
 });
+
+// Attack: a route that asks for a token in a message is public all the same, or takes pages from anywhere.
+test('what a message may sign in to needs a route that asks who calls', () => {
+  const refused = (route: object): string => {
+    const backEnds = { twin: { url: 'http://127.0.0.1:5000' } };
+    const { error } = gatewayConfig.safeParse({ backEnds, routes: [{ path: '/live/*', to: 'twin', ...route }] });
+    return error?.issues.map(({ message }) => message).join() ?? 'taken';
+  };
+  const open = { access: 'public', because: 'everybody may see it' };
+  assert.equal(refused({ sockets: true, socketIo: true }), 'taken');
+  assert.equal(refused({ sockets: true, authMessage: true }), 'taken');
+  assert.match(refused({ socketIo: true }), /routes with sockets/);
+  assert.match(refused({ authMessage: true }), /routes with sockets/);
+  assert.match(refused({ sockets: true, socketIo: true, ...open }), /ask who calls/);
+  assert.match(refused({ sockets: true, authMessage: true, ...open }), /ask who calls/);
+  assert.match(refused({ sockets: true, authMessage: true, socketIo: true }), /CONNECT packet/);
+  assert.match(refused({ sockets: true, socketIo: true, methods: ['GET'] }), /GET and POST/);
+  assert.match(refused({ sockets: true, socketIo: true, origins: ['*'] }), /origins/);
+});

@@ -176,6 +176,17 @@ const route = z.strictObject({
   access: access.default('signed-in').describe('Who may: `signed-in`, `public`, or those with a permission.'),
   because: z.string().min(8).max(512).optional().describe('Why a public route may be public.'),
   sockets: z.boolean().default(false).describe('WebSockets may be opened here.'),
+  authMessage: z
+    .boolean()
+    .default(false)
+    .describe('A socket without a credential may send its token as its first message, before the back end is asked.'),
+  socketIo: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Socket.IO is spoken here, by polling and WebSocket: its token may stand in the CONNECT packet, and no packet ' +
+        'reaches the back end before it.',
+    ),
   streams: z.boolean().default(false).describe('Answers are event streams, which may stay silent and have no end.'),
   origins: z
     .array(z.string().min(1).max(255))
@@ -218,6 +229,16 @@ export const gatewayConfig = z
         idleTimeoutMs: ms(seconds(1), hours(24), minutes(2)).describe(
           'A socket on which nothing moves for this long is cut.',
         ),
+        authTimeoutMs: ms(100, minutes(1), seconds(5)).describe(
+          'A client that signs in by its first message, or by the CONNECT packet of Socket.IO, gets this long.',
+        ),
+        maxWaiting: z
+          .int()
+          .min(1)
+          .max(100_000)
+          .default(2_000)
+          .describe('Clients that may be about to sign in by message at the same time.'),
+        maxWaitingPerAddress: z.int().min(1).max(100_000).default(50).describe('The same for one address.'),
       })
       .prefault({}),
     closeGraceMs: ms(0, minutes(10), seconds(10)).describe(

@@ -27,6 +27,10 @@ export interface Job {
   /** A body that was read already, or how the unread one ends. */
   readonly body: Uint8Array | Framing;
   readonly upgrade: boolean;
+  /** What is asked for where that is not what the client asked: the back end has another name for its session. */
+  readonly path?: string | undefined;
+  /** The client has its 101 already, so that an answer other than one can only be told as a failure. */
+  readonly early?: boolean | undefined;
 }
 
 /** How it ended. Nothing was answered where it `failed`, so the line still can. */
@@ -134,7 +138,7 @@ function dispatch(live: Live): void {
   const { upstream } = picked.target;
   const length = lengthOf(job);
   const options: Dispatcher.DispatchOptions & { readonly servername: string | undefined } = {
-    path: request.url ?? '/',
+    path: job.path ?? request.url ?? '/',
     method: request.method ?? 'GET',
     headers: length === undefined ? job.head : [...job.head, 'content-length', length],
     body: bodyOf(live),
@@ -205,6 +209,10 @@ function start(live: Live, status: number, said: SaidHeaders): void {
   }
   if (live.phase === 'over') return;
   target.health.reached();
+  if (job.early === true) {
+    stop(live, gatewayFault('GATEWAY_REFUSED', { back_end: job.plan.to, status }));
+    return;
+  }
   const { answerHeaders, answerHeads, response } = job;
   const head = answerHeads.of(said, { answerHeaders, origin: target.upstream.url, status });
   response.writeHead(status, head.fields);

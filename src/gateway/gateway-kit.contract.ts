@@ -92,6 +92,12 @@ export interface Front {
   /** What the next questions for the caller are answered with; an error ends what is open. */
   confirm: () => Promise<void>;
   caller: KnownPrincipal | undefined;
+  /** Set, a request without a caller may say later who it is, as the line lets those do whose route `admits` it. */
+  admit?: RelayInput['admit'];
+  /** Where requests come from. */
+  addressBlock?: string;
+  /** Whose request it is, where that depends on it. */
+  callerOf?: (request: IncomingMessage) => KnownPrincipal | undefined;
   /** Set, it stands for a body that the line has read already. */
   read?: Uint8Array;
   /** Headers that every answer bears beside the usual ones, names and values in turn. */
@@ -204,14 +210,14 @@ function inputOf(
     requestId: requestId('r1'),
     receivedAt: systemClock.now(),
     address: '192.0.2.7',
-    addressBlock: '192.0.2.7',
+    addressBlock: front.addressBlock ?? '192.0.2.7',
     secure: false,
     operator: false,
     method: request.method ?? '',
     url: request.url ?? '',
     headers: request.headers,
   };
-  const { caller } = front;
+  const caller = front.callerOf === undefined ? front.caller : front.callerOf(request);
   const line = { params: {}, query: undefined, body: undefined, stream: undefined };
   return {
     ...line,
@@ -227,6 +233,7 @@ function inputOf(
       ...(front.ours ?? []),
     ],
     confirm: () => front.confirm(),
+    ...(caller === undefined && front.admit !== undefined ? { admit: front.admit } : {}),
     ...(front.read === undefined ? {} : { body: front.read }),
   };
 }

@@ -3,7 +3,9 @@ import { type RelayInput, statusOf, type Upgrade } from '../http/index.ts';
 import type { TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { KnownPrincipal } from '../kernel/principal.ts';
+import { createSystemRandom, type Random } from '../kernel/random.ts';
 import { createAnswerHeads } from './answer-head.ts';
+import { relayByMessage } from './auth-message.ts';
 import { type BackEnd, openBackEnd, type Picked, type Target } from './back-end.ts';
 import type { GatewayConfig } from './config.ts';
 import { gatewayFault } from './errors.ts';
@@ -15,8 +17,10 @@ import { createRecorder } from './record.ts';
 import type { RelayRoute } from './relay-route.ts';
 import { framingOf } from './request-body.ts';
 import { createRequestHeads } from './request-head.ts';
-import { createSockets, endAfterAnswer, LEFT, type Prepared } from './sockets.ts';
+import { createSocketIo } from './socket-io.ts';
+import { createSockets, endAfterAnswer, LEFT, type Prepared, type Where } from './sockets.ts';
 import { assertPlainTarget } from './target.ts';
+import { createWaiting } from './waiting.ts';
 import { createWatch } from './watch.ts';
 
 export type { BackEndEvent } from './health.ts';
@@ -38,6 +42,8 @@ export interface GatewayDeps {
   readonly assertions: Assertions;
   readonly meter: ExchangeMeter;
   readonly clock: Clock;
+  /** The system's own unless told. */
+  readonly random?: Random;
   readonly onEvent: (event: BackEndEvent) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -82,6 +88,21 @@ export function createGateway(deps: GatewayDeps): Gateway {
     backEnds.set(name, openBackEnd({ name, config: own, clock, onEvent }));
   }
   const sockets = createSockets({ config, watch, recorder, clock, prepare });
+  const { authTimeoutMs, maxWaiting, maxWaitingPerAddress } = config.sockets;
+  const waiting = createWaiting(maxWaiting, maxWaitingPerAddress);
+  const random = deps.random ?? createSystemRandom();
+  const socketIo = createSocketIo({
+    config,
+    watch,
+    recorder,
+    clock,
+    random,
+    waiting,
+    sockets,
+    prepare,
+    meter,
+    onError,
+  });
   let running = 0;
   let closed = false;
   let closing: Promise<void> | undefined;
@@ -93,12 +114,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   /** A URL that lives, a place at it and the whole of what it will be sent: found before anything is recorded. */
-  function prepare(plan: Plan, input: RelayInput): Prepared | Promise<Prepared> {
+  function prepare(plan: Plan, input: RelayInput, { target, path }: Where = {}): Prepared | Promise<Prepared> {
     const { request, caller, tenantId, body } = input;
     const framing = body instanceof Uint8Array ? body : framingOf(request, plan.maxRequestBytes);
-    const picked = backEndOf(plan.to).pick(plan.streams, holderOf(input));
+    const picked = backEndOf(plan.to).pick(plan.streams, holderOf(input), undefined, target);
     const jobWith = (assertion: string | undefined): Prepared => {
-      return { picked, job: jobOf(plan, input, framing, heads.of(request, input.context, plan, assertion)) };
+      const head = heads.of(request, input.context, plan, assertion);
+      return { picked, job: { ...jobOf(plan, input, framing, head), path } };
     };
     const refuse = (error: unknown): never => {
       giveBack(picked.place);
@@ -161,9 +183,20 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   async function connect(plan: Plan, input: RelayInput, upgrade: Upgrade): Promise<number> {
     if (!plan.sockets) throw gatewayFault('GATEWAY_NO_SOCKETS');
+    const { admit } = input;
     running++;
     try {
-      return await sockets.relay(plan, input, upgrade);
+      if (admit === undefined) return await sockets.relay(plan, input, upgrade);
+      return await relayByMessage({ plan, input, upgrade, admit, waiting, sockets, authTimeoutMs });
+    } finally {
+      running--;
+    }
+  }
+
+  async function speakSocketIo(plan: Plan, input: RelayInput): Promise<number> {
+    running++;
+    try {
+      return await socketIo.relay(plan, input);
     } finally {
       running--;
     }
@@ -209,6 +242,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const target = request.url ?? '';
     assertPlainTarget(target);
     plan.assertOwn(target);
+    if (plan.socketIo) return speakSocketIo(plan, input);
+    // Not known, and no socket that could still say who it is: its route let it in for those alone.
+    if (input.admit !== undefined && upgrade === undefined) throw gatewayFault('GATEWAY_CREDENTIAL');
     return upgrade === undefined ? forward(plan, input) : connect(plan, input, upgrade);
   }
 

@@ -5,7 +5,7 @@ import { gatewayFault } from './errors.ts';
 import { type OfferedProtocols, PLAIN_PROTOCOL, readProtocols } from './protocols.ts';
 
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
-const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+export const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** What a client wants to open. */
 export interface Handshake {
@@ -37,7 +37,8 @@ export function readHandshake(
   return { key, protocols: protocolsOf(headers['sec-websocket-protocol']) };
 }
 
-function assertOrigin({ headers, secure }: Context, origins: readonly string[] | undefined): void {
+/** @throws GATEWAY_ORIGIN for a page of another origin than ours or those on the list */
+export function assertOrigin({ headers, secure }: Context, origins: readonly string[] | undefined): void {
   const { origin, host } = headers;
   if (origin === undefined) return;
   const own = `${secure ? 'https' : 'http'}://${host}`;

@@ -10,6 +10,9 @@ export interface Plan {
   readonly host: string | undefined;
   readonly credential: 'strip' | 'pass';
   readonly sockets: boolean;
+  /** A socket may sign in by its first message. */
+  readonly authMessage: boolean;
+  readonly socketIo: boolean;
   readonly streams: boolean;
   readonly origins: readonly string[] | undefined;
   readonly responseTimeoutMs: number;
@@ -32,6 +35,8 @@ export function planOf(route: RouteConfig, { backEnds, routes }: GatewayConfig):
     host: route.hostHeader,
     credential: route.credential,
     sockets: route.sockets,
+    authMessage: route.authMessage,
+    socketIo: route.socketIo,
     streams: route.streams,
     origins: route.origins,
     responseTimeoutMs: route.responseTimeoutMs ?? backEnd.responseTimeoutMs,
@@ -64,12 +69,13 @@ export function rowsOf(route: RouteConfig, plan: Plan): readonly Row[] {
     profile: route.profile,
     summary: `Handed on to ${route.to}.`,
     access: accessOf(route, method),
+    ...(route.socketIo || (route.authMessage && method === 'GET') ? { admits: 'later' as const } : {}),
     limits: route.limits,
     inspect: route.inspect,
     records: 'none', // by the gateway itself: before what changes something, and after all
     maxBodyBytes: plan.maxRequestBytes,
     replies: {},
-    faults: [...FAULTS, ...(route.sockets && method === 'GET' ? SOCKET_FAULTS : [])],
+    faults: [...FAULTS, ...(route.sockets && method === 'GET' ? SOCKET_FAULTS : []), ...lateFaults(route)],
   }));
 }
 
@@ -83,6 +89,11 @@ const FAULTS = [
     'HTTP_BODY_TOO_LARGE',
     'HTTP_BODY_TOO_SLOW',
   ],
+];
+
+const lateFaults = ({ authMessage, socketIo }: RouteConfig): readonly string[] => [
+  ...(authMessage || socketIo ? ['GATEWAY_CREDENTIAL'] : []),
+  ...(socketIo ? ['GATEWAY_SOCKET_IO', 'GATEWAY_SESSION', 'GATEWAY_SESSION_FOREIGN'] : []),
 ];
 const SOCKET_FAULTS = ['GATEWAY_HANDSHAKE', 'GATEWAY_ORIGIN', 'GATEWAY_SOCKETS'];
 

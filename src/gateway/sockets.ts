@@ -21,8 +21,27 @@ export interface Sockets {
    * @returns 101 once the socket closed, or the status with which the back end refused it
    * @throws GATEWAY_* as long as nothing was answered
    */
-  relay(plan: Plan, input: RelayInput, upgrade: Upgrade): Promise<number>;
+  relay(plan: Plan, input: RelayInput, upgrade: Upgrade, way?: Way): Promise<number>;
   open(): number;
+}
+
+/** How a socket differs from one that is handed on as it came. */
+export interface Way extends Where {
+  /** We have answered the handshake already, and read the first message. */
+  readonly early?: {
+    /** What the client sent behind its first message. */
+    readonly rest: Buffer;
+    /** Speaks to the back end before the client does. @returns what it sent behind its own first message */
+    begin?(server: Duplex): Promise<Buffer>;
+  };
+}
+
+/** Where something is handed on to, where that is not for us to choose. */
+export interface Where {
+  /** The URL that holds the session. */
+  readonly target?: Target | undefined;
+  /** What is asked for there. */
+  readonly path?: string | undefined;
 }
 
 /** What is handed on, and the URL that gets it. */
@@ -38,7 +57,16 @@ export interface SocketDeps {
   readonly recorder: Recorder;
   readonly clock: Clock;
   /** Picks a URL and makes the head, with the assertion in it. */
-  readonly prepare: (plan: Plan, input: RelayInput) => Prepared | Promise<Prepared>;
+  readonly prepare: (plan: Plan, input: RelayInput, where?: Where) => Prepared | Promise<Prepared>;
+}
+
+/** A socket on its way to be opened. */
+interface Opening {
+  readonly plan: Plan;
+  readonly input: RelayInput;
+  readonly upgrade: Upgrade;
+  readonly handshake: Handshake;
+  readonly way: Way | undefined;
 }
 
 export function createSockets({ config, watch, recorder, clock, prepare }: SocketDeps): Sockets {
@@ -71,18 +99,20 @@ export function createSockets({ config, watch, recorder, clock, prepare }: Socke
     }
   }
 
-  async function connect(plan: Plan, input: RelayInput, upgrade: Upgrade, handshake: Handshake): Promise<number> {
-    const { job: prepared, picked } = await prepare(plan, input);
+  async function connect(opening: Opening): Promise<number> {
+    const { plan, input, handshake, way } = opening;
+    const { job: prepared, picked } = await prepare(plan, input, way);
     const { offered } = handshake.protocols;
     const protocols = offered.length === 0 ? [] : ['sec-websocket-protocol', offered.join(', ')];
-    const job = { ...prepared, head: [...prepared.head, ...protocols] };
+    const early = way?.early !== undefined;
+    const head = early ? withoutExtensions(prepared.head) : prepared.head;
+    const job: Job = { ...prepared, early, head: [...head, ...protocols] };
     const openedAt = clock.now();
     let facts: Readonly<Record<string, number | string>> = { reason: 'failed' };
     let done = false;
     const ending = await shake(plan, input, job, picked);
     try {
-      const carried =
-        ending.kind === 'upgraded' ? await carry(input, upgrade, handshake, ending, job, picked.target) : undefined;
+      const carried = ending.kind === 'upgraded' ? await carry(opening, ending, job, picked.target) : undefined;
       facts = carried === undefined ? { reason: ending.kind } : factsOf(carried);
       done = carried !== undefined;
       if (carried !== undefined) return 101;
@@ -98,36 +128,42 @@ export function createSockets({ config, watch, recorder, clock, prepare }: Socke
     }
   }
 
-  function carry(
-    { response, answerHeaders, confirm }: RelayInput,
-    { socket: client, head }: Upgrade,
-    handshake: Handshake,
+  async function carry(
+    { input, upgrade, handshake, way }: Opening,
     { socket: server, rawHeaders }: Ending & { readonly kind: 'upgraded' },
     { assertionHeader }: Job,
     { upstream }: Target,
   ): Promise<TunnelEnd> {
-    let lines: string;
+    const { response, answerHeaders, confirm } = input;
+    const { socket: client, head } = upgrade;
+    const early = way?.early;
     try {
       const plain = checkAgreement(rawHeaders, handshake);
-      const options = { answerHeaders, assertionHeader, origin: upstream.url, status: 101 };
-      lines = switching(answerHead(rawHeaders, options), plain);
+      if (early === undefined) {
+        const options = { answerHeaders, assertionHeader, origin: upstream.url, status: 101 };
+        const lines = switching(answerHead(rawHeaders, options), plain);
+        if (response.socket !== null) response.detachSocket(response.socket); // from here on it is no HTTP
+        client.write(lines, 'latin1');
+        if (head.length > 0) server.write(head);
+      } else {
+        const said = await early.begin?.(server);
+        if (said !== undefined && said.length > 0) client.write(said);
+        if (early.rest.length > 0) server.write(early.rest);
+      }
     } catch (error) {
       server.destroy();
       throw error;
     }
-    if (response.socket !== null) response.detachSocket(response.socket); // from here on it is no HTTP
-    client.write(lines, 'latin1');
-    if (head.length > 0) server.write(head);
     return runTunnel({ client, server, idleMs: idleTimeoutMs, confirm }, watch);
   }
 
   return {
     open: () => open,
-    relay: async (plan, input, upgrade) => {
+    relay: async (plan, input, upgrade, way) => {
       const handshake = readHandshake(input.request, input.context, plan.origins);
       const giveBack = takePlace(input);
       try {
-        return await connect(plan, input, upgrade, handshake);
+        return await connect({ plan, input, upgrade, handshake, way });
       } finally {
         giveBack();
       }
@@ -141,6 +177,16 @@ export function endAfterAnswer(response: ServerResponse, socket: Duplex): void {
   socket.on('drain', () => response.emit('drain')); // Node has taken its own listener off a socket that may upgrade
   response.shouldKeepAlive = false;
   response.once('finish', () => socket.end());
+}
+
+/** We have agreed to none of them, so nothing may come compressed from the back end either. */
+function withoutExtensions(head: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let at = 0; at + 1 < head.length; at += 2) {
+    const name = head[at] ?? '';
+    if (name.toLowerCase() !== 'sec-websocket-extensions') kept.push(name, head[at + 1] ?? '');
+  }
+  return kept;
 }
 
 function switching(head: readonly string[], plainProtocol: string | undefined): string {

@@ -61,6 +61,7 @@ export function runTunnel(tunnel: Tunnel, watch: Watch): Promise<TunnelEnd> {
       });
     }
     watch.add(open);
+    for (const side of [client, server]) side.resume(); // one of which a first message was read stands still
     if (client.destroyed || server.destroyed) end(open, 'failed');
   });
 }

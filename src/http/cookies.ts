@@ -1,21 +1,28 @@
 export interface CookieOptions {
   readonly path: string;
+  /** 0 takes it away. */
   readonly maxAgeS: number;
   readonly secure: boolean;
+  /** False for one that a page's own script is to read. */
+  readonly httpOnly?: boolean;
+  /** Strict unless told. `None` is sent from pages of any site, and only over TLS. */
+  readonly sameSite?: 'Strict' | 'Lax' | 'None';
 }
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
-const VALUE = /^[A-Za-z0-9_.~-]{0,2048}$/;
+const VALUE = /^[A-Za-z0-9_.~-]{0,4000}$/;
 
 /**
- * A `Set-Cookie` value: HttpOnly and SameSite=Strict always.
+ * A `Set-Cookie` value: HttpOnly and SameSite=Strict unless told.
  *
  * @throws TypeError for a name or value outside of letters, digits and `_.~-`: nothing else ever stands in ours
  * @see RFC 6265bis §4.1
  */
-export function cookieOf(name: string, value: string, { path, maxAgeS, secure }: CookieOptions): string {
+export function cookieOf(name: string, value: string, options: CookieOptions): string {
+  const { path, maxAgeS, secure, httpOnly = true, sameSite = 'Strict' } = options;
   if (!NAME.test(name) || !VALUE.test(value)) throw new TypeError('not a cookie of ours');
-  return `${name}=${value}; Path=${path}; Max-Age=${maxAgeS}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
+  const flags = `${httpOnly ? '; HttpOnly' : ''}; SameSite=${sameSite}${secure ? '; Secure' : ''}`;
+  return `${name}=${value}; Path=${path}; Max-Age=${maxAgeS}${flags}`;
 }
 
 /** The value of one cookie, or `undefined`. Of two with the same name neither counts: one of them was planted. */

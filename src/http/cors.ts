@@ -6,6 +6,8 @@ export interface Cors {
   headersFor(origin: string | undefined): readonly string[];
   /** The answer to a preflight request, whoever asks: without our headers a browser takes it as a no. */
   preflight(origin: string | undefined, methods: string): Reply;
+  /** Whether pages of that origin are named, and so may send cookies along. */
+  names(origin: string): boolean;
 }
 
 const PREFLIGHT_S = 600;
@@ -32,6 +34,7 @@ export function createCors(origins: readonly string[]): Cors {
   };
   return {
     headersFor,
+    names: (origin) => origin !== '*' && listed.has(origin),
     preflight: (origin, methods) => {
       const admitted = headersFor(origin).includes('access-control-allow-origin');
       const headers = {

@@ -40,6 +40,10 @@ function challengeOf({ code, facts }: TwinkeepError): string {
   if (code === 'ACCESS_PROOF_TOO_OLD') {
     return `Bearer error="insufficient_user_authentication", max_age="${facts['max_age_s']}"`;
   }
+  if (code === 'ACCESS_SECOND_FACTOR') {
+    const { acr_values: acr, max_age_s: age } = facts;
+    return `Bearer error="insufficient_user_authentication", acr_values="${acr}", max_age="${age}"`;
+  }
   // A wrong password or API key is no token at all.
   return code.startsWith('SESSION_') ? 'Bearer error="invalid_token"' : 'Bearer';
 }

@@ -16,6 +16,7 @@ export {
   type RelayInput,
   type Route,
   type RouteLimit,
+  type StepUp,
   type Upgrade,
 } from './route.ts';
 export { headerText, idText, storableText, wholeNumber } from './text.ts';

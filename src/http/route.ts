@@ -15,13 +15,16 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 export type Access =
   | { readonly kind: 'public'; readonly because: string }
   | { readonly kind: 'unlimited'; readonly because: string }
-  | { readonly kind: 'signed-in'; readonly as?: KnownPrincipal['kind'] }
-  | {
-      readonly kind: 'permission';
-      readonly permission: string;
-      /** The person must have proved who they are within this time. @see RFC 9470 */
-      readonly provedWithinMs?: number;
-    };
+  | ({ readonly kind: 'signed-in'; readonly as?: KnownPrincipal['kind'] } & StepUp)
+  | ({ readonly kind: 'permission'; readonly permission: string } & StepUp);
+
+/** How lately a person must have proved who they are; keys and the operator prove it with each request. @see RFC 9470 */
+export interface StepUp {
+  /** With everything that the account asks for: its password, and its second factor where it has one. */
+  readonly provedWithinMs?: number;
+  /** With a second factor: an account that has none is refused. */
+  readonly secondFactorWithinMs?: number;
+}
 
 /** At most `count` requests in any `windowMs`, on top of the limits that hold for all routes. */
 export interface RouteLimit {
@@ -69,8 +72,23 @@ export interface Upgrade {
   readonly head: Buffer;
 }
 
+/** A caller who said who they are only after their connection was taken. */
+export interface Admitted {
+  readonly caller: KnownPrincipal;
+  readonly tenantId: TenantId;
+  /** As `confirm` of an input, for this caller. */
+  readonly confirm: () => Promise<void>;
+}
+
 /** What a relaying route gets beside its input: the raw exchange, which it answers by itself. */
 export interface RelayInput extends Input {
+  /**
+   * Given where the route admits later and the request brought no credential: the way from the token that came since to
+   * a caller, through every step of the line that a token in the head would have passed.
+   *
+   * @throws what the line would answer such a request with
+   */
+  readonly admit?: ((token: string) => Promise<Admitted>) | undefined;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** Names and values in turn, for every answer that does not set them itself. */
@@ -88,6 +106,8 @@ interface RouteBase {
   readonly profile?: string;
   /** Whether a WebSocket handshake is taken here. */
   readonly sockets?: boolean;
+  /** Lets a request in that has no credential; its relay hands nothing on before `admit` has found out who it is. */
+  readonly admits?: 'later';
   readonly summary: string;
   readonly access: Access;
   readonly limits?: readonly RouteLimit[];

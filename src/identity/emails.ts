@@ -45,6 +45,8 @@ export interface Emails {
   find(realm: RealmId, email: IndexedEmail): Promise<Person | undefined>;
   /** Never fails for the sake of the value: one that was altered must not hide everybody else of a list. */
   of(tx: Tx, person: Person): Promise<EmailFound>;
+  /** The address of whoever has that id; undefined where it does not open or there is none. */
+  ofId(tx: Tx, id: PersonId): Promise<string | undefined>;
   /** @param email undefined takes it away. @throws IDENTITY_EMAIL_TAKEN, IDENTITY_PERSON_UNKNOWN */
   set(tx: Tx, actor: Actor, id: PersonId, email: IndexedEmail | undefined): Promise<void>;
 }
@@ -76,6 +78,18 @@ export function createEmails({ storage, vault, audit, onError }: EmailDeps): Ema
     if (holder !== undefined && holder.id !== person.id) throw identityFault('IDENTITY_EMAIL_TAKEN');
   }
 
+  async function of(tx: Tx, { id, sealedEmail }: Person): Promise<EmailFound> {
+    if (sealedEmail === undefined) return NONE;
+    try {
+      return { address: await subjects.open(tx, id, BOUND, sealedEmail), isUnreadable: false };
+    } catch (error) {
+      if (isFault(error, 'VAULT_SUBJECT_ERASED')) return NONE;
+      if (!isFault(error) || !UNREADABLE.has(error.code)) throw error;
+      tell(id, error);
+      return { address: undefined, isUnreadable: true };
+    }
+  }
+
   return {
     index: async (address) => {
       const fields = await vault.fields(PLATFORM);
@@ -87,16 +101,10 @@ export function createEmails({ storage, vault, audit, onError }: EmailDeps): Ema
       };
     },
     find: (realm, email) => storage.read(platform, (tx) => identityStore.byEmail(tx, realm, email.searched())),
-    of: async (tx, { id, sealedEmail }) => {
-      if (sealedEmail === undefined) return NONE;
-      try {
-        return { address: await subjects.open(tx, id, BOUND, sealedEmail), isUnreadable: false };
-      } catch (error) {
-        if (isFault(error, 'VAULT_SUBJECT_ERASED')) return NONE;
-        if (!isFault(error) || !UNREADABLE.has(error.code)) throw error;
-        tell(id, error);
-        return { address: undefined, isUnreadable: true };
-      }
+    of,
+    ofId: async (tx, id) => {
+      const person = await identityStore.byId(tx, id);
+      return person && (await of(tx, person)).address;
     },
     set: async (tx, actor, id, email) => {
       const person = await identityStore.byId(tx, id);

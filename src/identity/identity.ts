@@ -1,15 +1,22 @@
-import type { PasswordHasher } from '../crypto/index.ts';
+import type { HashScheme, PasswordHasher } from '../crypto/index.ts';
 import type { AuditSink } from '../kernel/audit.ts';
-import { type PersonId, personId, type RealmId, type TenantId } from '../kernel/brand.ts';
+import { type EpochMs, type PersonId, personId, type RealmId, type TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { isFault } from '../kernel/errors.ts';
 import type { Actor } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import type { Vault } from '../vault/index.ts';
-import { createEmails, type Emails } from './emails.ts';
+import { createEmails, type Emails, type IndexedEmail } from './emails.ts';
 import { identityFault } from './errors.ts';
-import { identityStore, type Person } from './store.ts';
+import {
+  createPasswordRules,
+  type PasswordContext,
+  type PasswordPolicy,
+  type PasswordVerdict,
+} from './password-rules.ts';
+import { identityStore, NO_PASSWORD, type Person } from './store.ts';
 import { usernameKey } from './username.ts';
 
 export interface IdentityDeps {
@@ -19,6 +26,10 @@ export interface IdentityDeps {
   readonly hasher: PasswordHasher;
   readonly clock: Clock;
   readonly random: Random;
+  /** What new passwords are hashed in unless a caller wishes otherwise. Default argon2id. */
+  readonly scheme?: HashScheme | undefined;
+  /** What new passwords must have. Default: 12 to 128 characters. */
+  readonly passwords?: PasswordPolicy | undefined;
   /** Hears of what does not open and is shown as such. */
   readonly onError?: ((error: unknown) => void) | undefined;
 }
@@ -28,14 +39,41 @@ export type Authentication =
   | { readonly kind: 'proved'; readonly person: Person }
   | { readonly kind: 'refused'; readonly person: Person | undefined };
 
+/** Somebody who is not there yet. */
+export interface NewIdentity {
+  readonly realmId: RealmId;
+  readonly username: string;
+  /** What `hash` gave, a hash of another system that `readPasswordHash` reads, or `NO_PASSWORD`. */
+  readonly passwordHash: string;
+  /** Taken over from another system, which is recorded in the place of the creation. */
+  readonly imported?: ImportedFacts | undefined;
+}
+
+/** What an import knows of a person besides. */
+export interface ImportedFacts {
+  readonly email?: IndexedEmail | undefined;
+  readonly disabled: boolean;
+  readonly createdAt?: EpochMs | undefined;
+  /** For the record: counts, ids and codes. */
+  readonly facts: Readonly<Record<string, string>>;
+}
+
 /** People and their passwords. */
 export interface Identity {
   /**
-   * The same work for a known name, an unknown one and a disabled person, so that no clock tells them apart.
+   * By user name, else by e-mail address; both are always looked for. The same work for a known name, an unknown one, a
+   * disabled person and one without a password, so that no clock tells them apart. A hash that is weaker than the wished
+   * scheme is made anew of the password, never a weaker one.
    *
+   * @param name a user name or an e-mail address; a user name that looks like an address goes first
    * @throws CRYPTO_BUSY when too many passwords wait to be hashed
    */
-  authenticate(realm: RealmId, username: string, password: string): Promise<Authentication>;
+  authenticate(
+    realm: RealmId,
+    name: string,
+    password: string,
+    wish?: { readonly scheme?: HashScheme | undefined },
+  ): Promise<Authentication>;
   /**
    * Says inside a write that what `authenticate` proved still holds.
    *
@@ -43,9 +81,11 @@ export interface Identity {
    */
   confirm(tx: Tx, proved: Person): Promise<void>;
   /** Hashed ahead of the write that stores it: a write may wait for nothing. */
-  hash(password: string): Promise<string>;
-  /** @throws IDENTITY_USERNAME_TAKEN */
-  create(tx: Tx, actor: Actor, person: { realmId: RealmId; username: string; passwordHash: string }): Promise<PersonId>;
+  hash(password: string, scheme?: HashScheme): Promise<string>;
+  /** Whether a new password is good enough, and if not, why. To be asked wherever one is chosen. */
+  judge(password: string, context?: PasswordContext): Promise<PasswordVerdict>;
+  /** @throws IDENTITY_USERNAME_TAKEN, and IDENTITY_EMAIL_TAKEN of one that is imported */
+  create(tx: Tx, actor: Actor, person: NewIdentity): Promise<PersonId>;
   /** @throws IDENTITY_PERSON_UNKNOWN */
   get(id: PersonId): Promise<Person>;
   /** The name of a person who may sign in, inside `tx`; `undefined` for one who is unknown or disabled. */
@@ -54,62 +94,40 @@ export interface Identity {
   /** Members of a tenant by name, from the one after `after` on. */
   members(tenant: TenantId, after: string, count: number): Promise<readonly Person[]>;
   setPassword(tx: Tx, actor: Actor, id: PersonId, passwordHash: string): Promise<void>;
+  /** Takes the password away: a passkey alone signs the person in from then on. @throws IDENTITY_PERSON_UNKNOWN */
+  setPasswordless(tx: Tx, actor: Actor, id: PersonId): Promise<void>;
   setDisabled(tx: Tx, actor: Actor, id: PersonId, disabled: boolean): Promise<void>;
   readonly emails: Emails;
 }
 
+/** What the sealed address of a person is bound to, as in `emails.ts`. */
+const EMAIL = 'person.email';
+
 export function createIdentity(deps: IdentityDeps): Identity {
-  const { storage, audit, hasher, clock, random } = deps;
+  const { storage, audit, clock } = deps;
+  const emails = createEmails(deps);
   const find = (realm: RealmId, name: string): Promise<Person | undefined> =>
     storage.read(platform, (tx) => identityStore.byName(tx, realm, usernameKey(name)));
-
-  async function authenticate(realm: RealmId, username: string, password: string): Promise<Authentication> {
-    const person = await find(realm, username);
-    const proved =
-      person === undefined ? await hasher.pretend(password) : await hasher.verify(person.passwordHash, password);
-    if (person === undefined || proved !== true || person.disabledAt !== undefined) return { kind: 'refused', person };
-    const current = hasher.needsRehash(person.passwordHash) ? await rehash(person, password) : person;
-    return { kind: 'proved', person: current };
-  }
-
-  async function rehash(person: Person, password: string): Promise<Person> {
-    const next = await hasher.hash(password);
-    await storage.write(platform, (tx) => identityStore.upgradeHash(tx, person.id, person.passwordHash, next));
-    return { ...person, passwordHash: next };
-  }
-
   const aboutPerson = (id: PersonId) => ({ outcome: 'done', object: { type: 'person', id } }) as const;
 
+  async function storePassword(tx: Tx, actor: Actor, id: PersonId, hash: string, action: string): Promise<void> {
+    const changed = await identityStore.setPassword(tx, id, hash, clock.now());
+    if (changed === 0) throw identityFault('IDENTITY_PERSON_UNKNOWN');
+    await audit.record(tx, { ...actor, ...aboutPerson(id), action });
+  }
+
   return {
-    authenticate,
-    emails: createEmails(deps),
+    authenticate: createAuthentication(deps, emails),
+    emails,
     confirm: async (tx, proved) => {
       const now = await identityStore.byId(tx, proved.id);
       const holds = now?.passwordHash === proved.passwordHash && now.disabledAt === undefined;
       if (!holds) throw identityFault('IDENTITY_CREDENTIALS');
     },
     find,
-    hash: (password) => hasher.hash(password),
-    create: async (tx, actor, { realmId, username, passwordHash }) => {
-      const now = clock.now();
-      const id = personId(newUuid(clock, random));
-      const added = await identityStore.add(tx, {
-        id,
-        realm_id: realmId,
-        username,
-        username_key: usernameKey(username),
-        password_hash: passwordHash,
-        password_changed_at: now,
-        disabled_at: null,
-        created_at: now,
-        email: null,
-        email_index: null,
-      });
-      if (!added) throw identityFault('IDENTITY_USERNAME_TAKEN');
-      const personal = { subject: id, values: { username } };
-      await audit.record(tx, { ...actor, ...aboutPerson(id), action: 'person.created', personal });
-      return id;
-    },
+    hash: (password, scheme = deps.scheme) => deps.hasher.hash(password, scheme),
+    judge: createPasswordRules(deps.passwords),
+    create: createCreation(deps),
     get: async (id) => {
       const person = await storage.read(platform, (tx) => identityStore.byId(tx, id));
       if (person === undefined) throw identityFault('IDENTITY_PERSON_UNKNOWN');
@@ -120,15 +138,89 @@ export function createIdentity(deps: IdentityDeps): Identity {
       return person === undefined || person.disabledAt !== undefined ? undefined : person.username;
     },
     members: (tenant, after, count) => storage.read(platform, (tx) => identityStore.members(tx, tenant, after, count)),
-    setPassword: async (tx, actor, id, passwordHash) => {
-      const changed = await identityStore.setPassword(tx, id, passwordHash, clock.now());
-      if (changed === 0) throw identityFault('IDENTITY_PERSON_UNKNOWN');
-      await audit.record(tx, { ...actor, ...aboutPerson(id), action: 'person.password_changed' });
-    },
+    setPassword: (tx, actor, id, hash) => storePassword(tx, actor, id, hash, 'person.password_changed'),
+    setPasswordless: (tx, actor, id) => storePassword(tx, actor, id, NO_PASSWORD, 'person.password_removed'),
     setDisabled: async (tx, actor, id, disabled) => {
       const changed = await identityStore.setDisabled(tx, id, disabled ? clock.now() : null);
       if (changed === 0) throw identityFault('IDENTITY_PERSON_UNKNOWN');
       await audit.record(tx, { ...actor, ...aboutPerson(id), action: disabled ? 'person.disabled' : 'person.enabled' });
     },
+  };
+}
+
+function createAuthentication(
+  { storage, hasher, scheme: ours }: IdentityDeps,
+  emails: Emails,
+): Identity['authenticate'] {
+  /** An address cannot be looked for while the provider of the master key is away; a user name can. */
+  async function indexOf(name: string): Promise<readonly string[]> {
+    try {
+      return (await emails.index(name)).searched();
+    } catch (error) {
+      if (isFault(error, 'VAULT_PROVIDER_AWAY')) return [];
+      throw error;
+    }
+  }
+
+  async function lookUp(realm: RealmId, name: string): Promise<Person | undefined> {
+    const indexes = await indexOf(name);
+    return storage.read(platform, async (tx) => {
+      const byName = await identityStore.byName(tx, realm, usernameKey(name));
+      const byEmail = await identityStore.byEmail(tx, realm, indexes);
+      return byName ?? byEmail;
+    });
+  }
+
+  /** Of two who sign in at once the second finds the hash of the first, which is of the same password. */
+  async function rehash(person: Person, password: string, scheme: HashScheme): Promise<Person> {
+    const next = await hasher.hash(password, scheme);
+    const write = (tx: Tx) => identityStore.upgradeHash(tx, person.id, person.passwordHash, next);
+    if ((await storage.write(platform, write)) > 0) return { ...person, passwordHash: next };
+    const now = await storage.read(platform, (tx) => identityStore.byId(tx, person.id));
+    return now !== undefined && (await hasher.verify(now.passwordHash, password)) ? now : person;
+  }
+
+  return async (realm, name, password, { scheme = ours } = {}) => {
+    const person = await lookUp(realm, name);
+    const proved = await hasher.check(person?.passwordHash, password, scheme);
+    if (person === undefined || !proved || person.disabledAt !== undefined) return { kind: 'refused', person };
+    const next = hasher.schemeFor(person.passwordHash, password, scheme);
+    return { kind: 'proved', person: next === undefined ? person : await rehash(person, password, next) };
+  };
+}
+
+function createCreation({ audit, clock, random, vault }: IdentityDeps): Identity['create'] {
+  /** The write is serializable, so that two people who take one address at once do not both get it. */
+  async function seal(tx: Tx, realm: RealmId, id: PersonId, email: IndexedEmail | undefined) {
+    if (email === undefined) return { email: null, email_index: null };
+    if ((await identityStore.byEmail(tx, realm, email.searched())) !== undefined)
+      throw identityFault('IDENTITY_EMAIL_TAKEN');
+    return { email: await vault.subjects.seal(tx, id, EMAIL, email.address), email_index: email.stored() };
+  }
+
+  return async (tx, actor, { realmId, username, passwordHash, imported }) => {
+    const now = clock.now();
+    const id = personId(newUuid(clock, random));
+    const added = await identityStore.add(tx, {
+      id,
+      realm_id: realmId,
+      username,
+      username_key: usernameKey(username),
+      password_hash: passwordHash,
+      password_changed_at: now,
+      disabled_at: imported?.disabled === true ? now : null,
+      created_at: imported?.createdAt ?? now,
+      ...(await seal(tx, realmId, id, imported?.email)),
+    });
+    if (!added) throw identityFault('IDENTITY_USERNAME_TAKEN');
+    await audit.record(tx, {
+      ...actor,
+      outcome: 'done',
+      object: { type: 'person', id },
+      action: imported === undefined ? 'person.created' : 'person.imported',
+      ...(imported === undefined ? {} : { facts: imported.facts }),
+      personal: { subject: id, values: { username } },
+    });
+    return id;
   };
 }

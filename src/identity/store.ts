@@ -79,7 +79,7 @@ const updateDisabled = statement({
 });
 
 /** No hash has this form, so no password opens it. */
-const NO_PASSWORD = '!';
+export const NO_PASSWORD = '!';
 
 const erasePerson = statement({
   reach: 'platform',

@@ -1,5 +1,5 @@
 /** Floor 5. Rate limits. */
-export { limitConfig } from './config.ts';
+export { type LimitConfig, limitConfig } from './config.ts';
 export { limitFault } from './errors.ts';
 export { rateLimitHeaders } from './headers.ts';
 export {

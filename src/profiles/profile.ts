@@ -2,7 +2,7 @@ import type { Context, Cors, Face, Route } from '../http/index.ts';
 import type { Principal } from '../kernel/principal.ts';
 import type { Json } from '../kernel/tx.ts';
 import type { LimitRule } from '../limits/index.ts';
-import type { Tokens } from '../sessions/index.ts';
+import type { CookieNames, Tokens } from '../sessions/index.ts';
 
 /** One limit of a profile; all that concern a request are counted together, and the tightest wins. */
 export interface PolicyRule extends LimitRule {
@@ -44,6 +44,8 @@ export interface ServedProfile {
   readonly face: Face;
   readonly cors: Cors;
   readonly tokens: Tokens;
+  /** What its cookies are called, where its tokens come by cookie too. */
+  readonly cookies?: CookieNames | undefined;
   readonly rules: readonly PolicyRule[];
   readonly routes: readonly Route[];
   readonly observer?: Observer | undefined;

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { SignIn } from '../flows/index.ts';
+import type { SignIn, SignInOutcome } from '../flows/index.ts';
 import { actorOf, defineRoute, nothing, ok, type Reply, type Route, storableText } from '../http/index.ts';
 import { isFault } from '../kernel/errors.ts';
 import { anonymous } from '../kernel/principal.ts';
+import { mfaFault } from '../mfa/index.ts';
 import { type Grant, type Sessions, sessionFault, type Terms } from '../sessions/index.ts';
 import type { Preset } from './presets.ts';
 import type { Observer } from './profile.ts';
@@ -18,7 +19,30 @@ export interface SignInRouteDeps {
   readonly observer?: Observer | undefined;
 }
 
-const credentials = z.strictObject({ username: storableText(1, 128), password: storableText(1, 1_024) });
+const credentials = z.strictObject({
+  username: storableText(1, 254).describe('A username or an e-mail address.'),
+  password: storableText(1, 1_024),
+  code: storableText(1, 64).optional().describe('A second factor, where the account asks for one.'),
+});
+
+const REFUSED: ReadonlySet<string> = new Set(['IDENTITY_CREDENTIALS', 'MFA_CODE_WRONG']);
+
+/**
+ * The clients of the older systems know one step. Who has a second factor gives it in the same call; who must have one
+ * and has none sets it up at the native API first.
+ *
+ * @throws MFA_REQUIRED, MFA_ENROLMENT_NEEDED
+ */
+function grantOf(outcome: SignInOutcome): Grant {
+  switch (outcome.kind) {
+    case 'signed-in':
+      return outcome.grant;
+    case 'second-factor':
+      throw mfaFault('MFA_REQUIRED', { methods: [...new Set(outcome.methods.map(({ method }) => method))] });
+    case 'enrol':
+      throw mfaFault('MFA_ENROLMENT_NEEDED', { methods: outcome.methods });
+  }
+}
 
 /** The members that the systems' clients look for; `token_type` and `expires_in` stand beside them as OAuth has it. */
 const grantReply = z.strictObject({
@@ -49,15 +73,17 @@ function loginRoute({ profile, signIn, terms, observer }: SignInRouteDeps, path:
     records: 'self',
     body: credentials,
     replies: { 200: grantReply },
-    faults: ['IDENTITY_CREDENTIALS', 'CRYPTO_BUSY'],
+    faults: ['IDENTITY_CREDENTIALS', 'MFA_REQUIRED', 'MFA_CODE_WRONG', 'MFA_ENROLMENT_NEEDED', 'CRYPTO_BUSY'],
     handle: async ({ body, context }) => {
       const told = { context, action: 'login', user: body.username };
       try {
-        const grant = await signIn(context, body, terms);
+        const { code, ...given } = body;
+        const outcome = await signIn.begin(context, given, { terms, code });
+        const grant = grantOf(outcome);
         observer?.authentication({ ...told, success: true });
         return replyOf(grant);
       } catch (error) {
-        if (isFault(error, 'IDENTITY_CREDENTIALS')) observer?.authentication({ ...told, success: false });
+        if (isFault(error) && REFUSED.has(error.code)) observer?.authentication({ ...told, success: false });
         throw error;
       }
     },

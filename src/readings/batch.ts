@@ -46,6 +46,8 @@ export interface BatchDeps {
   readonly storage: Storage;
   readonly vault: Vault;
   readonly audit: AuditSink;
+  /** Hears of rows that are new, once they are durable. */
+  readonly onStored?: ((tenantId: TenantId, rows: readonly ReadingRow[]) => void) | undefined;
 }
 
 /** A batch ready to be written: all that takes long is done before the write, which holds up every other one. */
@@ -56,7 +58,7 @@ interface Prepared {
 }
 
 /** Makes the one way in which readings are stored; nothing of a batch with a conflict is. */
-export function createStoreBatch({ storage, vault, audit }: BatchDeps): StoreBatch {
+export function createStoreBatch({ storage, vault, audit, onStored }: BatchDeps): StoreBatch {
   return async (actor, readings) => {
     const fields = await vault.fields(actor.tenantId);
     const prepared = await prepare(fields, readings);
@@ -68,6 +70,15 @@ export function createStoreBatch({ storage, vault, audit }: BatchDeps): StoreBat
         if (conflicts.length > 0) throw readingFault('READING_CONFLICT'); // undoes what was inserted
         const taken = { stored: readings.length - leftOut.length, repeated: leftOut.length };
         await audit.record(tx, entryOf(actor, prepared, taken));
+        if (onStored !== undefined && taken.stored > 0) {
+          const repeated = new Set(leftOut);
+          tx.afterCommit(() =>
+            onStored(
+              actor.tenantId,
+              prepared.rows.filter((_, at) => !repeated.has(at)),
+            ),
+          );
+        }
         return taken;
       });
       return { kind: 'stored', ...counts };

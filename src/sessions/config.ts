@@ -14,7 +14,7 @@ export const sessionConfig = z
       .min(minutes(1))
       .max(days(30))
       .default(hours(1))
-      .describe('A session that is not refreshed for this long ends.'),
+      .describe('A session that is not used for this long, by a refresh or a request, ends.'),
     absoluteMs: z
       .int()
       .min(minutes(5))
@@ -33,6 +33,28 @@ export const sessionConfig = z
       .max(days(3_660))
       .default(days(90))
       .describe('The key that signs tokens is followed by a new one after this long.'),
+    maxPerPerson: z
+      .int()
+      .min(0)
+      .max(200)
+      .default(0)
+      .describe(
+        'A person may have this many sessions at a time, over all profiles together; 0 for as many as they like.',
+      ),
+    whenFull: z
+      .enum(['refuse', 'end-oldest'])
+      .default('refuse')
+      .describe('What a sign-in past that number does: it is refused, or ends the session that was begun first.'),
+    placesFile: z
+      .string()
+      .min(1)
+      .max(4_096)
+      .optional()
+      .describe('A database of places by IP address in the MMDB format, for the list of sessions and for notices.'),
+    noticeNewDevice: z
+      .boolean()
+      .default(true)
+      .describe('A person is told by e-mail of a sign-in from a new device that is unusual for them.'),
   })
   .refine((c) => c.idleMs <= c.absoluteMs, { path: ['idleMs'], error: 'must not exceed absoluteMs' })
   .refine((c) => c.accessMs <= c.idleMs, { path: ['accessMs'], error: 'must not exceed idleMs' });

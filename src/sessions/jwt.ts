@@ -1,9 +1,8 @@
-import { decodeBase64url } from '../crypto/index.ts';
 import { type EpochMs, epochMs } from '../kernel/brand.ts';
 import { TwinkeepError } from '../kernel/errors.ts';
 import { sessionFault } from './errors.ts';
+import { isStrictJws } from './strict-jose.ts';
 
-const MAX_TOKEN_LENGTH = 4_096;
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
@@ -12,7 +11,7 @@ const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$
  * @throws SESSION_TOKEN_INVALID, SESSION_EXPIRED
  */
 export async function decoded<Found>(token: string, read: () => Promise<Found>): Promise<Found> {
-  if (!isCompactJwt(token)) throw sessionFault('SESSION_TOKEN_INVALID');
+  if (!isStrictJws(token)) throw sessionFault('SESSION_TOKEN_INVALID');
   try {
     return await read();
   } catch (error) {
@@ -20,13 +19,6 @@ export async function decoded<Found>(token: string, read: () => Promise<Found>):
     const expired = error instanceof Error && 'code' in error && error.code === 'ERR_JWT_EXPIRED';
     throw sessionFault(expired ? 'SESSION_EXPIRED' : 'SESSION_TOKEN_INVALID', {}, error);
   }
-}
-
-/** jose takes base64url with junk in it; two spellings of one token would be two entries in every cache and log. */
-function isCompactJwt(token: string): boolean {
-  if (token.length > MAX_TOKEN_LENGTH) return false;
-  const parts = token.split('.');
-  return parts.length === 3 && parts.every((part) => decodeBase64url(part) !== undefined);
 }
 
 /**

@@ -42,7 +42,6 @@ interface Rotated {
   readonly by: Party;
   readonly at: number;
   readonly successor: string;
-  repeats: number;
 }
 
 /** One session as an observer sees it: what was asked and answered, nothing of how it is stored. */
@@ -68,6 +67,8 @@ async function begin(keepsCookie: boolean): Promise<Story> {
     username: 'admin',
     realmId: person.realmId,
     tenantId: tenantId('main'),
+    amr: ['pwd'],
+    proved: true,
   };
   const grant = await sessions.start({ principal: anonymous }, subject, { userAgent: '', address: '' });
   const now = kit.clock.now();
@@ -129,11 +130,10 @@ function noteGrant(story: Story, party: Party, token: string, grant: Grant, earl
   story.accessTokens.push(grant.accessToken);
   if (earlier !== undefined) {
     assert.equal(grant.refreshToken, earlier.successor, 'one token has one successor, whoever asks and how often');
-    earlier.repeats += 1;
     return;
   }
   const at = kit.clock.now();
-  story.rotations.set(token, { by: party, at, successor: grant.refreshToken ?? '', repeats: 0 });
+  story.rotations.set(token, { by: party, at, successor: grant.refreshToken ?? '' });
   story.lastRotationAt = at;
   if (party === 'owner' && story.device !== undefined) story.proved = true;
 }
@@ -149,8 +149,8 @@ function mustBeGranted(
   if (party === 'thief' || expired || story.ended) return false;
   if (earlier === undefined) return story.proved || !story.thiefTried;
   if (story.thiefTried) return false;
-  if (story.device !== undefined) return now - earlier.at <= GRACE_MS;
-  return now - earlier.at <= BARE_GRACE_MS && earlier.repeats === 0 && !story.rotations.has(earlier.successor);
+  const graceMs = story.device === undefined ? BARE_GRACE_MS : GRACE_MS;
+  return now - earlier.at <= graceMs && !story.rotations.has(earlier.successor);
 }
 
 /** With the family all that came of it is dead at once: refresh tokens and access tokens, whoever holds them. */

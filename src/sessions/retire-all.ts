@@ -1,6 +1,7 @@
 import type { EpochMs } from '../kernel/brand.ts';
 import type { Tx } from '../kernel/tx.ts';
 import { sessionStore } from './store.ts';
+import { endStore } from './store-ends.ts';
 import { tokenKeyStore } from './store-token-keys.ts';
 
 /**
@@ -8,6 +9,9 @@ import { tokenKeyStore } from './store-token-keys.ts';
  * was revoked since is alive again. People sign in anew; the next start makes new keys.
  */
 export async function retireAll(tx: Tx, now: EpochMs): Promise<void> {
-  await sessionStore.endEvery(tx, now, 'restored from a backup');
+  const reason = 'restored from a backup';
+  await sessionStore.endEvery(tx, now, reason);
+  // Remembered devices too: one that was forgotten since is back.
+  await endStore.cutOff(tx, { kind: 'everyone', subject: '*', before: now, reason });
   await tokenKeyStore.endEvery(tx, now);
 }

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { personId, sessionId, tenantId } from '../kernel/brand.ts';
+import { epochMs, personId, sessionId, tenantId } from '../kernel/brand.ts';
 import { createSystemRandom } from '../kernel/random.ts';
 import { platform } from '../kernel/tx.ts';
 import { type Bus, createMemoryBus, createSqliteStorage, type Storage } from '../storage/index.ts';
 import { createTestClock } from '../testing/index.ts';
 import { sessionMigrations } from './migrations/index.ts';
 import { createRevocations, type Revocations } from './revocations.ts';
+import type { RevocationKind } from './revocations-log.ts';
 
 const random = createSystemRandom();
 
@@ -18,7 +19,7 @@ interface Node {
 }
 
 /** Two that share a database and nothing else, as two threads do one of which is never heard. */
-async function startBoth(t: TestContext, change: Partial<Bus> = {}) {
+async function startBoth(t: TestContext, change: Partial<Bus> = {}, monotonic?: () => number) {
   const clock = createTestClock();
   const own = createSqliteStorage({ file: ':memory:', clock });
   await own.migrate(sessionMigrations);
@@ -31,7 +32,7 @@ async function startBoth(t: TestContext, change: Partial<Bus> = {}) {
     const bus = { ...createMemoryBus(), ...change };
     const errors: unknown[] = [];
     const onError = (error: unknown): void => void errors.push(error);
-    const revocations = createRevocations({ storage, bus, clock, random, accessMs: 60_000, onError });
+    const revocations = createRevocations({ storage, bus, clock, random, accessMs: 60_000, onError, monotonic });
     await revocations.start();
     t.after(revocations.stop);
     return { revocations, bus, errors };
@@ -43,12 +44,13 @@ async function startBoth(t: TestContext, change: Partial<Bus> = {}) {
     issuedAt: clock.now(),
   };
   const [silent, deaf] = [await start(), await start()];
-  const revoke = () => own.write(platform, (tx) => silent.revocations.add(tx, 'session', holder.sessionId));
+  const revoke = (kind: RevocationKind = 'session', subject: string = holder.sessionId) =>
+    own.write(platform, (tx) => silent.revocations.add(tx, kind, subject));
   const holdReads = (until: Promise<void> | undefined): void => {
     reads = until;
   };
   t.after(own.close);
-  return { clock, holder, deaf, revoke, holdReads };
+  return { clock, holder, silent, deaf, revoke, holdReads };
 }
 
 async function within(ms: number, holds: () => boolean): Promise<void> {
@@ -107,4 +109,62 @@ test('on a bus that can lose, the database is read twice a second on SQLite too'
   holdReads(new Promise(() => undefined));
   clock.advance(5_001);
   assert.equal(deaf.revocations.fresh(), false);
+});
+
+// Attack: the process is stopped, a session ends elsewhere, and its token is the first that comes when it goes on.
+test('a process that stood still lets nobody in until all was read again', async (t) => {
+  let tick = 0;
+  const { holder, deaf, revoke, holdReads } = await startBoth(t, { canLose: true }, () => tick);
+  const slow = Promise.withResolvers<void>();
+  holdReads(slow.promise);
+  await revoke();
+  assert.equal(deaf.revocations.fresh(), true);
+  tick += 2_000; // shorter than the limit of a lost feed, and longer than any timer is late
+  assert.equal(deaf.revocations.fresh(), false);
+  slow.resolve();
+  await within(2_000, deaf.revocations.fresh);
+  assert.equal(deaf.revocations.revokes(holder), true);
+});
+
+// Attack: the clock is set back while the database is away, so that what was read long ago looks new.
+test('a clock that is set back does not make a feed fresh that was lost', async (t) => {
+  let tick = 0;
+  const { clock, deaf, holdReads } = await startBoth(t, { canLose: true }, () => tick);
+  holdReads(new Promise(() => undefined));
+  clock.advance(-3_600_000);
+  for (; tick < 6_000; tick += 500) await pause(1);
+  assert.equal(deaf.revocations.fresh(), false);
+});
+
+test('each kind kills what it names: a token alone, a session for good, the others what was issued before', async (t) => {
+  const { clock, holder, silent, revoke } = await startBoth(t);
+  const revokes = (change: object): boolean => silent.revocations.revokes({ ...holder, ...change });
+  const later = { issuedAt: epochMs(clock.now() + 1) };
+  await revoke('token', 'token-1');
+  assert.deepEqual(
+    [revokes({}), revokes({ tokenId: 'token-2' }), revokes({ tokenId: 'token-1' })],
+    [false, false, true],
+  );
+  const others = { sessionId: sessionId('another'), personId: personId('bob'), tenantId: tenantId('another') };
+  for (const [kind, subject, mine] of [
+    ['person', 'ada', { ...others, personId: holder.personId }],
+    ['tenant', 'main', { ...others, tenantId: holder.tenantId }],
+    ['everyone', '*', others],
+  ] as const) {
+    await revoke(kind, subject);
+    assert.deepEqual([revokes(mine), revokes({ ...mine, ...later })], [true, false], kind);
+  }
+  await revoke();
+  assert.equal(revokes(later), true);
+});
+
+test('what has run out is forgotten, and the log of what was learned with it', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const { clock, holder, silent, revoke } = await startBoth(t);
+  await revoke();
+  assert.equal(silent.revocations.log.after(0, 10, clock.now()).entries.length, 1);
+  clock.advance(60_000 + 60_000);
+  t.mock.timers.tick(600_000);
+  assert.equal(silent.revocations.revokes(holder), false);
+  assert.deepEqual(silent.revocations.log.after(0, 10, epochMs(0)).entries, []);
 });

@@ -4,13 +4,15 @@ import type { PersonPrincipal } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
 import { type Json, platform, type Tx } from '../kernel/tx.ts';
 import type { Bus, Storage } from '../storage/index.ts';
+import { createRevocationLog, type RevocationKind, type RevocationLog } from './revocations-log.ts';
 import { type RevocationRow, sessionStore } from './store.ts';
 
-/** Whose tokens are dead. `everyone` has the subject `*`. */
-export type RevocationKind = 'session' | 'person' | 'tenant' | 'everyone';
-
 /** What is remembered of a verified token, to hold it against revocations at each use. */
-export type TokenHolder = Pick<PersonPrincipal, 'sessionId' | 'personId' | 'tenantId'> & { readonly issuedAt: EpochMs };
+export type TokenHolder = Pick<PersonPrincipal, 'sessionId' | 'personId' | 'tenantId'> & {
+  readonly issuedAt: EpochMs;
+  /** Its `jti`, where it can be called back alone. */
+  readonly tokenId?: string | undefined;
+};
 
 export interface RevocationDeps {
   readonly storage: Storage;
@@ -20,7 +22,11 @@ export interface RevocationDeps {
   /** The longest life of an access token at the start: a revocation is kept until no token from before it can be alive. */
   readonly accessMs: number;
   readonly onError: (error: unknown) => void;
+  /** Milliseconds that only grow; `performance.now` unless told. */
+  readonly monotonic?: (() => number) | undefined;
 }
+
+type Dead = Readonly<Record<RevocationKind, Map<string, { before: EpochMs; expiresAt: EpochMs }>>>;
 
 /**
  * The set that every token is held against. Kept in memory, fed by our own writes at once, by the bus, and by the
@@ -36,6 +42,10 @@ export interface Revocations {
    * gap and the end of its reading: then every token has to be refused.
    */
   fresh(): boolean;
+  /** Up to when the set is known to be whole: whatever was durable before that is in it. */
+  wholeTo(): EpochMs;
+  /** What was learned, for those who are told of it. */
+  readonly log: RevocationLog;
   /** Keeps those from now on at least so long: before the first token is signed that lives longer than any before. */
   keepFor(accessMs: number): void;
   start(): Promise<void>;
@@ -47,32 +57,56 @@ const POLL_MS = 500;
 const STALE_MS = seconds(5);
 const OVERLAP_MS = minutes(1); // an id is drawn before its commit, so late ones may stand behind what was read
 const PRUNE_MS = minutes(10);
+const PAUSE_MS = 1_500; // a timer that is a second late belongs to a process that was stopped
+const MOST_READING = 3; // a database that hangs must not be asked twice a second for ever
 
 export function createRevocations(deps: RevocationDeps): Revocations {
   const { storage, bus, clock, random, onError } = deps;
+  const monotonic = deps.monotonic ?? (() => performance.now());
   let { accessMs } = deps;
-  const dead = new Map<string, { before: EpochMs; expiresAt: EpochMs }>();
+  const dead: Dead = {
+    token: new Map(),
+    session: new Map(),
+    person: new Map(),
+    tenant: new Map(),
+    everyone: new Map(),
+  };
+  const log = createRevocationLog();
+  let size = 0;
   // An embedded database has no other writer than this process, whose own bus loses nothing without a word.
   const canMiss = storage.dialect !== 'sqlite' || bus.canLose;
   let readAt = clock.now();
+  let readTick = monotonic(); // the same by a clock that nobody sets back
+  let tickedAt: number | undefined; // when the timer last ran, so that a process that was stopped knows of it
+  let reading = 0;
   let missed = 0; // gaps that the bus told of
   let madeUp = 0; // of these, behind which all was read again
+  let pausedAt = 0; // of these, the last that came of this process having stood still
   let catching = false;
   let leave = (): void => undefined;
   let timers: NodeJS.Timeout[] = [];
 
   const apply = ({ kind, subject, before, expires_at }: Omit<RevocationRow, 'id'>): void => {
-    const key = `${kind} ${subject}`;
-    const known = dead.get(key);
+    if (!isKind(kind)) return; // of a newer version, whose own nodes hold to it
+    const known = dead[kind].get(subject);
     if (known !== undefined && known.before >= before) return;
-    dead.set(key, { before: epochMs(before), expiresAt: epochMs(expires_at) });
+    dead[kind].set(subject, { before: epochMs(before), expiresAt: epochMs(expires_at) });
+    if (known === undefined) size++;
+    log.add(kind, subject, before, expires_at);
   };
 
   async function poll(from: number): Promise<void> {
     const now = clock.now();
-    const rows = await storage.read(platform, (tx) => sessionStore.revocations(tx, oldestId(from), now));
-    for (const row of rows) apply(row);
+    const tick = monotonic();
+    reading++;
+    try {
+      const rows = await storage.read(platform, (tx) => sessionStore.revocations(tx, oldestId(from), now));
+      for (const row of rows) apply(row);
+    } finally {
+      reading--;
+    }
     readAt = now;
+    readTick = Math.max(readTick, tick);
   }
 
   /** Reads all anew after a gap, one at a time; one that fails is tried again with the next tick. */
@@ -89,14 +123,36 @@ export function createRevocations(deps: RevocationDeps): Revocations {
     });
   }
 
+  /** A process that stood still has heard nothing meanwhile, and does not know for how long. */
+  function noticePause(): void {
+    if (!canMiss || tickedAt === undefined || monotonic() - tickedAt <= PAUSE_MS) return;
+    tickedAt = monotonic();
+    pausedAt = missed += 1;
+    catchUp();
+  }
+
   function tick(): void {
+    noticePause();
+    tickedAt = monotonic();
     if (missed !== madeUp) catchUp();
-    else if (canMiss) void poll(readAt - OVERLAP_MS).catch(onError);
+    else if (canMiss && reading < MOST_READING) void poll(readAt - OVERLAP_MS).catch(onError);
+  }
+
+  function isFresh(): boolean {
+    bus.settle?.();
+    noticePause();
+    if (!canMiss) return missed === madeUp;
+    return madeUp >= pausedAt && clock.now() - readAt <= STALE_MS && monotonic() - readTick <= STALE_MS;
   }
 
   function forget(): void {
     const now = clock.now();
-    for (const [key, { expiresAt }] of dead) if (expiresAt <= now) dead.delete(key);
+    size = 0;
+    for (const subjects of Object.values(dead)) {
+      for (const [subject, { expiresAt }] of subjects) if (expiresAt <= now) subjects.delete(subject);
+      size += subjects.size;
+    }
+    log.forget(now);
   }
 
   bus.subscribe(TOPIC, (message) => {
@@ -115,20 +171,20 @@ export function createRevocations(deps: RevocationDeps): Revocations {
         bus.publish(TOPIC, row).catch(onError); // the database tells the others within half a second anyway
       });
     },
-    revokes: ({ sessionId, personId, tenantId, issuedAt }) => {
+    revokes: ({ sessionId, personId, tenantId, tokenId, issuedAt }) => {
       bus.settle?.(); // what another thread has revoked counts here from the moment in which its caller was answered
-      if (dead.size === 0) return false;
+      if (size === 0) return false;
       return (
-        dead.has(`session ${sessionId}`) ||
-        isBefore(dead.get(`person ${personId}`), issuedAt) ||
-        isBefore(dead.get(`tenant ${tenantId}`), issuedAt) ||
-        isBefore(dead.get('everyone *'), issuedAt)
+        dead.session.has(sessionId) ||
+        (tokenId !== undefined && dead.token.has(tokenId)) ||
+        isBefore(dead.person.get(personId), issuedAt) ||
+        isBefore(dead.tenant.get(tenantId), issuedAt) ||
+        isBefore(dead.everyone.get('*'), issuedAt)
       );
     },
-    fresh: () => {
-      bus.settle?.();
-      return canMiss ? clock.now() - readAt <= STALE_MS : missed === madeUp;
-    },
+    fresh: isFresh,
+    wholeTo: () => (canMiss ? readAt : clock.now()),
+    log,
     keepFor: (longer) => {
       accessMs = Math.max(accessMs, longer);
     },
@@ -138,14 +194,19 @@ export function createRevocations(deps: RevocationDeps): Revocations {
         catchUp();
       });
       await poll(0);
+      tickedAt = monotonic();
       timers = [setInterval(forget, PRUNE_MS).unref(), setInterval(tick, POLL_MS).unref()];
     },
     stop: () => {
       leave();
       for (const timer of timers) clearInterval(timer);
+      tickedAt = undefined;
     },
   };
 }
+
+const isKind = (kind: string): kind is RevocationKind =>
+  ['token', 'session', 'person', 'tenant', 'everyone'].includes(kind);
 
 function isBefore(revocation: { before: EpochMs } | undefined, issuedAt: EpochMs): boolean {
   return revocation !== undefined && issuedAt <= revocation.before;

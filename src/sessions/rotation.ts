@@ -3,6 +3,7 @@ import type { EpochMs } from '../kernel/brand.ts';
 import { seconds } from '../kernel/clock.ts';
 import type { Tx } from '../kernel/tx.ts';
 import type { SessionConfig } from './config.ts';
+import { refreshStore } from './refresh-store.ts';
 import { digestOf, openSuccessor } from './refresh-token.ts';
 import type { RefreshRow, SessionRow } from './session.ts';
 import { sessionStore } from './store.ts';
@@ -42,16 +43,16 @@ export interface Held {
   readonly username: string | undefined;
 }
 
-/** A client that never showed a device secret may repeat one refresh, for ten seconds. */
+/** A client that never showed a device secret may repeat a refresh for ten seconds. */
 const BARE_GRACE_MS = seconds(10);
-const BARE_REPEATS = 1;
-const DEVICE_REPEATS = 100;
+/** Many tabs may lose one race, and an answer may be lost more than once; a loop without end is no honest client. */
+const MOST_REPEATS = 100;
 
 /**
  * Decides, in one write, what a presented refresh token is worth. One compare-and-set lets a single caller rotate;
  * the others are told the same successor while that is harmless, or end the family.
  *
- * @see RFC 9700 §4.14.2, docs/decisions/0005-refresh-rotation.md
+ * @see RFC 9700 §4.14.2, docs/refresh.md
  */
 export async function rotate(
   tx: Tx,
@@ -94,7 +95,10 @@ interface Circumstances {
   readonly now: EpochMs;
 }
 
-/** Whether a token that was used already is a lost answer rather than a second party. */
+/**
+ * Whether a token that was used already is a lost answer rather than a second party. Once somebody has gone on from its
+ * successor, that one's answer was not lost: then it is never harmless, whoever asks and however soon.
+ */
 async function allowsRepeat(
   tx: Tx,
   digest: Uint8Array,
@@ -102,15 +106,12 @@ async function allowsRepeat(
   successor: string,
   { session, sameDevice, config, now }: Circumstances,
 ): Promise<boolean> {
-  const age = now - usedAt;
-  if (sameDevice) {
-    // Not proved yet, so whoever rotated came without the secret: not the device that asks now.
-    if (!session.deviceProved) return false;
-    return age <= config.graceMs && sessionStore.countRepeat(tx, digest, DEVICE_REPEATS);
-  }
-  if (session.deviceProved || age > BARE_GRACE_MS) return false;
+  // Whoever rotated came with the secret where it is proved, and without it where it isn't: anybody else is another party.
+  if (session.deviceProved !== sameDevice) return false;
   const next = await sessionStore.refresh(tx, digestOf(successor));
-  // Somebody went on from the successor, so its answer was not lost: whoever asks again is another party.
   if (next === undefined || next.usedAt !== undefined) return false;
-  return sessionStore.countRepeat(tx, digest, BARE_REPEATS);
+  // The clock was set back: the grace begins anew, once, or it would not end before the clock is where it was.
+  if (usedAt > now) await refreshStore.startGraceAgain(tx, digest, now);
+  else if (now - usedAt > (sameDevice ? config.graceMs : BARE_GRACE_MS)) return false;
+  return sessionStore.countRepeat(tx, digest, MOST_REPEATS);
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { equalBytes } from '../crypto/index.ts';
 import {
   actorOf,
   type Context,
-  cookieOf,
   defineRoute,
   idText,
   nothing,
@@ -12,123 +12,48 @@ import {
   readCookie,
 } from '../http/index.ts';
 import { sessionId } from '../kernel/brand.ts';
-import { days, minutes, rfc3339 } from '../kernel/clock.ts';
-import { anonymous, type PersonPrincipal, type Principal } from '../kernel/principal.ts';
+import { minutes, rfc3339 } from '../kernel/clock.ts';
+import { anonymous } from '../kernel/principal.ts';
+import { agentOf, wordsOf } from './agent.ts';
 import type { Assertions } from './assertions.ts';
+import { personOf } from './caller.ts';
+import { clearCookies, NATIVE_COOKIES, NATIVE_PATHS } from './cookies.ts';
+import { deviceRoutes } from './device-routes.ts';
+import { type AssertMember, endRoutes } from './end-routes.ts';
 import { sessionFault } from './errors.ts';
-import type { Grant } from './session.ts';
+import { cookieReplyOf, refreshReply, replyOf } from './grant-reply.ts';
+import type { LiveSession } from './live-session.ts';
 import type { Sessions } from './sessions.ts';
 import type { Tokens } from './tokens.ts';
-
-const DEVICE_COOKIE = 'tk_device';
-
-/** @see RFC 6749 §5.1 */
-export const grantReply = z.strictObject({
-  access_token: z.string(),
-  token_type: z.literal('Bearer'),
-  expires_in: z.int().describe('Seconds.'),
-  refresh_token: z.string(),
-});
-
-/** A grant as OAuth 2.0 names it; the device secret goes into a cookie that no script reads. */
-export function replyOf(grant: Grant, context: Context): Reply {
-  const { accessToken, expiresInS, refreshToken, deviceSecret } = grant;
-  const body = { access_token: accessToken, token_type: 'Bearer', expires_in: expiresInS, refresh_token: refreshToken };
-  if (deviceSecret === undefined) return ok(body);
-  const cookie = cookieOf(DEVICE_COOKIE, deviceSecret, {
-    path: '/v1/token',
-    maxAgeS: days(90) / 1_000,
-    secure: context.secure,
-  });
-  return ok(body, { headers: { 'set-cookie': cookie } });
-}
 
 const session = z.strictObject({
   id: z.string(),
   profile: z.string().describe('Through which API it was begun.'),
   current: z.boolean(),
   started_at: z.string(),
-  last_used_at: z.string().describe('When it was last refreshed.'),
+  last_used_at: z.string().describe('By a refresh or a request, to within about a minute.'),
   expires_at: z.string(),
+  device: z.string().nullable().describe('In words: `Firefox on Windows`.'),
+  device_id: z.string().nullable(),
   user_agent: z.string().nullable(),
   address: z.string().nullable(),
+  place: z.string().nullable(),
+  country: z.string().nullable(),
+  amr: z.array(z.string()).describe('How it was proved whose it is (RFC 8176).'),
+  second_factor_at: z.string().nullable(),
 });
 
 const jwksReply = z.strictObject({ keys: z.array(z.record(z.string(), z.string())) });
 const JWKS_CACHING = { headers: { 'cache-control': 'public, max-age=300' } };
 
-export function sessionRoutes(sessions: Sessions, tokens: Tokens): readonly Route[] {
+export function sessionRoutes(sessions: Sessions, tokens: Tokens, assertMember: AssertMember): readonly Route[] {
   return [
-    defineRoute({
-      method: 'POST',
-      path: '/v1/token/refresh',
-      summary: 'Trade a refresh token for the next one and a new access token.',
-      access: { kind: 'public', because: 'the refresh token in the body is the credential' },
-      limits: [{ per: 'address', count: 120, windowMs: minutes(1) }],
-      body: z.strictObject({ refresh_token: z.string().min(1).max(256) }),
-      replies: { 200: grantReply },
-      faults: ['SESSION_EXPIRED', 'SESSION_REVOKED', 'SESSION_UNKNOWN', 'SESSION_DEVICE'],
-      handle: async ({ body, context }) => {
-        const device = readCookie(context.headers.cookie, DEVICE_COOKIE);
-        return replyOf(await sessions.refresh(actorOf(context, anonymous), body.refresh_token, device), context);
-      },
-    }),
-    defineRoute({
-      method: 'POST',
-      path: '/v1/logout',
-      summary: 'End the session of the access token.',
-      access: { kind: 'signed-in', as: 'person' },
-      records: 'change',
-      replies: { 204: 'nothing' },
-      faults: [],
-      handle: async ({ caller, tenantId, context }) => {
-        const person = personOf(caller);
-        await sessions.end(actorOf(context, caller, tenantId), person.personId, person.sessionId, 'logout');
-        return nothing;
-      },
-    }),
-    defineRoute({
-      method: 'GET',
-      path: '/v1/sessions',
-      summary: 'Your live sessions, the last used first.',
-      access: { kind: 'signed-in', as: 'person' },
-      records: 'read',
-      replies: { 200: z.strictObject({ items: z.array(session) }) },
-      faults: [],
-      handle: async ({ caller }) => {
-        const person = personOf(caller);
-        const items = (await sessions.list(person.personId)).map((live) => ({
-          id: live.id,
-          profile: live.profile,
-          current: live.id === person.sessionId,
-          started_at: rfc3339(live.startedAt),
-          last_used_at: rfc3339(live.lastUsedAt),
-          expires_at: rfc3339(live.expiresAt),
-          user_agent: live.device?.userAgent ?? null,
-          address: live.device?.address ?? null,
-        }));
-        return ok({ items }, { records: items.length });
-      },
-    }),
-    defineRoute({
-      method: 'DELETE',
-      path: '/v1/sessions/:id',
-      summary: 'End one of your sessions; its tokens are refused from the next request on.',
-      access: { kind: 'signed-in', as: 'person' },
-      records: 'change',
-      params: z.strictObject({ id: idText }),
-      replies: { 204: 'nothing' },
-      faults: ['SESSION_NOT_FOUND'],
-      handle: async ({ caller, params, tenantId, context }) => {
-        await sessions.end(
-          actorOf(context, caller, tenantId),
-          personOf(caller).personId,
-          sessionId(params.id),
-          'ended by its owner',
-        );
-        return nothing;
-      },
-    }),
+    refreshRoute(sessions),
+    logoutRoute(sessions),
+    ...listRoutes(sessions),
+    ...endRoutes(sessions, assertMember),
+    ...deviceRoutes(sessions),
+    csrfRoute(sessions),
     defineRoute({
       method: 'GET',
       path: '/.well-known/jwks.json',
@@ -141,6 +66,125 @@ export function sessionRoutes(sessions: Sessions, tokens: Tokens): readonly Rout
   ];
 }
 
+const refreshRoute = (sessions: Sessions): Route =>
+  defineRoute({
+    method: 'POST',
+    path: '/v1/token/refresh',
+    summary: 'Trade a refresh token, of the body or of its cookie, for the next one and a new access token.',
+    access: { kind: 'public', because: 'the refresh token is the credential' },
+    limits: [{ per: 'address', count: 120, windowMs: minutes(1) }],
+    body: z.strictObject({ refresh_token: z.string().min(1).max(256).optional() }),
+    replies: { 200: refreshReply },
+    faults: ['SESSION_EXPIRED', 'SESSION_REVOKED', 'SESSION_UNKNOWN', 'SESSION_DEVICE', 'SESSION_CSRF'],
+    handle: async ({ body: { refresh_token: given }, context }) => {
+      const refreshToken = given ?? tokenOfCookie(context);
+      const device = readCookie(context.headers.cookie, NATIVE_COOKIES.device);
+      const grant = await sessions.refresh(actorOf(context, anonymous), refreshToken, device);
+      return given === undefined ? cookieReplyOf(grant, context, sessions.csrf) : replyOf(grant, context);
+    },
+  });
+
+/** A page that can't read our cookies can't say what stands in one; the Strict cookie is not sent for its requests at all. */
+function tokenOfCookie({ headers }: Context): string {
+  const refreshToken = readCookie(headers.cookie, NATIVE_COOKIES.refresh);
+  if (refreshToken === undefined) throw sessionFault('SESSION_UNKNOWN');
+  const [wanted, said] = [readCookie(headers.cookie, NATIVE_COOKIES.csrf), headers['x-csrf-token']];
+  const same = wanted && typeof said === 'string' && equalBytes(Buffer.from(wanted), Buffer.from(said));
+  if (!same) throw sessionFault('SESSION_CSRF');
+  return refreshToken;
+}
+
+const logoutRoute = (sessions: Sessions): Route =>
+  defineRoute({
+    method: 'POST',
+    path: '/v1/logout',
+    summary: 'End the session of the access token.',
+    access: { kind: 'signed-in', as: 'person' },
+    records: 'change',
+    replies: { 204: 'nothing' },
+    faults: [],
+    handle: async ({ caller, tenantId, context }) => {
+      const person = personOf(caller);
+      await sessions.end(actorOf(context, caller, tenantId), person.personId, person.sessionId, 'logout');
+      return withoutCookies(nothing, context);
+    },
+  });
+
+/** Takes the cookies of a grant away from a browser that has them. */
+function withoutCookies(reply: Reply, context: Context): Reply {
+  if (readCookie(context.headers.cookie, NATIVE_COOKIES.access) === undefined) return reply;
+  return { ...reply, headers: { 'set-cookie': clearCookies(NATIVE_COOKIES, context, NATIVE_PATHS) } };
+}
+
+const listRoutes = (sessions: Sessions): readonly Route[] => [
+  defineRoute({
+    method: 'GET',
+    path: '/v1/sessions',
+    summary: 'Your live sessions, the last used first.',
+    access: { kind: 'signed-in', as: 'person' },
+    records: 'read',
+    replies: { 200: z.strictObject({ items: z.array(session) }) },
+    faults: [],
+    handle: async ({ caller }) => {
+      const person = personOf(caller);
+      const items = (await sessions.list(person.personId)).map((live) => ({
+        current: live.id === person.sessionId,
+        ...told(live),
+      }));
+      return ok({ items }, { records: items.length });
+    },
+  }),
+  defineRoute({
+    method: 'DELETE',
+    path: '/v1/sessions/:id',
+    summary: 'End one of your sessions; its tokens are refused from the next request on.',
+    access: { kind: 'signed-in', as: 'person' },
+    records: 'change',
+    params: z.strictObject({ id: idText }),
+    replies: { 204: 'nothing' },
+    faults: ['SESSION_NOT_FOUND'],
+    handle: async ({ caller, params, tenantId, context }) => {
+      const actor = actorOf(context, caller, tenantId);
+      await sessions.end(actor, personOf(caller).personId, sessionId(params.id), 'ended by its owner');
+      return nothing;
+    },
+  }),
+];
+
+function told(live: LiveSession) {
+  const { id, profile, startedAt, lastUsedAt, expiresAt, device, place, amr, secondFactorAt, knownDeviceId } = live;
+  return {
+    id,
+    profile,
+    started_at: rfc3339(startedAt),
+    last_used_at: rfc3339(lastUsedAt),
+    expires_at: rfc3339(expiresAt),
+    device: device === undefined ? null : wordsOf(agentOf(device.userAgent)),
+    device_id: knownDeviceId ?? null,
+    user_agent: device?.userAgent ?? null,
+    address: device?.address ?? null,
+    place: place?.name ?? null,
+    country: place?.country ?? null,
+    amr,
+    second_factor_at: secondFactorAt === undefined ? null : rfc3339(secondFactorAt),
+  };
+}
+
+const csrfRoute = (sessions: Sessions): Route =>
+  defineRoute({
+    method: 'GET',
+    path: '/v1/csrf',
+    summary: 'What to send as `X-CSRF-TOKEN` with changes where a cookie is the credential.',
+    access: { kind: 'signed-in', as: 'person' },
+    records: 'none',
+    replies: { 200: z.strictObject({ csrf_token: z.string() }) },
+    faults: [],
+    handle: async ({ caller }) => {
+      const { sessionId: id } = personOf(caller);
+      return ok({ csrf_token: await sessions.csrf.of(id) }, { headers: { 'cache-control': 'no-store' } });
+    },
+  });
+
 export const assertionJwksRoute = (assertions: Assertions): Route =>
   defineRoute({
     method: 'GET',
@@ -151,9 +195,3 @@ export const assertionJwksRoute = (assertions: Assertions): Route =>
     faults: [],
     handle: async () => ok(assertions.jwks, JWKS_CACHING),
   });
-
-/** The routes above let in persons only; this tells the compiler, and stops a route that forgot to. */
-function personOf(caller: Principal): PersonPrincipal {
-  if (caller.kind !== 'person') throw sessionFault('SESSION_UNKNOWN');
-  return caller;
-}

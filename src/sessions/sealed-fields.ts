@@ -22,4 +22,20 @@ export const sealedFields: readonly SealedField[] = [
     row: ({ id }) => String(id),
     under: { subject: 'person_id' },
   },
+  {
+    table: 'known_device',
+    column: 'device',
+    rows: 'platform',
+    key: { id: 'text' },
+    row: ({ id }) => String(id),
+    under: { subject: 'person_id' },
+  },
+  {
+    table: 'session_habit',
+    column: 'seen',
+    rows: 'platform',
+    key: { person_id: 'text' },
+    row: ({ person_id: id }) => String(id),
+    under: { subject: 'person_id' },
+  },
 ];

@@ -6,7 +6,9 @@ export interface SessionRow {
   readonly realmId: RealmId;
   readonly personId: PersonId;
   readonly tenantId: TenantId;
+  /** When it was begun. */
   readonly authenticatedAt: EpochMs;
+  /** By a refresh or a request, to within a minute and a few seconds. */
   readonly lastUsedAt: EpochMs;
   readonly expiresAt: EpochMs;
   readonly device: string | undefined;
@@ -14,9 +16,15 @@ export interface SessionRow {
   readonly deviceProved: boolean;
   /** Under whose rules it was begun; its refresh tokens are good there alone. */
   readonly profile: string;
-  /** It ends when it isn't refreshed for this long; as configured unless told. */
+  /** It ends when it isn't used for this long; as configured unless told. */
   readonly idleMs: number | undefined;
+  /** Also by the end of all of its tenant's, or of everybody's, whose rows are yet to be marked. */
   readonly ended: boolean;
+  readonly amr: readonly string[];
+  /** When its person last gave everything that the account asks for; `undefined` where a remembered device stood in. */
+  readonly provedAt: EpochMs | undefined;
+  readonly secondFactorAt: EpochMs | undefined;
+  readonly knownDeviceId: string | undefined;
 }
 
 /** The profile of the native API. */

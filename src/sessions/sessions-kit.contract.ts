@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { z } from 'zod';
 import { auditMigrations, createAudit, memoryHead } from '../audit/index.ts';
 import type { AuditEntry, AuditSink } from '../kernel/audit.ts';
 import { personId, realmId, tenantId } from '../kernel/brand.ts';
@@ -14,8 +15,9 @@ import { sessionConfig } from './config.ts';
 import { sessionMigrations } from './migrations/index.ts';
 import { createRevocations, type Revocations } from './revocations.ts';
 import type { Grant } from './session.ts';
-import { createSessions, type Sessions, type Subject } from './sessions.ts';
+import { createSessions, type SessionDeps, type Sessions } from './sessions.ts';
 import { createSharedSecretTokens, type SharedSecretTokenDeps } from './shared-secret-tokens.ts';
+import type { Subject } from './start.ts';
 import type { Terms } from './terms.ts';
 import { type NativeTokens, openTokens, type Tokens } from './tokens.ts';
 
@@ -54,15 +56,23 @@ export const ada: Subject = {
   username: 'ada.lovelace',
   realmId: realmId('main'),
   tenantId: tenantId('plant-1'),
+  amr: ['pwd'],
+  proved: true,
 };
 export const bob: Subject = { ...ada, personId: personId('bob'), username: 'bob' };
 
 /** A profile as that of the meter data service: a day's token and nothing to refresh it. */
 export const emsTerms = (tokens: Tokens): Terms => ({ profile: 'ems', tokens, refresh: false });
 
+/** What a test wants otherwise. */
+export interface KitSettings extends Pick<SessionDeps, 'places' | 'notices'> {
+  readonly settings?: z.input<typeof sessionConfig>;
+}
+
 export async function createSessionsKit(
   clock: TestClock = createTestClock(),
   storage: Storage = createSqliteStorage({ file: ':memory:', clock }),
+  { settings = {}, ...ports }: KitSettings = {},
 ): Promise<SessionsKit> {
   await storage.migrate([...vaultMigrations, ...auditMigrations, ...sessionMigrations]);
   const random = createSystemRandom();
@@ -84,7 +94,7 @@ export async function createSessionsKit(
   };
   // The longest life of any issuer's tokens, as the app must set it where profiles are served.
   const revocations = createRevocations({ storage, bus, clock, random, accessMs: EMS_MS, onError });
-  const config = sessionConfig.parse({});
+  const config = sessionConfig.parse(settings);
   const { accessMs } = config;
   const keyDeps = {
     storage,
@@ -100,7 +110,7 @@ export async function createSessionsKit(
   const barred = new Set<string>();
   const sessions = createSessions({
     ...{ storage, audit, tokens: native, revocations, clock, random, config },
-    subjects: vault.subjects,
+    ...{ subjects: vault.subjects, fields: vault.fields, ...ports },
     usernameOf: async (_, person) => (barred.has(person) ? undefined : 'ada.lovelace'),
   });
   return {

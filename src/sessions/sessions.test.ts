@@ -47,7 +47,8 @@ test('a person sees their sessions and ends another of them at once', async () =
   assert.deepEqual(listed[0].user_agent, 'test/1');
   assert.deepEqual(listed[0].address, '127.0.0.1');
   assert.deepEqual(Object.keys(listed[0]).sort(), [
-    ...['address', 'current', 'expires_at', 'id', 'last_used_at', 'profile', 'started_at', 'user_agent'],
+    ...['address', 'amr', 'country', 'current', 'device', 'device_id', 'expires_at', 'id', 'last_used_at', 'place'],
+    ...['profile', 'second_factor_at', 'started_at', 'user_agent'],
   ]);
   assert.deepEqual(listed.filter(({ current }: { current: boolean }) => current).length, 1);
 

@@ -1,29 +1,32 @@
 import type { AuditSink } from '../kernel/audit.ts';
-import {
-  type EpochMs,
-  epochMs,
-  type PersonId,
-  type RealmId,
-  type SessionId,
-  sessionId,
-  type TenantId,
-} from '../kernel/brand.ts';
-import { type Clock, days } from '../kernel/clock.ts';
+import { type EpochMs, epochMs, type PersonId, type SessionId, type TenantId } from '../kernel/brand.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Actor, PersonPrincipal } from '../kernel/principal.ts';
 import type { Random } from '../kernel/random.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
-import type { SubjectKeys } from '../vault/index.ts';
+import type { SubjectKeys, Vault } from '../vault/index.ts';
+import { createAnalytics, type SessionAnalytics } from './analytics.ts';
 import type { SessionConfig } from './config.ts';
+import { type Csrf, createCsrf } from './csrf.ts';
+import { createDevices, type Devices } from './devices.ts';
+import { createEnds, type EndScope } from './ends.ts';
 import { sessionFault } from './errors.ts';
-import { type LiveSession, liveOf, sealDevice } from './live-session.ts';
-import { digestOf, isRefreshToken, newDeviceSecret, newRefreshToken, sealSuccessor } from './refresh-token.ts';
+import { momentOf } from './jwt.ts';
+import { type LiveSession, liveOf } from './live-session.ts';
+import type { Places } from './places.ts';
+import { addedTo, amrText, type Proof, proofOf, tokenProofOf } from './proof.ts';
+import { createPrune } from './prune.ts';
+import { digestOf, isRefreshToken, newRefreshToken, sealSuccessor } from './refresh-token.ts';
 import type { Revocations } from './revocations.ts';
 import { type Held, type Rotation, rotate } from './rotation.ts';
 import type { Device, Grant, SessionRow } from './session.ts';
+import { createStart, type Subject } from './start.ts';
 import { sessionStore } from './store.ts';
 import { type SettledTerms, settle, type Terms } from './terms.ts';
 import type { Tokens } from './tokens.ts';
+import type { SessionNotices } from './unusual.ts';
+import { createUse } from './use.ts';
 
 export interface SessionDeps {
   readonly storage: Storage;
@@ -35,18 +38,13 @@ export interface SessionDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly config: SessionConfig;
+  /** Sealers of tenants; the platform's draws the CSRF values. */
+  readonly fields: Vault['fields'];
+  readonly places?: Places | undefined;
+  /** Who hears of unusual sign-ins. */
+  readonly notices?: SessionNotices | undefined;
   /** The name to put into a token; `undefined` when the person may no longer sign in. */
   readonly usernameOf: (tx: Tx, person: PersonId) => Promise<string | undefined>;
-}
-
-/** Whom a session is for: proved by a flow that has checked every factor. */
-export interface Subject {
-  /** Asked again inside the write: what was proved a moment ago may have been changed since. @throws to refuse */
-  readonly confirm: (tx: Tx) => Promise<void>;
-  readonly personId: PersonId;
-  readonly username: string;
-  readonly realmId: RealmId;
-  readonly tenantId: TenantId;
 }
 
 export interface Sessions {
@@ -65,47 +63,47 @@ export interface Sessions {
   /** Ends one session of that person. @throws SESSION_NOT_FOUND also for one of somebody else */
   end(actor: Actor, person: PersonId, id: SessionId, reason: string): Promise<void>;
   /** Ends all sessions of a person inside `tx`: a password was changed, an account disabled. @returns how many */
-  endAll(tx: Tx, actor: Actor, person: PersonId, reason: string): Promise<number>;
-  /** Forgets what ran out more than a week ago. */
+  endAll(tx: Tx, actor: Actor, person: PersonId, reason: string, but?: SessionId): Promise<number>;
+  /** Ends whatever a scope names, however many there are. @returns how many were live */
+  endScope(actor: Actor, scope: EndScope, reason: string): Promise<number>;
+  /** Calls one access token back by its `jti`; its session goes on. @returns false for what is no id of a token of ours */
+  revokeToken(actor: Actor, jti: string): Promise<boolean>;
+  /** How the person of a live session proved who they are. */
+  proof(id: SessionId): Promise<Proof | undefined>;
+  /** Notes, inside the write that used up what was given, that a session's person proved it anew. @throws SESSION_REVOKED */
+  stepUp(tx: Tx, actor: Actor, id: SessionId, given: GivenProof): Promise<void>;
+  /** An access token more for a live session: one that says what was proved since. @throws SESSION_REVOKED */
+  grantFor(principal: PersonPrincipal, terms?: Terms): Promise<Grant>;
+  /** A request of a session: it counts as used. Costs no write; `flushUse` writes what was noted together. */
+  used(id: SessionId): void;
+  flushUse(): Promise<void>;
+  analytics(tenant: TenantId): Promise<SessionAnalytics>;
+  /** Forgets what ran out more than a week ago, and marks what was ended at once and not marked yet. */
   prune(): Promise<void>;
+  readonly devices: Devices;
+  readonly csrf: Csrf;
+  /** Where addresses are, where there is a database that knows. */
+  readonly places?: Places | undefined;
+}
+
+/** What was given at a step-up. */
+export interface GivenProof {
+  readonly amr: readonly string[];
+  readonly secondFactor: boolean;
 }
 
 export function createSessions(deps: SessionDeps): Sessions {
-  const { storage, audit, subjects, tokens, revocations, clock, random, config } = deps;
+  const { storage, audit, subjects, tokens, revocations, clock, random, config, places } = deps;
+  const devices = createDevices(deps);
+  const use = createUse(deps);
+  const ends = createEnds({ ...deps, devices, use });
+  const begin = createStart({ ...deps, ends, use });
+  const { endOne } = ends;
 
   async function start(actor: Actor, subject: Subject, device: Device, wanted?: Terms): Promise<Grant> {
     const terms = settle(wanted, tokens, config);
-    const now = clock.now();
-    const id = sessionId(random.bytes(16).toString('hex'));
-    const deviceSecret = newDeviceSecret(random);
-    const refreshToken = terms.refresh ? newRefreshToken(random) : undefined;
-    const expiresAt = epochMs(now + terms.absoluteMs);
-    const { confirm, ...holder } = subject;
-    const principal: PersonPrincipal = { kind: 'person', ...holder, sessionId: id, authenticatedAt: now };
-    await storage.write(platform, async (tx) => {
-      await confirm(tx);
-      await sessionStore.add(tx, {
-        id,
-        realm_id: subject.realmId,
-        person_id: subject.personId,
-        tenant_id: subject.tenantId,
-        authenticated_at: now,
-        last_used_at: now,
-        expires_at: expiresAt,
-        device: await sealDevice(tx, subjects, subject.personId, device),
-        device_digest: digestOf(deviceSecret),
-        device_proved: false,
-        ended_at: null,
-        profile: terms.profile,
-        idle_ms: terms.idleMs ?? null,
-      });
-      if (refreshToken !== undefined) await sessionStore.addRefresh(tx, digestOf(refreshToken), id, expiresAt);
-      const entry = { ...actor, principal, tenantId: subject.tenantId, object: { type: 'session', id } };
-      const facts = { profile: terms.profile };
-      await audit.record(tx, { ...entry, action: 'session.started', outcome: 'done', facts });
-    });
-    const secret = terms.refresh ? deviceSecret : undefined; // it binds refresh tokens, and here is none
-    return grantOf(terms, principal, expiresAt, { refreshToken, deviceSecret: secret });
+    const { principal, expiresAt, amr, given } = await begin(actor, subject, device, terms);
+    return grantOf(terms, principal, { expiresAt, amr, given });
   }
 
   async function refresh(actor: Actor, presented: string, device: string | undefined, wanted?: Terms): Promise<Grant> {
@@ -137,8 +135,7 @@ export function createSessions(deps: SessionDeps): Sessions {
       case 'rotated':
       case 'repeated': {
         const { session, username, refreshToken } = rotation;
-        const given = { refreshToken, deviceSecret: undefined };
-        return grantOf(terms, principalOf(session, username), session.expiresAt, given);
+        return grantAgain(terms, session, { username, refreshToken });
       }
       case 'replayed': // the family was ended in that same write: whoever races us finds every token dead
       case 'barred':
@@ -171,63 +168,134 @@ export function createSessions(deps: SessionDeps): Sessions {
     });
   }
 
-  async function endOne(tx: Tx, session: SessionRow, now: EpochMs, reason: string): Promise<void> {
-    await sessionStore.end(tx, session.id, now, reason);
-    await revocations.add(tx, 'session', session.id);
+  async function grantOf(terms: SettledTerms, principal: PersonPrincipal, more: Granted): Promise<Grant> {
+    const { expiresAt, amr, given } = more;
+    const now = clock.now();
+    const notAfter = epochMs(Math.min(now + terms.accessMs, expiresAt));
+    const accessToken = await terms.tokens.sign(principal, notAfter, amr);
+    return { accessToken, expiresInS: Math.floor((notAfter - now) / 1_000), sessionId: principal.sessionId, ...given };
   }
 
-  async function grantOf(
-    terms: SettledTerms,
-    principal: PersonPrincipal,
-    endsAt: EpochMs,
-    given: Pick<Grant, 'refreshToken' | 'deviceSecret'>,
-  ): Promise<Grant> {
+  async function grantAgain(terms: SettledTerms, session: SessionRow, given: Again): Promise<Grant> {
+    const { amr, expiresAt, authenticatedAt } = session;
+    const { username, refreshToken } = given;
+    const more = { expiresAt, amr, given: { refreshToken, deviceSecret: undefined } };
+    const grant = await grantOf(terms, principalOf(session, username), more);
+    // Ended while its token was being signed: that one would be younger than what ended it.
+    if (revocations.revokes({ ...session, sessionId: session.id, issuedAt: authenticatedAt }))
+      throw sessionFault('SESSION_REVOKED');
+    return grant;
+  }
+
+  /** A session that its tokens and its owner may go on with. */
+  async function liveRow(tx: Tx, id: SessionId): Promise<SessionRow | undefined> {
+    const session = await sessionStore.get(tx, id);
     const now = clock.now();
-    const notAfter = epochMs(Math.min(now + terms.accessMs, endsAt));
-    const accessToken = await terms.tokens.sign(principal, notAfter);
-    return { accessToken, expiresInS: Math.floor((notAfter - now) / 1_000), sessionId: principal.sessionId, ...given };
+    return session === undefined || session.ended || session.expiresAt <= now ? undefined : session;
+  }
+
+  async function stepUp(tx: Tx, actor: Actor, id: SessionId, given: GivenProof): Promise<void> {
+    const session = await liveRow(tx, id);
+    const now = clock.now();
+    const amr = addedTo(session?.amr ?? [], given.amr);
+    const secondFactorAt = given.secondFactor ? now : session?.secondFactorAt;
+    if (session === undefined || !(await sessionStore.prove(tx, id, now, { amr: amrText(amr), secondFactorAt })))
+      throw sessionFault('SESSION_REVOKED');
+    const object = { type: 'session', id };
+    const facts = { amr: [...given.amr], second_factor: given.secondFactor };
+    await audit.record(tx, { ...actor, action: 'session.stepped_up', outcome: 'done', object, facts });
+  }
+
+  async function grantFor(principal: PersonPrincipal, wanted?: Terms): Promise<Grant> {
+    const terms = settle(wanted, tokens, config);
+    const { session, username } = await storage.read(platform, async (tx) => ({
+      session: await liveRow(tx, principal.sessionId),
+      username: await deps.usernameOf(tx, principal.personId),
+    }));
+    const own = session?.personId === principal.personId && session.profile === terms.profile;
+    if (session === undefined || username === undefined || !own) throw sessionFault('SESSION_REVOKED');
+    return grantAgain(terms, session, { username, refreshToken: undefined });
+  }
+
+  async function list(person: PersonId): Promise<readonly LiveSession[]> {
+    const live = await storage.read(platform, async (tx) => {
+      const rows = await sessionStore.live(tx, person, clock.now(), config.idleMs);
+      return Promise.all(rows.filter(({ ended }) => !ended).map((row) => liveOf(tx, subjects, row, config)));
+    });
+    if (places === undefined) return live;
+    return Promise.all(
+      live.map(async (one) => ({ ...one, place: one.device && (await places.of(one.device.address)) })),
+    );
+  }
+
+  async function end(actor: Actor, person: PersonId, id: SessionId, reason: string): Promise<void> {
+    await storage.write(platform, async (tx) => {
+      const session = await sessionStore.get(tx, id);
+      if (session === undefined || session.personId !== person || session.ended)
+        throw sessionFault('SESSION_NOT_FOUND');
+      await endOne(tx, session, clock.now(), reason);
+      const object = { type: 'session', id };
+      await audit.record(tx, { ...actor, action: 'session.ended', outcome: 'done', object, facts: { reason } });
+    });
+  }
+
+  async function revokeToken(actor: Actor, jti: string): Promise<boolean> {
+    if (!isTokenId(jti)) return false;
+    await storage.write(platform, async (tx) => {
+      await revocations.add(tx, 'token', jti);
+      const object = { type: 'token', id: jti };
+      await audit.record(tx, { ...actor, action: 'token.revoked', outcome: 'done', object });
+    });
+    return true;
   }
 
   return {
     start,
     refresh,
-    prune: () => storage.write(platform, (tx) => sessionStore.prune(tx, clock.now(), clock.now() - days(7))),
-    list: (person) =>
+    list,
+    end,
+    endAll: ends.endAll,
+    endScope: ends.endScope,
+    proof: (id) =>
       storage.read(platform, async (tx) => {
-        const now = clock.now();
-        const rows = await sessionStore.live(tx, person, now, config.idleMs);
-        return Promise.all(rows.map((row) => liveOf(tx, subjects, row, config)));
+        const session = await liveRow(tx, id);
+        return session && proofOf(session);
       }),
-    end: async (actor, person, id, reason) => {
-      await storage.write(platform, async (tx) => {
-        const session = await sessionStore.get(tx, id);
-        if (session === undefined || session.personId !== person || session.ended)
-          throw sessionFault('SESSION_NOT_FOUND');
-        await endOne(tx, session, clock.now(), reason);
-        const object = { type: 'session', id };
-        await audit.record(tx, { ...actor, action: 'session.ended', outcome: 'done', object, facts: { reason } });
-      });
-    },
-    endAll: async (tx, actor, person, reason) => {
-      const sessions = await sessionStore.endAllOf(tx, person, clock.now(), reason);
-      // Each by its id, for a refresh in the same group commit signs its token a moment after this.
-      for (const session of sessions) await revocations.add(tx, 'session', session);
-      await revocations.add(tx, 'person', person);
-      const ended = sessions.length;
-      const object = { type: 'person', id: person };
-      await audit.record(tx, {
-        ...actor,
-        action: 'session.all_ended',
-        outcome: 'done',
-        object,
-        facts: { reason, ended },
-      });
-      return ended;
-    },
+    stepUp,
+    grantFor,
+    revokeToken,
+    used: use.note,
+    flushUse: use.flush,
+    analytics: createAnalytics(deps),
+    prune: createPrune({ storage, clock, sweep: ends.sweep }),
+    devices,
+    csrf: createCsrf((tenant) => deps.fields(tenant)),
+    places,
   };
 }
 
+interface Granted {
+  readonly expiresAt: EpochMs;
+  readonly amr: readonly string[];
+  readonly given: Pick<Grant, 'refreshToken' | 'deviceSecret'>;
+}
+
+interface Again {
+  readonly username: string;
+  readonly refreshToken: string | undefined;
+}
+
+function isTokenId(jti: string): boolean {
+  try {
+    momentOf(jti);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function principalOf(session: SessionRow, username: string): PersonPrincipal {
-  const { personId, realmId, tenantId, authenticatedAt } = session;
-  return { kind: 'person', personId, sessionId: session.id, realmId, tenantId, username, authenticatedAt };
+  const { personId, realmId, tenantId, id } = session;
+  const { authenticatedAt } = tokenProofOf(session);
+  return { kind: 'person', personId, sessionId: id, realmId, tenantId, username, authenticatedAt };
 }

@@ -16,7 +16,7 @@ import type { Revocations } from './revocations.ts';
 import type { SessionRow } from './session.ts';
 import { judgeSecret } from './shared-secret.ts';
 import { sessionStore } from './store.ts';
-import { LATEST, type Tokens } from './tokens.ts';
+import { BY_PASSWORD, LATEST, type Tokens } from './tokens.ts';
 import { createVerifiedCache, type VerifiedToken } from './verified-cache.ts';
 
 /** The claims by which an older system knows a person: `sub`, and what else it looks at. */
@@ -92,7 +92,7 @@ export function createSharedSecretTokens(deps: SharedSecretTokenDeps): Tokens {
     const same = found.sid === beside.sid && found.iat === beside.iat && found.exp === beside.exp;
     const issuedAt = momentOf(jti);
     if (!same || issuedAt > clock.now() + SKEW_MS) throw sessionFault('SESSION_TOKEN_INVALID');
-    return { ...found, issuedAt };
+    return { ...found, issuedAt, tokenId: jti };
   }
 
   async function read(token: string): Promise<VerifiedToken> {
@@ -105,14 +105,15 @@ export function createSharedSecretTokens(deps: SharedSecretTokenDeps): Tokens {
     accessMs,
     jwks: { keys: [] },
     verify: createVerifiedCache({ clock, revocations, read }),
-    sign: async (principal, notAfter = LATEST) => {
+    sign: async (principal, notAfter = LATEST, amr = BY_PASSWORD) => {
       const legacy = await claimsOf(principal);
       const jti = newUuid(clock, random);
       const at = momentOf(jti);
       const [iat, exp] = [secondsOf(at), secondsOf(Math.min(at + accessMs, notAfter))];
-      const { personId: person, tenantId: tenant, username: name, sessionId: sid } = principal;
+      const { personId: person, tenantId: tenant, username: name, sessionId: sid, authenticatedAt: auth } = principal;
       const fields = await vault.fields(PLATFORM);
-      const sealed = fields.seal(placeOf(profile, jti), JSON.stringify({ person, tenant, name, sid, iat, exp }));
+      const said = { person, tenant, name, sid, iat, exp, amr, auth };
+      const sealed = fields.seal(placeOf(profile, jti), JSON.stringify(said));
       const token = new SignJWT({ fresh: true, ...legacy, type: 'access', sid, twinkeep: sealed })
         .setProtectedHeader({ alg: 'HS256', typ: 'JWT', kid })
         .setIssuer(issuer)
@@ -168,12 +169,14 @@ const holder = z.strictObject({
   sid: z.string().transform(sessionId),
   iat: z.int(),
   exp: z.int(),
+  amr: z.array(z.string()).optional(), // absent from tokens of before it was told, like the next one
+  auth: z.int().transform(epochMs).optional(),
 });
-type Holder = z.output<typeof holder> & { readonly issuedAt: EpochMs };
+type Holder = z.output<typeof holder> & { readonly issuedAt: EpochMs; readonly tokenId: string };
 
 /** A token of a time when lives were longer ends when one of today would, as one that ran out. */
 function verifiedOf(
-  { person, tenant, name, exp, issuedAt }: Holder,
+  { person, tenant, name, exp, auth, issuedAt, tokenId }: Holder,
   session: SessionRow | undefined,
   profile: string,
   accessMs: number,
@@ -190,9 +193,10 @@ function verifiedOf(
       realmId: session.realmId,
       tenantId: session.tenantId,
       username: name,
-      authenticatedAt: session.authenticatedAt,
+      authenticatedAt: auth ?? session.authenticatedAt,
     },
     issuedAt,
+    tokenId,
     expiresAt: epochMs(Math.min(exp * 1_000, issuedAt + accessMs, session.expiresAt)),
   };
 }

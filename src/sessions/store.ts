@@ -6,6 +6,7 @@ import {
   realmId,
   type SessionId,
   sessionId,
+  type TenantId,
   tenantId,
 } from '../kernel/brand.ts';
 import type { RowOf, Tx } from '../kernel/tx.ts';
@@ -26,9 +27,19 @@ const session = {
   ended_at: 'int?',
   profile: 'text?',
   idle_ms: 'int?',
+  amr: 'text?',
+  proved_at: 'int?',
+  second_factor_at: 'int?',
+  known_device: 'text?',
+  device_kind: 'text?',
 } as const;
 
-const sessionColumns = Object.keys(session).join(', ');
+const found = { ...session, cutoff: 'int?' } as const;
+
+/** With the moment up to which all sessions of its tenant, or of everybody, were ended at once. */
+const sessionColumns = `${Object.keys(session).join(', ')}, (
+  select max(before) from session_cutoff
+    where (kind = 'tenant' and subject = session.tenant_id) or (kind = 'everyone' and subject = '*')) as cutoff`;
 
 const insertSession = insertion({ reach: 'platform', table: 'session', columns: session });
 
@@ -36,7 +47,7 @@ const selectSession = statement({
   reach: 'platform',
   sql: `select ${sessionColumns} from session where id = :id`,
   params: { id: 'text' },
-  returns: session,
+  returns: found,
 });
 
 const selectLive = statement({
@@ -46,13 +57,28 @@ const selectLive = statement({
       and last_used_at + coalesce(idle_ms, :idle_ms) > :now
     order by last_used_at desc, id limit 200`,
   params: { person: 'text', now: 'int', idle_ms: 'int' },
-  returns: session,
+  returns: found,
 });
 
 const touchSession = statement({
   reach: 'platform',
   sql: 'update session set last_used_at = :now where id = :id and ended_at is null',
   params: { id: 'text', now: 'int' },
+});
+
+/** What went idle meanwhile stays so: only its token is still good. */
+const useSession = statement({
+  reach: 'platform',
+  sql: `update session set last_used_at = :at where id = :id and ended_at is null and last_used_at < :at
+    and last_used_at + coalesce(idle_ms, :idle_ms) > :at`,
+  params: { id: 'text', at: 'int', idle_ms: 'int' },
+});
+
+const proveSession = statement({
+  reach: 'platform',
+  sql: `update session set amr = :amr, proved_at = :now, second_factor_at = :second_factor_at
+    where id = :id and ended_at is null`,
+  params: { id: 'text', amr: 'text', now: 'int', second_factor_at: 'int?' },
 });
 
 const proveDevice = statement({
@@ -69,10 +95,11 @@ const endSession = statement({
 
 const endSessionsOf = statement({
   reach: 'platform',
-  sql: `update session set ended_at = :now, end_reason = :reason where person_id = :person and ended_at is null
-    returning id`,
-  params: { person: 'text', now: 'int', reason: 'text' },
-  returns: { id: 'text' },
+  sql: `update session set ended_at = :now, end_reason = :reason
+    where person_id = :person and ended_at is null and id <> :but
+    returning id, tenant_id, expires_at, last_used_at, idle_ms`,
+  params: { person: 'text', now: 'int', reason: 'text', but: 'text' },
+  returns: { id: 'text', tenant_id: 'text', expires_at: 'int', last_used_at: 'int', idle_ms: 'int?' },
 });
 
 const endEverySession = statement({
@@ -130,17 +157,26 @@ const dropRevocations = statement({
   params: { now: 'int' },
 });
 
-const dropSessions = statement({
-  reach: 'platform',
-  sql: 'delete from session where expires_at <= :before',
-  params: { before: 'int' },
-});
+/** Up to when a batch of what has run out reaches: a range, for a list of keys would be joined by walking through all. */
+const boundaryOf = (table: string) =>
+  statement({
+    reach: 'platform',
+    sql: `select expires_at from ${table} where expires_at <= :before order by expires_at limit 1 offset :most`,
+    params: { before: 'int', most: 'int' },
+    returns: { expires_at: 'int' },
+  });
 
-const dropRefresh = statement({
-  reach: 'platform',
-  sql: 'delete from refresh_token where expires_at <= :before',
-  params: { before: 'int' },
-});
+const dropOf = (table: string) =>
+  statement({
+    reach: 'platform',
+    sql: `delete from ${table} where expires_at <= :before`,
+    params: { before: 'int' },
+  });
+
+const outdated = [
+  { boundary: boundaryOf('refresh_token'), drop: dropOf('refresh_token') },
+  { boundary: boundaryOf('session'), drop: dropOf('session') },
+];
 
 export type RevocationRow = RowOf<typeof revocation>;
 
@@ -150,11 +186,22 @@ export const sessionStore = {
   live: async (tx: Tx, person: PersonId, now: EpochMs, idle_ms: number): Promise<readonly SessionRow[]> =>
     (await tx.all(selectLive, { person, now, idle_ms })).flatMap((row) => sessionOf(row) ?? []),
   touch: (tx: Tx, id: SessionId, now: EpochMs) => tx.run(touchSession, { id, now }),
+  /** Notes a request of a session that is still live. */
+  use: (tx: Tx, id: SessionId, at: EpochMs, idle_ms: number) => tx.run(useSession, { id, at, idle_ms }),
+  /** @returns false for one that has ended */
+  prove: async (
+    tx: Tx,
+    id: SessionId,
+    now: EpochMs,
+    given: { readonly amr: string; readonly secondFactorAt: EpochMs | undefined },
+  ): Promise<boolean> =>
+    (await tx.run(proveSession, { id, now, amr: given.amr, second_factor_at: given.secondFactorAt ?? null })) > 0,
   proveDevice: (tx: Tx, id: SessionId) => tx.run(proveDevice, { id, proved: true }),
   end: async (tx: Tx, id: SessionId, now: EpochMs, reason: string): Promise<boolean> =>
     (await tx.run(endSession, { id, now, reason })) > 0,
-  endAllOf: async (tx: Tx, person: PersonId, now: EpochMs, reason: string): Promise<readonly SessionId[]> =>
-    (await tx.all(endSessionsOf, { person, now, reason })).map(({ id }) => sessionId(id)),
+  /** @param but one that goes on */
+  endAllOf: async (tx: Tx, person: PersonId, now: EpochMs, reason: string, but?: SessionId): Promise<EndedRow[]> =>
+    (await tx.all(endSessionsOf, { person, now, reason, but: but ?? '' })).map(endedOf),
 
   endEvery: (tx: Tx, now: EpochMs, reason: string) => tx.run(endEverySession, { now, reason }),
 
@@ -168,15 +215,46 @@ export const sessionStore = {
 
   addRevocation: (tx: Tx, row: RevocationRow) => tx.insert(insertRevocation, [row]),
   revocations: (tx: Tx, after: string, now: EpochMs) => tx.all(selectRevocations, { after, now }),
-  /** Forgets what has run out: revocations whose last token is dead, and sessions kept for a while for the curious. */
-  prune: async (tx: Tx, now: EpochMs, before: number): Promise<void> => {
-    await tx.run(dropRevocations, { now });
-    await tx.run(dropRefresh, { before });
-    await tx.run(dropSessions, { before });
+  /** Forgets revocations whose last token is dead. */
+  pruneRevocations: (tx: Tx, now: EpochMs) => tx.run(dropRevocations, { now }),
+  /** Forgets sessions, kept for a while for the curious, about so many at once. @returns whether there are more */
+  prune: async (tx: Tx, before: number, most: number): Promise<boolean> => {
+    let more = false;
+    for (const { boundary, drop } of outdated) {
+      const reaches = await tx.one(boundary, { before, most });
+      await tx.run(drop, { before: reaches?.expires_at ?? before });
+      more ||= reaches !== undefined;
+    }
+    return more;
   },
 };
 
-function sessionOf(row: RowOf<typeof session> | undefined): SessionRow | undefined {
+/** A session that was just ended. */
+export interface EndedRow {
+  readonly id: SessionId;
+  readonly tenantId: TenantId;
+  readonly expiresAt: EpochMs;
+  readonly lastUsedAt: EpochMs;
+  readonly idleMs: number | undefined;
+}
+
+export function endedOf(row: {
+  readonly id: string;
+  readonly tenant_id: string;
+  readonly expires_at: number;
+  readonly last_used_at: number;
+  readonly idle_ms: number | null;
+}): EndedRow {
+  return {
+    id: sessionId(row.id),
+    tenantId: tenantId(row.tenant_id),
+    expiresAt: epochMs(row.expires_at),
+    lastUsedAt: epochMs(row.last_used_at),
+    idleMs: row.idle_ms ?? undefined,
+  };
+}
+
+function sessionOf(row: RowOf<typeof found> | undefined): SessionRow | undefined {
   return (
     row && {
       id: sessionId(row.id),
@@ -191,9 +269,23 @@ function sessionOf(row: RowOf<typeof session> | undefined): SessionRow | undefin
       deviceProved: row.device_proved,
       profile: row.profile ?? NATIVE_PROFILE,
       idleMs: row.idle_ms ?? undefined,
-      ended: row.ended_at !== null,
+      ended: row.ended_at !== null || (row.cutoff !== null && row.authenticated_at <= row.cutoff),
+      ...provedOf(row),
     }
   );
+}
+
+/** One from before it was noted was begun by a password, and nothing stood in for anything. */
+function provedOf(
+  row: RowOf<typeof session>,
+): Pick<SessionRow, 'amr' | 'provedAt' | 'secondFactorAt' | 'knownDeviceId'> {
+  const provedAt = row.amr === null ? row.authenticated_at : row.proved_at;
+  return {
+    amr: row.amr === null ? ['pwd'] : row.amr.split(' '),
+    provedAt: provedAt === null ? undefined : epochMs(provedAt),
+    secondFactorAt: row.second_factor_at === null ? undefined : epochMs(row.second_factor_at),
+    knownDeviceId: row.known_device ?? undefined,
+  };
 }
 
 function refreshOf(row: RowOf<typeof refresh> | undefined): RefreshRow | undefined {

@@ -63,6 +63,8 @@ function listTests(given: Given): void {
       lastUsedAt: startedAt,
       expiresAt: startedAt + EMS_MS,
       device: { userAgent: 'test/1', address: '192.0.2.7' },
+      knownDeviceId: undefined,
+      ...{ amr: ['pwd'], provedAt: startedAt, secondFactorAt: undefined },
     });
     await kit.wait(1);
     assert.deepEqual(await kit.sessions.list(bob.personId), []);

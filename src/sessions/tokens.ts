@@ -4,6 +4,7 @@ import type { PersonPrincipal } from '../kernel/principal.ts';
 import { newUuid } from '../kernel/random.ts';
 import { sessionFault } from './errors.ts';
 import { decoded, momentOf, secondsOf } from './jwt.ts';
+import { acrOf } from './proof.ts';
 import type { Revocations } from './revocations.ts';
 import { type Jwks, openTokenKeys, type TokenKeyDeps, type TokenKeys, type VerifyingKey } from './token-keys.ts';
 import { createVerifiedCache, type VerifiedToken } from './verified-cache.ts';
@@ -22,8 +23,11 @@ export interface NativeTokens extends Tokens {
 export interface Tokens {
   /** No token of it lives longer. */
   readonly accessMs: number;
-  /** @param notAfter no token outlives it: when the session ends, say */
-  sign(holder: PersonPrincipal, notAfter?: EpochMs): Promise<string>;
+  /**
+   * @param notAfter no token outlives it: when the session ends, say
+   * @param amr how the holder proved who they are; by a password unless told
+   */
+  sign(holder: PersonPrincipal, notAfter?: EpochMs, amr?: readonly string[]): Promise<string>;
   /**
    * Who a token stands for; held against revocations also when it was verified before.
    *
@@ -34,6 +38,7 @@ export interface Tokens {
   readonly jwks: Jwks;
 }
 
+export const BY_PASSWORD: readonly string[] = ['pwd'];
 export const LATEST = epochMs(Number.MAX_SAFE_INTEGER);
 
 /** The native issuer: `at+jwt` signed with Ed25519, its `aud` its own `iss`. @see RFC 9068 */
@@ -49,7 +54,7 @@ export async function openTokens(deps: TokenDeps): Promise<NativeTokens> {
       return keys.jwks;
     },
     verify: createVerifiedCache({ clock, revocations, read }),
-    sign: (holder, notAfter = LATEST) => {
+    sign: (holder, notAfter = LATEST, amr = BY_PASSWORD) => {
       const { kid, privateKey } = keys.current();
       return new SignJWT({
         client_id: 'twinkeep',
@@ -57,8 +62,8 @@ export async function openTokens(deps: TokenDeps): Promise<NativeTokens> {
         realm: holder.realmId,
         tenant: holder.tenantId,
         name: holder.username,
-        amr: ['pwd'],
-        acr: 'urn:twinkeep:acr:password',
+        amr,
+        acr: acrOf(amr),
         auth_time: secondsOf(holder.authenticatedAt),
       })
         .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid })
@@ -110,6 +115,7 @@ function verifiedOf(payload: Readonly<Record<string, unknown>>): VerifiedToken {
       authenticatedAt: ms('auth_time'),
     },
     issuedAt: momentOf(text('jti')),
+    tokenId: text('jti'),
     expiresAt: ms('exp'),
   };
 }

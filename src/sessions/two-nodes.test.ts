@@ -55,4 +55,49 @@ await serverSuite('two nodes on one PostgreSQL', startPostgres, (server) => {
       await here.close();
     }
   });
+
+  // Attack: somebody who was put out, or lost the right, goes on listening at another node to what they had opened.
+  test('a stream at one node ends within a second of its person losing the right, or the session, at the other', async () => {
+    const url = await server.createDatabase();
+    const masterKey = randomBytes(32).toString('base64');
+    const here = await start(url, masterKey);
+    const there = await start(url, masterKey);
+    try {
+      const admin = await here.signIn();
+      const takeRole = (id: string) => here.call('PATCH', `/v1/users/${id}`, { token: admin, body: { roles: [] } });
+      const putOut = (id: string) => here.call('POST', `/v1/users/${id}/logout-all`, { token: admin });
+      for (const [name, act, wanted] of [
+        ['wim', takeRole, 403],
+        ['xenia', putOut, 401],
+      ] as const) {
+        const { id, token } = await here.person(name, 'viewer');
+        const headers = { authorization: `Bearer ${token}` };
+        const stream = await fetch(`${there.address}/v1/revocations/stream`, { headers });
+        assert.equal(stream.status, 200);
+        const ended = readToEnd(stream);
+        assert.equal(await Promise.race([ended, pause(1_200, 'open')]), 'open');
+
+        const done = await act(id);
+        assert.equal(done.status, 200, done.text);
+        there.clock.advance(1_001); // rights are remembered for a second of it
+        const began = performance.now();
+        assert.equal(await Promise.race([ended, pause(1_500, 'open')]), 'ended', name);
+        const took = performance.now() - began;
+        assert.equal((await there.call('GET', '/v1/readings', { token })).status, wanted);
+        assert.ok(took < 1_500, `${took} ms`);
+      }
+    } finally {
+      await there.close();
+      await here.close();
+    }
+  });
 });
+
+async function readToEnd({ body }: Response): Promise<'ended'> {
+  try {
+    for await (const _ of body ?? []);
+  } catch {
+    // cut off is ended too
+  }
+  return 'ended';
+}

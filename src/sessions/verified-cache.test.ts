@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { epochMs, sessionId } from '../kernel/brand.ts';
 import { minutes } from '../kernel/clock.ts';
+import { platform } from '../kernel/tx.ts';
 import { createTestClock } from '../testing/index.ts';
 import { ada, createSessionsKit, expectRefused } from './sessions-kit.contract.ts';
 import { createVerifiedCache } from './verified-cache.ts';
@@ -10,7 +11,7 @@ const { personId, realmId, tenantId, username } = ada;
 
 async function verifier(fresh: () => boolean = () => true) {
   const clock = createTestClock();
-  const { revocations } = await createSessionsKit(clock);
+  const { revocations, storage } = await createSessionsKit(clock);
   const reads: string[] = [];
   const verify = createVerifiedCache({
     clock,
@@ -20,10 +21,11 @@ async function verifier(fresh: () => boolean = () => true) {
       const at = clock.now();
       const ids = { personId, realmId, tenantId, sessionId: sessionId('s') };
       const principal = { kind: 'person', ...ids, username, authenticatedAt: at } as const;
-      return { principal, issuedAt: at, expiresAt: epochMs(at + minutes(15)) };
+      return { principal, issuedAt: at, tokenId: `jti of ${token}`, expiresAt: epochMs(at + minutes(15)) };
     },
   });
-  return { clock, verify, reads };
+  const revoke = (jti: string) => storage.write(platform, (tx) => revocations.add(tx, 'token', jti));
+  return { clock, verify, reads, revoke };
 }
 
 test('a token is read once, and its expiry asked at each use', async () => {
@@ -67,4 +69,14 @@ test('a token that ends as a good one does is another token', async () => {
   await verify(`two ${ending}`);
   for (const name of ['one', 'two', 'one']) assert.equal(verify(`${name} ${ending}`) instanceof Promise, false);
   assert.deepEqual(new Set(reads), new Set([`one ${ending}`, `two ${ending}`]));
+});
+
+// Attack: a token was called back alone, after it was verified and is in the cache.
+test('a token that was called back is refused from the cache too, and its neighbour is not', async () => {
+  const { verify, revoke } = await verifier();
+  await verify('a');
+  await verify('b');
+  await revoke('jti of a');
+  await expectRefused('SESSION_REVOKED', () => verify('a'));
+  await verify('b');
 });

@@ -9,6 +9,8 @@ import { hasEnded, type KeyEnd } from './token-keys.ts';
 export interface VerifiedToken {
   readonly principal: PersonPrincipal;
   readonly issuedAt: EpochMs;
+  /** Its `jti`, by which it can be called back alone. */
+  readonly tokenId?: string | undefined;
   readonly expiresAt: EpochMs;
   /** The key that has signed it, where that may end before the token does. */
   readonly key?: KeyEnd | undefined;
@@ -54,9 +56,9 @@ export function createVerifiedCache({ clock, revocations, read }: VerifiedCacheD
   }
 
   async function verifyFresh(token: string): Promise<PersonPrincipal> {
-    const { principal, issuedAt, expiresAt, key } = await read(token);
+    const { principal, issuedAt, tokenId, expiresAt, key } = await read(token);
     if (verified.size >= MAX_VERIFIED) forgetOldest();
-    const known = { token, principal, expiresAt, holder: { ...principal, issuedAt }, key };
+    const known = { token, principal, expiresAt, holder: { ...principal, issuedAt, tokenId }, key };
     verified.set(token, known);
     recent[slotOf(token)] = known;
     return admit(known);

@@ -74,6 +74,12 @@ export async function createKit({ config = {}, storage, clock = createTestClock(
     limits: {
       signInPerAddress: 100_000,
       signInPerAccount: 100_000,
+      signInFailuresPerAddressHour: 100_000,
+      signInFailuresPerAccount: 100_000,
+      signInFailuresPerAccountHour: 100_000,
+      signInFailuresPerAccountDay: 100_000,
+      codeFailuresPerAccountDay: 100_000,
+      refusalMs: 0,
       badCredentialsPerAddress: 100_000,
       ...config.limits,
     },

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { createSecretKey } from 'node:crypto';
 import { z } from 'zod';
 import {
-  createPasswordHasher,
   ed25519Thumbprint,
   equalBytes,
   hkdfSha256,
@@ -12,7 +11,6 @@ import {
   seal,
   verifyEd25519,
 } from '../../src/crypto/index.ts';
-import { createSystemRandom } from '../../src/kernel/random.ts';
 import { vectorTest } from './vectors.ts';
 
 const hex = z
@@ -111,22 +109,6 @@ vectorTest('Ed25519 verifies what Wycheproof expects', 'wycheproof/ed25519_test.
   }
   assert.equal(run, numberOfTests);
   t.diagnostic(`${run} run`);
-});
-
-vectorTest('argon2id hashes made by Python verify', 'interop/argon2.json', async (text, t) => {
-  const vector = z.object({ id: z.string(), password: z.string(), hash: z.string(), verifies: z.boolean() });
-  const { vectors } = z.object({ vectors: z.array(vector) }).parse(JSON.parse(text));
-  const hasher = createPasswordHasher({ random: createSystemRandom() });
-  const ours = vectors.filter(({ hash }) => hash.startsWith('$argon2id$'));
-  for (const { id, password, hash, verifies } of ours) {
-    assert.equal(await hasher.verify(hash, password), verifies, id);
-    assert.equal(hasher.needsRehash(hash), true, id);
-  }
-  for (const { id, password, hash } of vectors) {
-    if (hash.startsWith('$argon2i$')) assert.equal(await hasher.verify(hash, password), false, id);
-  }
-  assert.ok(ours.length > 0);
-  t.diagnostic(`${ours.length} run; ${vectors.length - ours.length} of argon2i refused`);
 });
 
 function testsOf<Test extends z.ZodType>(test: Test, text: string): z.output<Test>[] {

@@ -31,4 +31,46 @@ export const identityMigrations: readonly Migration[] = [
       { kind: 'index', name: 'person_email', table: 'person', columns: ['realm_id', 'email_index'] },
     ],
   },
+  {
+    name: '202611270010_identity_accounts',
+    changes: [
+      { kind: 'column', table: 'person', name: 'email_verified_at', type: 'int?' },
+      {
+        kind: 'table',
+        name: 'account_token',
+        rows: 'platform',
+        columns: {
+          id: 'text',
+          digest: 'text', // of the token in the link, which is kept nowhere
+          purpose: 'text',
+          person_id: 'text?',
+          payload: 'text', // sealed under the platform's key
+          email_index: 'text?', // of the address in it, so that a newer one takes the place of an older one
+          created_at: 'int',
+          expires_at: 'int',
+        },
+        key: ['id'],
+        unique: [['digest']],
+      },
+      { kind: 'index', name: 'account_token_person', table: 'account_token', columns: ['person_id', 'purpose'] },
+      { kind: 'index', name: 'account_token_email', table: 'account_token', columns: ['email_index', 'purpose'] },
+      { kind: 'index', name: 'account_token_expiry', table: 'account_token', columns: ['expires_at'] },
+      {
+        kind: 'table',
+        name: 'invitation',
+        rows: 'tenant',
+        columns: {
+          tenant_id: 'text',
+          id: 'text',
+          email: 'text', // sealed under the tenant's key
+          roles: 'json',
+          invited_by: 'text',
+          created_at: 'int',
+          expires_at: 'int',
+        },
+        key: ['tenant_id', 'id'],
+      },
+      { kind: 'index', name: 'invitation_age', table: 'invitation', columns: ['tenant_id', 'created_at', 'id'] },
+    ],
+  },
 ];

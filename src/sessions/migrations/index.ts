@@ -70,4 +70,87 @@ export const sessionMigrations: readonly Migration[] = [
       { kind: 'column', table: 'token_key', name: 'ends_at', type: 'int?' }, // null: no other has taken over
     ],
   },
+  {
+    name: '202611270200_sessions_proof',
+    changes: [
+      { kind: 'column', table: 'session', name: 'amr', type: 'text?' }, // null: begun before, by a password
+      { kind: 'column', table: 'session', name: 'proved_at', type: 'int?' }, // null: a remembered device stood in
+      { kind: 'column', table: 'session', name: 'second_factor_at', type: 'int?' },
+      { kind: 'column', table: 'session', name: 'known_device', type: 'text?' },
+      { kind: 'column', table: 'session', name: 'device_kind', type: 'text?' }, // desktop, mobile, …: it names nobody
+    ],
+  },
+  {
+    name: '202611270205_sessions_devices',
+    changes: [
+      {
+        kind: 'table',
+        name: 'known_device',
+        rows: 'platform',
+        columns: {
+          id: 'text',
+          person_id: 'text',
+          digest: 'bytes', // of the secret in its cookie
+          device: 'text?', // user agent and address, sealed under the person's key
+          created_at: 'int',
+          last_seen_at: 'int',
+          used_at: 'int?', // when the first session was begun with it
+          remembered_at: 'int?',
+          remembered_until: 'int?', // until then it stands in for the second factor
+        },
+        key: ['id'],
+      },
+      {
+        kind: 'index',
+        name: 'known_device_digest',
+        table: 'known_device',
+        columns: ['digest', 'person_id'],
+        unique: true,
+      },
+      { kind: 'index', name: 'known_device_person', table: 'known_device', columns: ['person_id', 'last_seen_at'] },
+      { kind: 'index', name: 'known_device_seen', table: 'known_device', columns: ['last_seen_at'] },
+      {
+        kind: 'table',
+        name: 'session_habit',
+        rows: 'platform',
+        columns: { person_id: 'text', seen: 'text', updated_at: 'int' }, // seen: sealed under the person's key
+        key: ['person_id'],
+      },
+    ],
+  },
+  {
+    name: '202611270210_sessions_ends',
+    changes: [
+      {
+        kind: 'table',
+        name: 'session_cutoff', // sessions of a tenant, or of everybody (`*`), that were begun up to `before` are over
+        rows: 'platform',
+        columns: { kind: 'text', subject: 'text', before: 'int', reason: 'text', swept: 'bool' },
+        key: ['kind', 'subject'],
+      },
+      {
+        kind: 'table',
+        name: 'session_tally',
+        rows: 'platform',
+        columns: { tenant_id: 'text', hour: 'int', what: 'text', count: 'int' }, // hour: since 1970
+        key: ['tenant_id', 'hour', 'what'],
+      },
+      { kind: 'index', name: 'session_expires', table: 'session', columns: ['expires_at'] },
+      { kind: 'index', name: 'refresh_token_expires', table: 'refresh_token', columns: ['expires_at'] },
+      {
+        kind: 'index',
+        name: 'session_live',
+        table: 'session',
+        columns: ['authenticated_at'],
+        where: 'ended_at is null',
+      },
+      {
+        kind: 'index',
+        name: 'session_tenant_live',
+        table: 'session',
+        columns: ['tenant_id', 'authenticated_at'],
+        where: 'ended_at is null',
+      },
+    ],
+  },
 ];

@@ -1,34 +1,50 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { puttingRight } from './interrupt.mjs';
 import { onPath } from './path.mjs';
 import { run } from './run.mjs';
 
-const INSTALL = ['install', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120', 'redis-server'];
+const INSTALL = ['install', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
 const PATIENCE_MS = 300_000;
 
 /** Debian asks this file before it starts a service; ours says no, for a Redis on the standard port is nobody's wish. */
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
 const POLICY = '#!/bin/sh\n# From the set-up of Twinkeep. If it still stands here, remove it.\nexit 101\n';
 
-/** Fetches `redis-server` from the system's packages where possible; never fails, for the other suites do without. */
-export function installRedis({ say }) {
+/** Where Debian puts modules of Python. */
+const PYTHON_MODULES = '/usr/lib/python3/dist-packages';
+
+/** What the suites speak to beside Node: a Redis of their own, and an old back end that speaks Socket.IO. */
+const PACKAGES = [
+  { name: 'redis-server', isThere: () => onPath('redis-server') !== undefined },
+  { name: 'python3-flask-socketio', isThere: () => existsSync(`${PYTHON_MODULES}/flask_socketio`) },
+  { name: 'python3-eventlet', isThere: () => existsSync(`${PYTHON_MODULES}/eventlet`) },
+];
+
+const missing = () => PACKAGES.filter(({ isThere }) => !isThere()).map(({ name }) => name);
+
+/** Fetches what is missing from the system's packages where possible; never fails, for the other suites do without. */
+export function installSystemPackages({ say }) {
+  const wanted = missing();
+  if (wanted.length === 0) return undefined;
+  const names = wanted.join(', ');
   const without =
     process.env.CI === 'true' ? 'the suites that need it will fail' : 'the suites that need it are skipped';
   if (process.getuid?.() !== 0 || onPath('apt-get') === undefined) {
-    say(`redis-server is not on the PATH, and only root on a system with apt-get can add it here; ${without}.`);
+    say(`not on this system: ${names}; only root on a system with apt-get can add it here; ${without}.`);
     return undefined;
   }
-  say('installing redis-server with apt-get, because the tests start their own Redis.');
+  say(`installing ${names} with apt-get, because the tests start their own servers.`);
   return puttingRight(async (afterwards) => {
     forbidServices(afterwards);
-    let outcome = await apt(INSTALL, afterwards);
+    let outcome = await apt([...INSTALL, ...wanted], afterwards);
     if (outcome.failure !== undefined) {
       await apt(['update'], afterwards);
-      outcome = await apt(INSTALL, afterwards);
+      outcome = await apt([...INSTALL, ...wanted], afterwards);
     }
-    if (outcome.failure === undefined && onPath('redis-server') !== undefined) return;
+    const left = missing();
+    if (outcome.failure === undefined && left.length === 0) return;
     const why = outcome.failure && (outcome.output.trim().split('\n').at(-1) || outcome.failure);
-    say(`apt-get could not install redis-server (${why ?? 'it is not on the PATH afterwards'}); ${without}.`);
+    say(`apt-get could not install ${left.join(', ')} (${why ?? 'it is not there afterwards'}); ${without}.`);
   });
 }
 

@@ -1,0 +1,66 @@
+import { type Access, accessFault } from '../access/index.ts';
+import type { Route, StepUp } from '../http/index.ts';
+import type { EpochMs, TenantId } from '../kernel/brand.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { PersonPrincipal, Principal } from '../kernel/principal.ts';
+import type { Sessions } from '../sessions/index.ts';
+
+type Permission = Extract<Route['access'], { kind: 'permission' }>;
+
+export interface MayDeps {
+  readonly access: Access;
+  readonly sessions: Pick<Sessions, 'proof'>;
+  readonly clock: Clock;
+}
+
+/** Throws what refuses a caller; awaited only where there is something to wait for. */
+export type May = (route: Route, principal: Principal, tenant: TenantId) => Promise<void> | undefined;
+
+/** The step of the line that asks for the route's permission, and for how lately its caller proved who they are. */
+export function createMay({ access, sessions, clock }: MayDeps): May {
+  /** 401 before 403: who is not known is asked to sign in before anything is said about rights. */
+  function may(route: Route, principal: Principal, tenant: TenantId): Promise<void> | undefined {
+    const asked = route.access;
+    if (asked.kind === 'public' || asked.kind === 'unlimited') return undefined;
+    if (principal.kind === 'anonymous') {
+      if (route.admits === 'later') return undefined; // asked again of whoever its relay finds out it is
+      throw accessFault('ACCESS_UNAUTHENTICATED');
+    }
+    if (asked.kind === 'signed-in') {
+      if (asked.as !== undefined && asked.as !== principal.kind)
+        throw accessFault('ACCESS_FORBIDDEN', { needs: asked.as });
+      return assertProved(asked, principal);
+    }
+    const allowed = access.may(principal, tenant, asked.permission);
+    if (allowed instanceof Promise) return allowed.then((one) => assertAllowed(asked, principal, one));
+    return assertAllowed(asked, principal, allowed);
+  }
+
+  function assertAllowed(asked: Permission, principal: Principal, allowed: boolean): Promise<void> | undefined {
+    if (!allowed) throw accessFault('ACCESS_FORBIDDEN', { permission: asked.permission });
+    return assertProved(asked, principal);
+  }
+
+  /** Keys and the operator prove who they are with each request. */
+  function assertProved(asked: StepUp, principal: Principal): Promise<void> | undefined {
+    const isAsked = asked.provedWithinMs !== undefined || asked.secondFactorWithinMs !== undefined;
+    return isAsked && principal.kind === 'person' ? assertLately(asked, principal) : undefined;
+  }
+
+  /** Of the session as it is now, not of the token: whoever stepped up since goes on with the one they have. */
+  async function assertLately(
+    { provedWithinMs, secondFactorWithinMs }: StepUp,
+    { sessionId }: PersonPrincipal,
+  ): Promise<void> {
+    const proof = await sessions.proof(sessionId);
+    const isOlder = (at: EpochMs | undefined, ms: number): boolean => at === undefined || clock.now() - at > ms;
+    if (provedWithinMs !== undefined && isOlder(proof?.provedAt, provedWithinMs))
+      throw accessFault('ACCESS_PROOF_TOO_OLD', { max_age_s: provedWithinMs / 1_000 });
+    if (secondFactorWithinMs !== undefined && isOlder(proof?.secondFactorAt, secondFactorWithinMs)) {
+      const facts = { acr_values: 'urn:twinkeep:acr:mfa', max_age_s: secondFactorWithinMs / 1_000 };
+      throw accessFault('ACCESS_SECOND_FACTOR', facts);
+    }
+  }
+
+  return may;
+}

@@ -1,0 +1,112 @@
+import type { Access } from '../access/index.ts';
+import type { Audit } from '../audit/index.ts';
+import { actorOf, type Context } from '../http/index.ts';
+import type {
+  AccountConfig,
+  AccountTokens,
+  Identity,
+  Invitations,
+  PasswordVerdict,
+  Person,
+} from '../identity/index.ts';
+import { dropAccountTokens, identityFault } from '../identity/index.ts';
+import type { PersonId, SessionId } from '../kernel/brand.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Actor } from '../kernel/principal.ts';
+import type { Random } from '../kernel/random.ts';
+import type { Tx } from '../kernel/tx.ts';
+import type { Limits } from '../limits/index.ts';
+import type { Storage } from '../storage/index.ts';
+import { MAIN_TENANT, type Tenants } from '../tenants/index.ts';
+import { foldedEmail, type Vault } from '../vault/index.ts';
+import type { AccountMails } from './account-mails.ts';
+import type { Attempts } from './attempts.ts';
+import type { EvenTime } from './even-time.ts';
+
+/** What accounts need of sessions. */
+export interface AccountSessions {
+  /** Ends all sessions of a person but `except`, and no device stands in for a second factor any more. @returns how many */
+  endAll(tx: Tx, actor: Actor, person: PersonId, reason: string, except?: SessionId): Promise<number>;
+  /** Forgets the devices of somebody who is erased. */
+  readonly devices: { forgetAll(tx: Tx, person: PersonId): Promise<unknown> };
+}
+
+/** What accounts need of second factors. */
+export interface AccountFactors {
+  isEnrolled(person: PersonId): Promise<boolean>;
+  /** Takes all factors and codes away. @returns how many there were */
+  reset(tx: Tx, actor: Actor, person: PersonId): Promise<number>;
+  readonly recovery: { issue(tx: Tx, actor: Actor, person: PersonId): Promise<string> };
+}
+
+export interface AccountDeps {
+  readonly storage: Storage;
+  readonly vault: Vault;
+  readonly audit: Audit;
+  readonly identity: Identity;
+  readonly tenants: Tenants;
+  readonly access: Access;
+  readonly sessions: AccountSessions;
+  readonly mfa: AccountFactors;
+  readonly mails: AccountMails;
+  readonly limits: Pick<Limits, 'takeOf'>;
+  readonly attempts: Pick<Attempts, 'begin' | 'good'>;
+  readonly evenTime: EvenTime;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly config: AccountConfig;
+}
+
+/** The same with the rooms that accounts alone use. */
+export interface AccountGround extends AccountDeps {
+  readonly tokens: AccountTokens;
+  readonly invitations: Invitations;
+}
+
+/** The operator as whoever wrote the configuration: what it gives to newcomers, it gives. */
+export const byConfiguration = (context: Context): Actor =>
+  actorOf(context, { kind: 'operator', tenantId: MAIN_TENANT }, MAIN_TENANT);
+
+/**
+ * Sign-in takes addresses for names, so nobody may choose the address of somebody else for a name.
+ *
+ * @param proved the address that a mail is going to prove, or has
+ * @throws IDENTITY_USERNAME_REFUSED
+ */
+export function assertOwnName(username: string, proved: string | undefined): void {
+  if (!username.normalize('NFKC').includes('@')) return;
+  const own = proved !== undefined && foldedEmail(username) === foldedEmail(proved);
+  if (!own) throw identityFault('IDENTITY_USERNAME_REFUSED');
+}
+
+/** @throws IDENTITY_PASSWORD_WEAK with reasons and strength */
+export async function assertStrong(
+  identity: Pick<Identity, 'judge'>,
+  password: string,
+  about: { username?: string | undefined; email?: string | undefined; secondFactor?: boolean | undefined },
+): Promise<PasswordVerdict> {
+  const verdict = await identity.judge(password, about);
+  if (!verdict.ok) throw identityFault('IDENTITY_PASSWORD_WEAK', weakness(verdict));
+  return verdict;
+}
+
+/** Why, and how strong it is: for a refusal, and for a meter. */
+export const weakness = ({ reasons, strength }: PasswordVerdict) => ({
+  reasons: [...reasons],
+  strength: { ...strength },
+});
+
+/** What belongs to every new password: links die, sessions end, devices are no longer remembered, the person is told. */
+export async function settlePassword(
+  tx: Tx,
+  ground: Pick<AccountGround, 'identity' | 'sessions' | 'mails'>,
+  change: { actor: Actor; person: Person; passwordHash: string; reason: string; except?: SessionId | undefined },
+): Promise<void> {
+  const { actor, person, passwordHash, reason, except } = change;
+  await ground.identity.setPassword(tx, actor, person.id, passwordHash);
+  await dropAccountTokens(tx, person.id);
+  await ground.sessions.endAll(tx, actor, person.id, reason, except);
+  const { address } = await ground.identity.emails.of(tx, person);
+  if (address !== undefined)
+    await ground.mails.send(tx, address, { kind: 'password-changed', username: person.username });
+}

@@ -1,0 +1,31 @@
+import { equalBytes } from '../crypto/index.ts';
+import { type SessionId, tenantId } from '../kernel/brand.ts';
+import type { Vault } from '../vault/index.ts';
+
+/**
+ * What a page must send along (`X-CSRF-TOKEN`) when a cookie is its credential: drawn from the session under a key of
+ * the platform, so that there is no state, and nobody can plant one that matches.
+ *
+ * @see OWASP CSRF Prevention Cheat Sheet, "Signed Double-Submit Cookie"
+ */
+export interface Csrf {
+  of(session: SessionId): Promise<string>;
+  /** In the same time whatever was given; those from before a rotation of the key are good as long as that key is kept. */
+  matches(session: SessionId, given: string | undefined): Promise<boolean>;
+}
+
+const PLATFORM = tenantId('platform');
+const PLACE = { table: 'session', column: 'csrf' };
+const MAX_GIVEN = 256;
+
+export function createCsrf(fields: Vault['fields']): Csrf {
+  return {
+    of: async (session) => (await fields(PLATFORM)).index(PLACE, session),
+    matches: async (session, given) => {
+      if (given === undefined || given.length > MAX_GIVEN) return false;
+      const wanted = (await fields(PLATFORM)).indexes(PLACE, session);
+      const found = wanted.map((one) => equalBytes(Buffer.from(one), Buffer.from(given)));
+      return found.includes(true);
+    },
+  };
+}

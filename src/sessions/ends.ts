@@ -1,0 +1,142 @@
+import type { AuditSink } from '../kernel/audit.ts';
+import type { EpochMs, PersonId, SessionId, TenantId } from '../kernel/brand.ts';
+import { type Clock, seconds } from '../kernel/clock.ts';
+import type { Actor } from '../kernel/principal.ts';
+import { platform, type Tx } from '../kernel/tx.ts';
+import type { Storage } from '../storage/index.ts';
+import type { SessionConfig } from './config.ts';
+import type { Devices } from './devices.ts';
+import type { Revocations } from './revocations.ts';
+import { type EndedRow, sessionStore } from './store.ts';
+import { type CutoffKind, type CutoffRow, endStore, type Stretch } from './store-ends.ts';
+import type { Use } from './use.ts';
+
+/** Whose sessions are to end. */
+export type EndScope =
+  | { readonly kind: 'own'; readonly personId: PersonId; readonly except?: SessionId | undefined }
+  | { readonly kind: 'user'; readonly personId: PersonId }
+  | { readonly kind: 'tenant'; readonly tenantId: TenantId }
+  | { readonly kind: 'everyone' };
+
+export interface EndDeps {
+  readonly storage: Storage;
+  readonly audit: AuditSink;
+  readonly revocations: Revocations;
+  readonly devices: Pick<Devices, 'unremember'>;
+  readonly use: Pick<Use, 'count'>;
+  readonly clock: Clock;
+  readonly config: SessionConfig;
+}
+
+/** How a session ends, alone or with others. */
+export interface Ends {
+  /** @returns false for one that has ended already */
+  endOne(tx: Tx, session: Ending, now: EpochMs, reason: string): Promise<boolean>;
+  endAll(tx: Tx, actor: Actor, person: PersonId, reason: string, but?: SessionId): Promise<number>;
+  endScope(actor: Actor, scope: EndScope, reason: string): Promise<number>;
+  /** Marks the rows of what was ended at once, where whoever did so did not get to it. */
+  sweep(): Promise<void>;
+}
+
+type Ending = { readonly id: SessionId; readonly tenantId: TenantId };
+
+const BATCH = 100; // a few milliseconds of a writer that others wait for
+const REFRESHED_LATELY_MS = seconds(5);
+
+export function createEnds(deps: EndDeps): Ends {
+  const { storage, audit, revocations, devices, use, clock, config } = deps;
+
+  const isLive = (row: EndedRow, now: EpochMs): boolean =>
+    row.expiresAt > now && row.lastUsedAt + (row.idleMs ?? config.idleMs) > now;
+
+  async function endOne(tx: Tx, { id, tenantId }: Ending, now: EpochMs, reason: string): Promise<boolean> {
+    const ended = await sessionStore.end(tx, id, now, reason);
+    await revocations.add(tx, 'session', id);
+    if (ended) tx.afterCommit(() => use.count(tenantId, 'ended'));
+    return ended;
+  }
+
+  async function endAll(tx: Tx, actor: Actor, person: PersonId, reason: string, but?: SessionId): Promise<number> {
+    const now = clock.now();
+    const rows = await sessionStore.endAllOf(tx, person, now, reason, but);
+    // Each by its id, for a refresh in the same group commit signs its token a moment after this.
+    for (const { id } of rows) await revocations.add(tx, 'session', id);
+    if (but === undefined) await revocations.add(tx, 'person', person); // one that goes on would be hit by this
+    await devices.unremember(tx, person); // somebody else may have been remembered
+    const live = rows.filter((row) => isLive(row, now));
+    tx.afterCommit(() => {
+      for (const { tenantId } of live) use.count(tenantId, 'ended');
+    });
+    const object = { type: 'person', id: person };
+    const facts = { reason, ended: live.length };
+    await audit.record(tx, { ...actor, action: 'session.all_ended', outcome: 'done', object, facts });
+    return live.length;
+  }
+
+  /**
+   * Ends any number of sessions in one small write: from then on none that was begun before is believed anywhere, and
+   * their rows are marked afterwards, in batches that others get between.
+   */
+  async function endMany(actor: Actor, kind: CutoffKind, subject: string, reason: string): Promise<number> {
+    const cutoff: CutoffRow = { kind, subject, before: clock.now(), reason, swept: false };
+    const entry = { ...actor, action: 'session.all_ended', object: { type: kind, id: subject } };
+    await storage.write(platform, async (tx) => {
+      await endStore.cutOff(tx, cutoff);
+      await revocations.add(tx, kind, subject);
+      await audit.record(tx, { ...entry, outcome: 'intended', facts: { reason, scope: kind } });
+    });
+    const ended = await sweepOne(cutoff);
+    await storage.write(platform, async (tx) => {
+      await endStore.markSwept(tx, cutoff);
+      await audit.record(tx, { ...entry, outcome: 'done', facts: { reason, scope: kind, ended } });
+    });
+    return ended;
+  }
+
+  async function sweepOne(cutoff: CutoffRow): Promise<number> {
+    let ended = 0;
+    let after = -1; // where the last batch ended: before it lies what the database has yet to clear away
+    for (;;) {
+      // Looked for outside of the write: what a serializable one reads, others must not write meanwhile.
+      const stretch = await storage.read(platform, (tx) => endStore.next(tx, cutoff, after, BATCH));
+      if (stretch === undefined) return ended;
+      const now = clock.now();
+      const rows = await storage.write(platform, (tx) => sweepStretch(tx, cutoff, stretch, now));
+      const live = rows.filter((row) => isLive(row, now));
+      for (const { tenantId } of live) use.count(tenantId, 'ended');
+      ended += live.length;
+      after = stretch.before;
+    }
+  }
+
+  async function sweepStretch(tx: Tx, cutoff: CutoffRow, stretch: Stretch, now: EpochMs): Promise<readonly EndedRow[]> {
+    const rows = await endStore.sweep(tx, cutoff, stretch, now);
+    // One that was refreshed while the cutoff was being written signs its token a moment after that.
+    const late = rows.filter(({ lastUsedAt }) => lastUsedAt >= cutoff.before - REFRESHED_LATELY_MS);
+    for (const { id } of late) await revocations.add(tx, 'session', id);
+    return rows;
+  }
+
+  return {
+    endOne,
+    endAll,
+    endScope: (actor, scope, reason) => {
+      switch (scope.kind) {
+        case 'own':
+          return storage.write(platform, (tx) => endAll(tx, actor, scope.personId, reason, scope.except));
+        case 'user':
+          return storage.write(platform, (tx) => endAll(tx, actor, scope.personId, reason));
+        case 'tenant':
+          return endMany(actor, 'tenant', scope.tenantId, reason);
+        case 'everyone':
+          return endMany(actor, 'everyone', '*', reason);
+      }
+    },
+    sweep: async () => {
+      for (const cutoff of await storage.read(platform, endStore.unswept)) {
+        await sweepOne(cutoff);
+        await storage.write(platform, (tx) => endStore.markSwept(tx, cutoff));
+      }
+    },
+  };
+}

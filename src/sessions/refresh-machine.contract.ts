@@ -1,0 +1,92 @@
+import { personId, realmId, sessionId, tenantId } from '../kernel/brand.ts';
+import { hours, seconds } from '../kernel/clock.ts';
+import { createSystemRandom } from '../kernel/random.ts';
+import { platform, type Tx } from '../kernel/tx.ts';
+import type { Storage } from '../storage/index.ts';
+import type { TestClock } from '../testing/index.ts';
+import { sessionConfig } from './config.ts';
+import { sessionMigrations } from './migrations/index.ts';
+import { digestOf, newDeviceSecret, newRefreshToken, sealSuccessor } from './refresh-token.ts';
+import { type Rotation, rotate } from './rotation.ts';
+import { NATIVE_PROFILE } from './session.ts';
+import { sessionStore } from './store.ts';
+
+export const GRACE_MS = seconds(30);
+export const BARE_GRACE_MS = seconds(10);
+export const IDLE_MS = hours(1);
+export const ABSOLUTE_MS = hours(12);
+
+export interface Answer {
+  readonly kind: Rotation['kind'];
+  readonly token: string | undefined;
+}
+
+/** Refresh as it is, without what it is not about: rows and rotation in one write, the family ended in that same one. */
+export interface Machine {
+  readonly clock: TestClock;
+  begin(): Promise<{ readonly token: string; readonly device: string }>;
+  present(token: string, device: string | undefined): Promise<Answer>;
+  /** The same in a process that dies before the write is durable. */
+  crashWithin(token: string, device: string | undefined): Promise<void>;
+}
+
+const config = sessionConfig.parse({
+  idleMs: IDLE_MS,
+  absoluteMs: ABSOLUTE_MS,
+  graceMs: GRACE_MS,
+});
+
+/** @param storage empty; its tables are made here */
+export async function createMachine(storage: Storage, clock: TestClock): Promise<Machine> {
+  await storage.migrate(sessionMigrations);
+  const random = createSystemRandom();
+
+  async function decide(tx: Tx, token: string, device: string | undefined, successor: string): Promise<Rotation> {
+    const now = clock.now();
+    const row = await sessionStore.refresh(tx, digestOf(token));
+    const session = row && (await sessionStore.get(tx, row.sessionId));
+    if (row === undefined || session === undefined) return { kind: 'unknown' };
+    const offer = { token, device, profile: NATIVE_PROFILE, successor };
+    const sealedSuccessor = sealSuccessor(token, successor, random);
+    const rotation = await rotate(tx, { ...offer, sealedSuccessor }, { row, session, username: 'ada' }, config, now);
+    if (rotation.kind === 'replayed') await sessionStore.end(tx, session.id, now, 'replay');
+    return rotation;
+  }
+
+  return {
+    clock,
+    begin: async () => {
+      const now = clock.now();
+      const id = sessionId(random.bytes(16).toString('hex'));
+      const [token, device] = [newRefreshToken(random), newDeviceSecret(random)];
+      await storage.write(platform, async (tx) => {
+        await sessionStore.add(tx, {
+          ...{ id, realm_id: realmId('main'), person_id: personId('ada'), tenant_id: tenantId('main') },
+          ...{ authenticated_at: now, last_used_at: now, expires_at: now + ABSOLUTE_MS, ended_at: null },
+          ...{ device: null, device_digest: digestOf(device), device_proved: false, profile: null, idle_ms: null },
+          ...{ amr: null, proved_at: now, second_factor_at: null, known_device: null, device_kind: null },
+        });
+        await sessionStore.addRefresh(tx, digestOf(token), id, now + ABSOLUTE_MS);
+      });
+      return { token, device };
+    },
+    present: async (token, device) => {
+      const successor = newRefreshToken(random);
+      const rotation = await storage.write(platform, (tx) => decide(tx, token, device, successor));
+      return { kind: rotation.kind, token: 'refreshToken' in rotation ? rotation.refreshToken : undefined };
+    },
+    crashWithin: async (token, device) => {
+      const write = storage.write(platform, async (tx) => {
+        await decide(tx, token, device, newRefreshToken(random));
+        throw new Crash();
+      });
+      await write.catch((error) => {
+        if (!(error instanceof Crash)) throw error;
+      });
+    },
+  };
+}
+
+class Crash extends Error {
+  override readonly name = 'Crash';
+}

@@ -1,0 +1,97 @@
+import { encodeBase64url, sha256 } from '../crypto/index.ts';
+import { type EpochMs, epochMs } from '../kernel/brand.ts';
+
+/** Whose tokens are dead. `everyone` has the subject `*`, `token` the `jti`. */
+export type RevocationKind = 'token' | 'session' | 'person' | 'tenant' | 'everyone';
+
+/** One revocation as it is remembered: tokens of the subject that were issued up to `before` are dead. */
+export interface RevocationEntry {
+  readonly seq: number;
+  /** Names the subject to whoever knows it already, and to nobody else: the feed crosses tenants. */
+  readonly digest: string;
+  readonly before: EpochMs;
+  /** No token from before it is alive then, so it may be forgotten. */
+  readonly expiresAt: EpochMs;
+}
+
+/** What one node has learned, in the order in which it did. */
+export interface RevocationLog {
+  add(kind: RevocationKind, subject: string, before: number, expiresAt: number): void;
+  /**
+   * @param since leaves out what ended tokens before that moment
+   * @returns at most `most` live ones behind `seq`, and the place up to which all was looked at
+   */
+  after(seq: number, most: number, now: EpochMs, since?: number): RevocationPage;
+  /** The place of the newest. */
+  last(): number;
+  /** @param listener hears that something was added. @returns what ends it */
+  onAdd(listener: () => void): () => void;
+  forget(now: EpochMs): void;
+}
+
+export interface RevocationPage {
+  readonly entries: readonly RevocationEntry[];
+  readonly seq: number;
+  readonly more: boolean;
+}
+
+const DIGEST_BYTES = 16;
+
+/** 128 bits: nobody finds a second subject for it. */
+export const revocationDigest = (kind: RevocationKind, subject: string): string =>
+  encodeBase64url(sha256(`${kind} ${subject}`).subarray(0, DIGEST_BYTES));
+
+export function createRevocationLog(): RevocationLog {
+  let log: RevocationEntry[] = [];
+  const newest = new Map<string, number>(); // by digest: an older entry of the same subject says nothing more
+  const listeners = new Set<() => void>();
+  let seq = 0;
+
+  /** The first entry behind a place: the log is sorted by it. */
+  function indexAfter(place: number): number {
+    let [low, high] = [0, log.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((log[middle]?.seq ?? 0) <= place) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  return {
+    add: (kind, subject, before, expiresAt) => {
+      seq += 1;
+      const digest = revocationDigest(kind, subject);
+      log.push({ seq, digest, before: epochMs(before), expiresAt: epochMs(expiresAt) });
+      newest.set(digest, seq);
+      for (const listener of [...listeners]) listener();
+    },
+    after: (place, most, now, since = 0) => {
+      const entries: RevocationEntry[] = [];
+      let at = indexAfter(place);
+      let upTo = place;
+      for (; at < log.length && entries.length < most; at++) {
+        const entry = log[at];
+        if (entry === undefined) break;
+        upTo = entry.seq;
+        if (newest.get(entry.digest) === entry.seq && entry.expiresAt > now && entry.before >= since)
+          entries.push(entry);
+      }
+      const more = at < log.length;
+      return { entries, seq: more ? upTo : seq, more };
+    },
+    last: () => seq,
+    onAdd: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    forget: (now) => {
+      log = log.filter((entry) => {
+        const isNewest = newest.get(entry.digest) === entry.seq;
+        if (isNewest && entry.expiresAt > now) return true;
+        if (isNewest) newest.delete(entry.digest);
+        return false;
+      });
+    },
+  };
+}

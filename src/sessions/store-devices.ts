@@ -1,0 +1,154 @@
+import type { EpochMs, PersonId } from '../kernel/brand.ts';
+import type { RowOf, Tx } from '../kernel/tx.ts';
+import { insertion, statement } from '../storage/index.ts';
+
+const device = {
+  id: 'text',
+  person_id: 'text',
+  digest: 'bytes',
+  device: 'text?',
+  created_at: 'int',
+  last_seen_at: 'int',
+  used_at: 'int?',
+  remembered_at: 'int?',
+  remembered_until: 'int?',
+} as const;
+
+const found = { ...device, cutoff: 'int?' } as const;
+const columns = Object.keys(device).join(', ');
+const withCutoff = `${columns}, (select max(before) from session_cutoff where kind = 'everyone') as cutoff`;
+
+const insertDevice = insertion({ reach: 'platform', table: 'known_device', columns: device });
+
+const selectDevice = statement({
+  reach: 'platform',
+  sql: `select ${withCutoff} from known_device where digest = :digest and person_id = :person`,
+  params: { digest: 'bytes', person: 'text' },
+  returns: found,
+});
+
+const selectDevices = statement({
+  reach: 'platform',
+  sql: `select ${withCutoff} from known_device where person_id = :person order by last_seen_at desc, id limit 100`,
+  params: { person: 'text' },
+  returns: found,
+});
+
+const seeDevice = statement({
+  reach: 'platform',
+  sql: 'update known_device set last_seen_at = :now, device = :device where id = :id',
+  params: { id: 'text', now: 'int', device: 'text' },
+});
+
+/** `used_at is null` says that no session was begun with it yet. */
+const useDevice = statement({
+  reach: 'platform',
+  sql: 'update known_device set used_at = :now where id = :id and person_id = :person and used_at is null',
+  params: { id: 'text', person: 'text', now: 'int' },
+});
+
+const rememberDevice = statement({
+  reach: 'platform',
+  sql: 'update known_device set remembered_at = :now, remembered_until = :until where id = :id',
+  params: { id: 'text', now: 'int', until: 'int' },
+});
+
+const unrememberDevices = statement({
+  reach: 'platform',
+  sql: 'update known_device set remembered_until = null where person_id = :person and remembered_until is not null',
+  params: { person: 'text' },
+});
+
+const dropOldDevices = statement({
+  reach: 'platform',
+  sql: `delete from known_device where person_id = :person and id not in (
+    select id from known_device where person_id = :person order by last_seen_at desc, id limit :most)`,
+  params: { person: 'text', most: 'int' },
+});
+
+const forgetDevice = statement({
+  reach: 'platform',
+  sql: 'delete from known_device where id = :id and person_id = :person',
+  params: { id: 'text', person: 'text' },
+});
+
+const forgetDevices = statement({
+  reach: 'platform',
+  sql: 'delete from known_device where person_id = :person',
+  params: { person: 'text' },
+});
+
+const boundaryOfDevices = statement({
+  reach: 'platform',
+  sql: 'select last_seen_at from known_device where last_seen_at <= :before order by last_seen_at limit 1 offset :most',
+  params: { before: 'int', most: 'int' },
+  returns: { last_seen_at: 'int' },
+});
+
+const dropDevices = statement({
+  reach: 'platform',
+  sql: 'delete from known_device where last_seen_at <= :before',
+  params: { before: 'int' },
+});
+
+const habit = { person_id: 'text', seen: 'text', updated_at: 'int' } as const;
+
+const insertHabit = insertion({
+  reach: 'platform',
+  table: 'session_habit',
+  columns: habit,
+  unless: ['person_id'],
+});
+
+const selectHabit = statement({
+  reach: 'platform',
+  sql: 'select person_id, seen, updated_at from session_habit where person_id = :person',
+  params: { person: 'text' },
+  returns: habit,
+});
+
+const updateHabit = statement({
+  reach: 'platform',
+  sql: 'update session_habit set seen = :seen, updated_at = :now where person_id = :person',
+  params: { person: 'text', seen: 'text', now: 'int' },
+});
+
+const forgetHabit = statement({
+  reach: 'platform',
+  sql: 'delete from session_habit where person_id = :person',
+  params: { person: 'text' },
+});
+
+export type KnownDeviceRow = RowOf<typeof found>;
+
+export const deviceStore = {
+  add: (tx: Tx, row: RowOf<typeof device>) => tx.insert(insertDevice, [row]),
+  find: (tx: Tx, person: PersonId, digest: Uint8Array) => tx.one(selectDevice, { digest, person }),
+  of: (tx: Tx, person: PersonId) => tx.all(selectDevices, { person }),
+  seen: (tx: Tx, id: string, now: EpochMs, sealed: string) => tx.run(seeDevice, { id, now, device: sealed }),
+  /** @returns whether this is the first session with it; false too for a device that is none of the person's */
+  firstUse: async (tx: Tx, person: PersonId, id: string, now: EpochMs): Promise<boolean> =>
+    (await tx.run(useDevice, { id, person, now })) > 0,
+  remember: (tx: Tx, id: string, now: EpochMs, until: EpochMs) => tx.run(rememberDevice, { id, now, until }),
+  unremember: async (tx: Tx, person: PersonId): Promise<void> => void (await tx.run(unrememberDevices, { person })),
+  /** Leaves the `most` that were seen last. */
+  dropOldest: (tx: Tx, person: PersonId, most: number) => tx.run(dropOldDevices, { person, most }),
+  forget: async (tx: Tx, person: PersonId, id: string): Promise<boolean> =>
+    (await tx.run(forgetDevice, { id, person })) > 0,
+  forgetAll: async (tx: Tx, person: PersonId): Promise<void> => {
+    await tx.run(forgetDevices, { person });
+    await tx.run(forgetHabit, { person });
+  },
+  /** Forgets about so many of those not seen since. @returns whether there are more */
+  prune: async (tx: Tx, before: number, most: number): Promise<boolean> => {
+    const reaches = await tx.one(boundaryOfDevices, { before, most });
+    await tx.run(dropDevices, { before: reaches?.last_seen_at ?? before });
+    return reaches !== undefined;
+  },
+
+  habit: async (tx: Tx, person: PersonId) => (await tx.one(selectHabit, { person }))?.seen,
+  setHabit: async (tx: Tx, person: PersonId, seen: string, now: EpochMs): Promise<void> => {
+    const held = await tx.insert(insertHabit, [{ person_id: person, seen, updated_at: now }]);
+    if (held.length > 0) await tx.run(updateHabit, { person, seen, now });
+  },
+};
