@@ -15,13 +15,17 @@ const newPerson = (username: string, ...roles: string[]) => ({ username, passwor
 
 // Attack: a route forgets to ask who calls (D08: or answers 403 to somebody who has not said who he is).
 test('every route that is not open asks first who calls, whatever else is wrong with the request', async () => {
-  for (const { method, path, access } of kit.twinkeep.routes) {
+  for (const { method, path, access, admits } of kit.twinkeep.routes) {
     if (access.kind === 'public' || access.kind === 'unlimited') continue;
     const url = path.replace(/:\w+/, '%00');
     for (const call of [{}, { body: 'not json' }, { tenant: 'nowhere' }, { headers: { cookie: 'tk_device=x' } }]) {
       const answer = await kit.call(method, url, method === 'GET' ? { ...call, body: undefined } : call);
-      assert.deepEqual(codeOf(answer), [401, 'ACCESS_UNAUTHENTICATED'], `${method} ${path}`);
-      assert.equal(answer.headers.get('www-authenticate'), 'Bearer');
+      // A socket may say who it is in its first message; that nothing is told before is shown where its relay is tested.
+      if (admits === 'later') assert.ok(answer.status >= 400 && answer.status < 500, `${method} ${path}`);
+      else {
+        assert.deepEqual(codeOf(answer), [401, 'ACCESS_UNAUTHENTICATED'], `${method} ${path}`);
+        assert.equal(answer.headers.get('www-authenticate'), 'Bearer');
+      }
     }
     const bad = await kit.call(method, url, { key: 'tk_bad' });
     assert.deepEqual([...codeOf(bad), bad.headers.get('www-authenticate')], [401, 'APIKEY_INVALID', 'Bearer']);
