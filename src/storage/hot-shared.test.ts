@@ -61,7 +61,8 @@ test('four threads that flood one cell through several windows are allowed the l
   const began = Date.now();
   const job: FloodJob = { buffer, kind: 'flood', takes, times: never, until: began + 2_500 };
   const allowed = sum(await floodOf([job, job, job, job]));
-  assert.ok(allowed >= 3_000 && allowed <= 5_000 && allowed % 1_000 === 0, String(allowed));
+  // A window slides by slots, and a thread that starts late fills another one: between the bounds any number is right.
+  assert.ok(allowed >= 3_000 && allowed <= 5_000, String(allowed));
 });
 
 // Attack: two threads take the same cells in opposite order, and wait for each other for ever.
