@@ -74,8 +74,9 @@ test('X14 write does what write:meter_data does, and write:meter_data nothing el
 
 // Attack: the answer to somebody unknown tells what rights a route wants, or a route forgets to ask who it is.
 test('D08 who has not said who they are is asked for that before anything is said of rights', async () => {
-  for (const { method, path, access } of kit.twinkeep.routes) {
+  for (const { method, path, access, admits } of kit.twinkeep.routes) {
     if (access.kind === 'public' || access.kind === 'unlimited') continue;
+    if (admits === 'later') continue; // a socket says it in its first message, and hears nothing before
     const answer = await kit.call(method, path.replace(/:\w+/, 'x'));
     assert.deepEqual([answer.status, answer.json.code], [401, 'ACCESS_UNAUTHENTICATED'], `${method} ${path}`);
     assert.equal(answer.json.permission, undefined);
