@@ -69,7 +69,10 @@ after(async () => {
 });
 
 type Route = Kit['twinkeep']['routes'][number];
-const routes = () => kit.twinkeep.routes.filter(({ body }) => body !== undefined);
+const routes = () =>
+  kit.twinkeep.routes.filter(
+    (route) => route.body !== undefined && (nameOf(route) in GOOD || !ELSEWHERE.test(nameOf(route))),
+  );
 const nameOf = ({ method, path }: { method: string; path: string }) => `${method} ${path}`;
 
 const pathOf = ({ path }: Route): string => path.replace(':id', person).replace(':version', UNKNOWN_VERSION);
