@@ -12,8 +12,14 @@ const SETTLE_MS = 40;
  */
 export function createTurns(name: string, shared: KeyValue | undefined): Turns {
   const locks = here.navigator?.locks;
-  if (locks !== undefined) return (work) => locks.request(name, work);
+  if (locks !== undefined) return (work) => locks.request(name, () => settled(work));
   return shared === undefined ? (work) => work() : (work) => leased(shared, `${name}:lease`, work);
+}
+
+/** The lock may pass on sooner than what its last holder stored reaches this tab's process: so wait for it first. */
+async function settled<T>(work: () => Promise<T>): Promise<T> {
+  await pause(SETTLE_MS);
+  return work();
 }
 
 /**

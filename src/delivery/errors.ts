@@ -2,7 +2,7 @@ import { defineFaults } from '../kernel/errors.ts';
 
 export const deliveryFault = defineFaults({
   DELIVERY_MESSAGE_REFUSED: ['unprocessable', 'The message cannot be sent as it is.'],
-  DELIVERY_CHANNEL_OFF: ['unavailable', 'Messages of this kind are not set up here.'],
+  DELIVERY_CHANNEL_OFF: ['conflict', 'Messages of this kind are not set up here.'],
   DELIVERY_UNKNOWN: ['missing', 'There is no such delivery.'],
   DELIVERY_CONTENTS_GONE: ['conflict', 'What was to be delivered is no longer kept, so it cannot be sent again.'],
   DELIVERY_URL_REFUSED: ['unprocessable', 'Webhooks are not sent to this URL.'],

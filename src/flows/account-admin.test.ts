@@ -106,7 +106,13 @@ function contract(name: string, storage: OpenStorage): void {
       assert.equal((await kit.kit.call('GET', '/v1/me', { token })).status, 401);
       assert.equal(await listed('omar'), undefined);
       assert.equal(await kit.kit.twinkeep.house.mfa.isEnrolled(personId(id)), false);
-      assert.match((await lastTo('omar@example.org'))?.subject ?? '', /was deleted/);
+      const subjects = (await kit.letters())
+        .filter(({ to }) => to === 'omar@example.org')
+        .map(({ subject }) => subject);
+      assert.ok(
+        subjects.some((subject) => /was deleted/.test(subject)),
+        subjects.join(),
+      ); // mails keep no order
       const again = await kit.kit.person('omar', 'viewer');
       assert.notEqual(again.id, id);
       const { json } = await kit.kit.call('GET', `/v1/users?email=omar@example.org`, { token: await kit.kit.signIn() });

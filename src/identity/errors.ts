@@ -13,7 +13,7 @@ export const identityFault = defineFaults({
   ],
   IDENTITY_REGISTRATION_CLOSED: ['forbidden', 'Accounts are not open to everybody here.'],
   IDENTITY_EMAIL_MISSING: ['unprocessable', 'An e-mail address is needed.'],
-  IDENTITY_MAIL_OFF: ['unavailable', 'E-mail is not set up here, so this cannot be done.'],
+  IDENTITY_MAIL_OFF: ['conflict', 'E-mail is not set up here, so this cannot be done.'],
   IDENTITY_INVITATION_UNKNOWN: ['missing', 'There is no such invitation.'],
   IDENTITY_USERNAME_REFUSED: ['unprocessable', 'A user name with an @ has to be your own, proved e-mail address.'],
   IDENTITY_MEMBER_ALREADY: ['conflict', 'You belong to that tenant already.'],

@@ -9,7 +9,7 @@ export const mfaFault = defineFaults({
   MFA_LAST_FACTOR: ['conflict', 'A second factor is required here, so the last one cannot be removed.'],
   MFA_TAKEN: ['conflict', 'That second factor is set up already.'],
   MFA_FACTORS_FULL: ['conflict', 'There are as many second factors of this kind as there may be.'],
-  MFA_CHANNEL_OFF: ['unavailable', 'Codes are not sent this way here.'],
+  MFA_CHANNEL_OFF: ['conflict', 'Codes are not sent this way here.'],
   MFA_NUMBER_REFUSED: ['unprocessable', 'Codes are not sent to this number.'],
   MFA_BUDGET_SPENT: ['limited', 'Too many codes were asked for or tried; try again later.'],
   MFA_POLICY_INVALID: ['unprocessable', 'Nobody could meet this policy.'],

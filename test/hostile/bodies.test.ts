@@ -47,6 +47,7 @@ const TAKES_NOTHING: ReadonlySet<string> = new Set([
   'POST /v1/vault/keys/rotate-all',
   'POST /v1/vault/keys/:version/destroy',
   'POST /v1/vault/rewrap',
+  'POST /v1/token/refresh', // the token may be a cookie's
 ]);
 
 const DAY_MS = 86_400_000;

@@ -18,8 +18,8 @@ import { createKit, createTestClock } from ${JSON.stringify(new URL('../../src/t
 import { createSqliteStorage } from ${JSON.stringify(new URL('../../src/storage/index.ts', import.meta.url).href)};
 const clock = createTestClock();
 const storage = createSqliteStorage({ file: process.argv[1], clock });
-const kit = await createKit({ clock, storage, config: { logLevel: 'debug', adminPassword: 'Admin-Secret-Password' } });
-const secrets = ['Admin-Secret-Password', 'Pauls-Secret-Password', 'Typed-Into-The-Name-Field', 'Wrong-Secret-Password',
+const kit = await createKit({ clock, storage, config: { logLevel: 'debug', adminPassword: 'Root-Secret-Password' } });
+const secrets = ['Root-Secret-Password', 'Somebodys-Secret-Password', 'Typed-Into-The-Name-Field', 'Wrong-Secret-Password',
   'Second-Secret-Password', 'Secret-Location-7', 'Secret-User-Agent/9', 'Secret-Query-Value', 'Secret-Header-Value',
   'secret-address@example.org', 'Secret-Text-5', 'Secret-Row-Name-6', 'Secret-Not-Sealed-7', 'Secret-Searched-8'];
 const login = (username, password) => kit.call('POST', '/v1/login', { body: { username, password }, headers: { 'user-agent': 'Secret-User-Agent/9' } });
@@ -27,11 +27,11 @@ const keep = ({ json, headers }) => {
   secrets.push(json.access_token, json.refresh_token, ...[/tk_device=([^;]+)/.exec(headers.get('set-cookie') ?? '')?.[1]].filter(Boolean));
   return json;
 };
-const admin = keep(await login('admin', 'Admin-Secret-Password'));
+const admin = keep(await login('admin', 'Root-Secret-Password'));
 const token = admin.access_token;
 keep(await kit.call('POST', '/v1/token/refresh', { body: { refresh_token: admin.refresh_token } }));
-const paul = await kit.call('POST', '/v1/users', { token, body: { username: 'paul', password: 'Pauls-Secret-Password', roles: ['viewer'] } });
-keep(await login('paul', 'Pauls-Secret-Password'));
+const paul = await kit.call('POST', '/v1/users', { token, body: { username: 'paul', password: 'Somebodys-Secret-Password', roles: ['viewer'] } });
+keep(await login('paul', 'Somebodys-Secret-Password'));
 await login('paul', 'Wrong-Secret-Password');
 await login('Typed-Into-The-Name-Field', 'Wrong-Secret-Password');
 await kit.call('PATCH', '/v1/users/' + paul.json.id, { token, body: { password: 'Second-Secret-Password' } });

@@ -259,7 +259,7 @@ test('every command has a help with an example; version and routes need no data'
   const cli = commandLine(t);
   const { code, stdout } = await cli.run(['--help']);
   assert.equal(code, 0);
-  const names = [...stdout.matchAll(/^ {2}([a-z-]+(?: [a-z]+){0,2})/gm)].map(([, name = '']) => name);
+  const names = [...stdout.matchAll(/^ {2}([a-z-]+(?: [a-z-]+){0,2})/gm)].map(([, name = '']) => name);
   assert.deepEqual(
     names,
     COMMANDS.map(({ name }) => name),
