@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { PostgresServer } from '../src/testing/index.ts';
 import { type Children, tailOf } from './children.ts';
 
 export type Environment = Readonly<Record<string, string>>;
@@ -15,6 +16,8 @@ export interface Stage {
   readonly redis: { readonly port: number; readonly pid: number } | undefined;
   /** Starts the back end at the first call; all proxies have the same one. @returns its origin */
   readonly backEnd: () => Promise<string>;
+  /** Starts PostgreSQL on the disk at the first call; undefined where it can't run. */
+  readonly postgres: () => Promise<PostgresServer | undefined>;
   /** The file of `wrk`, where the machine has it. */
   readonly wrk: string | undefined;
 }
@@ -30,6 +33,10 @@ export interface Server {
   /** How a person and how a machine is let in. */
   readonly person: Headers;
   readonly machine: Headers;
+  /** Bodies with which people sign in, where some were made for it. */
+  readonly logins?: readonly string[];
+  /** Where the probe tells how late its event loop is, in a server that was started with one. */
+  readonly loopFile?: string | undefined;
   stop(): Promise<void>;
 }
 
@@ -37,6 +44,7 @@ export interface Contender {
   readonly name: string;
   /** Where its routes stand and how it takes many readings in one body. */
   readonly me: string;
+  readonly login?: string;
   readonly readings: string;
   readonly bulk: { readonly path: string; readonly format: 'ndjson' | 'json'; readonly status: number };
   /** The member of its answer that counts the readings it has stored; undefined where it stores none. */

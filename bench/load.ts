@@ -2,7 +2,9 @@
 import { type Connection, openConnection } from './load/connection.ts';
 import { fieldsBody } from './load/fields.ts';
 import { type LoadJob, type LoadResult, loadJob } from './load/job.ts';
+import { askLoop, type LoopDelay } from './load/loop.ts';
 import { bulkBody, readingAt } from './load/readings.ts';
+import { refreshRequest, sessionAt } from './load/refreshes.ts';
 import { runWrk } from './load/wrk.ts';
 import { cpuMs } from './proc.ts';
 import { quantile } from './stats.ts';
@@ -18,21 +20,29 @@ async function run(message: unknown): Promise<LoadResult> {
   const count = job.wrk === undefined ? job.connections : 1;
   const connections = await Promise.all(Array.from({ length: count }, () => openConnection(job.port)));
   try {
-    await phase(connections, job, job.wrk === undefined ? job.warmup : ONCE, nextRequest);
+    const warm = await phase(connections, job, job.wrk === undefined ? job.warmup : ONCE, nextRequest);
     if (job.wrk !== undefined) return await byWrk(job, job.wrk);
+    await loopOf(job); // what it saw until now is forgotten
     const spent = meter(job);
     const before = process.cpuUsage();
     const { seconds, latencies } = await phase(connections, job, job.measure, nextRequest);
     const own = process.cpuUsage(before);
     const cpu = spent();
+    const loop = await loopOf(job);
     latencies.sort();
     const p50Ms = quantile(latencies, 0.5);
     const p99Ms = quantile(latencies, 0.99);
     const generatorCpuMs = (own.user + own.system) / 1_000;
-    return { kind: 'measured', requests: latencies.length, seconds, p50Ms, p99Ms, cpuMs: cpu, generatorCpuMs };
+    const requests = latencies.length;
+    const sent = warm.latencies.length + requests;
+    return { kind: 'measured', requests, seconds, p50Ms, p99Ms, cpuMs: cpu, generatorCpuMs, loop, sent };
   } finally {
     for (const connection of connections) connection.close();
   }
+}
+
+async function loopOf({ pids: [server], loopFile }: LoadJob): Promise<LoopDelay | undefined> {
+  return loopFile === undefined || server === undefined ? undefined : askLoop(server, loopFile);
 }
 
 /** One request that is looked at whole, before a generator that looks at the status alone. */
@@ -42,7 +52,7 @@ async function byWrk(job: LoadJob, wrk: string): Promise<LoadResult> {
   await runWrk(wrk, job, job.warmup.ms);
   const spent = meter(job);
   const run = await runWrk(wrk, job, job.measure.ms);
-  return { kind: 'measured', ...run, cpuMs: spent() };
+  return { kind: 'measured', ...run, cpuMs: spent(), sent: run.requests };
 }
 
 /** From now on, what each process of the server spends; null where it can't be known. */
@@ -100,6 +110,17 @@ function requests(job: LoadJob): () => string {
     case 'fields': {
       const request = withBody(headOf(job), fieldsBody(body.lines));
       return () => request;
+    }
+    case 'texts': {
+      const all = body.texts.map((text) => withBody(headOf(job), text));
+      return () => all[made++ % all.length] ?? '';
+    }
+    case 'refresh': {
+      const head = headOf(job);
+      return () => {
+        const { cookie, body: text } = refreshRequest(body.seed, sessionAt(body.used + made++, body.first, body.count));
+        return withBody(`${head}cookie: ${cookie}\r\n`, text);
+      };
     }
     case 'ndjson':
     case 'json': {

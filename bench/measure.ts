@@ -1,8 +1,11 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { askForLoad, figuresOf } from './ask-load.ts';
 import type { Contender, Server, Stage } from './contender.ts';
-import { type LoadJob, type LoadResult, loadResult } from './load/job.ts';
+import { measureRefresh } from './fleet/refresh.ts';
+import { measureRevocation } from './fleet/revocation.ts';
+import type { LoadJob } from './load/job.ts';
 import { microResult } from './micro/job.ts';
 import { residentMiB } from './proc.ts';
 import type { Entrant, LoadRow, MicroRow, Row, ScaleRow, StartRow } from './rows.ts';
@@ -14,10 +17,29 @@ export interface Effort {
   readonly warmupMs: number;
   readonly measureMs: number;
   readonly bulkBodies: number;
+  /** How many are live, and how many are open. */
+  readonly sessions: number;
+  readonly sockets: number;
 }
 
-export const FULL: Effort = { rounds: 3, starts: 5, warmupMs: 2_000, measureMs: 5_000, bulkBodies: 8 };
-export const QUICK: Effort = { rounds: 1, starts: 2, warmupMs: 700, measureMs: 1_500, bulkBodies: 2 };
+export const FULL: Effort = {
+  rounds: 3,
+  starts: 5,
+  warmupMs: 2_000,
+  measureMs: 5_000,
+  bulkBodies: 8,
+  sessions: 1_000_000,
+  sockets: 5_000,
+};
+export const QUICK: Effort = {
+  rounds: 1,
+  starts: 2,
+  warmupMs: 700,
+  measureMs: 1_500,
+  bulkBodies: 2,
+  sessions: 200_000,
+  sockets: 600,
+};
 
 export interface Line {
   readonly label: string;
@@ -34,7 +56,6 @@ export interface Bench {
   readonly say: (line: string) => void;
 }
 
-const LOAD = new URL('./load.ts', import.meta.url);
 const MICRO = new URL('./micro.ts', import.meta.url);
 const REST_MS = 3_000;
 const SLACK_MS = 60_000;
@@ -53,6 +74,10 @@ export function measure(bench: Bench, row: Row): Promise<readonly Line[]> {
       return inRounds({ ...bench, effort: { ...bench.effort, rounds: 1 } }, labelled(row), ({ contender }) =>
         measureStart(bench, contender),
       );
+    case 'refresh':
+      return measureRefresh(bench, row);
+    case 'revocation':
+      return measureRevocation(bench, row);
   }
 }
 
@@ -139,12 +164,14 @@ async function load(
   const limit = (ms: number, requests: number) => (byCount ? { ms: NO_LIMIT, requests } : { ms, requests: NO_LIMIT });
   const job: LoadJob = {
     ...jobOf(entrant, server),
+    wrk: row.byWrk === true ? stage.wrk : undefined,
     connections: row.connections,
     warmup: limit(effort.warmupMs, 1),
     measure: limit(effort.measureMs, effort.bulkBodies),
     seed,
+    ...(server.loopFile === undefined ? {} : { loopFile: server.loopFile }),
   };
-  return figuresOf(await askFor(stage, effort, job), row.lines);
+  return figuresOf(await askForLoad(stage, effort, job), row.lines);
 }
 
 /** `capacity` is what the threads reach where nobody takes their cores: the load does, on a machine with few. */
@@ -162,7 +189,7 @@ async function scale(
     measure: { ms: effort.measureMs, requests: NO_LIMIT },
     seed: 0,
   };
-  const figures = figuresOf(await askFor(stage, effort, job), 1);
+  const figures = figuresOf(await askForLoad(stage, effort, job), 1);
   return { ...figures, capacity: (1_000_000 / (figures['cpuUs'] ?? Number.NaN)) * entrant.threads };
 }
 
@@ -171,26 +198,6 @@ const jobOf = (entrant: Entrant, server: Server) => ({
   port: server.port,
   pids: [server.pid, ...server.helpers.map(({ pid }) => pid)],
 });
-
-function askFor({ children }: Stage, { warmupMs, measureMs }: Effort, job: LoadJob): Promise<LoadResult> {
-  const timeoutMs = warmupMs + measureMs + SLACK_MS;
-  return children.ask(LOAD, job, { timeoutMs, parse: (answer) => loadResult.parse(answer) });
-}
-
-function figuresOf(result: LoadResult, lines: number): Figures {
-  if (result.kind === 'failed') throw new Error(result.reason);
-  const items = result.requests * lines;
-  const perItem = (ms: number | null | undefined): number => ((ms ?? Number.NaN) * 1_000) / items;
-  const [own, ...helpers] = result.cpuMs;
-  return {
-    perSecond: items / result.seconds,
-    p50: result.p50Ms,
-    p99: result.p99Ms,
-    cpuUs: perItem(own),
-    helperCpuUs: helpers.reduce<number>((sum, ms) => sum + perItem(ms), 0),
-    generatorCpuUs: perItem(result.generatorCpuMs),
-  };
-}
 
 async function measureMicro({ stage, effort }: Bench, { name }: MicroRow['entrants'][number]): Promise<Figures> {
   const job = { name, warmupMs: effort.warmupMs / 2, measureMs: effort.measureMs / 2 };

@@ -1,7 +1,8 @@
 import type { Contender, Headers, Server } from './contender.ts';
+import { betterAuth, betterAuthCached, betterAuthLogins } from './contenders/better-auth-peer.ts';
 import { nginx } from './contenders/nginx.ts';
 import { bareNode, bareProxy, bareSeal, expressProxy, expressStack, expressUnlimited } from './contenders/peers.ts';
-import { twinkeep, twinkeepGateway, twinkeepWorkers } from './contenders/twinkeep.ts';
+import { twinkeep, twinkeepGateway, twinkeepLogins, twinkeepWorkers } from './contenders/twinkeep.ts';
 import type { LoadJob } from './load/job.ts';
 
 /** A kind of request, put to each contender in its own words. */
@@ -29,7 +30,9 @@ export interface LoadRow {
   readonly connections: number;
   /** Readings, or fields, in one request; figures are per one of them where it is more than one. */
   readonly lines: number;
-  readonly item?: 'reading' | 'field';
+  readonly item?: 'reading' | 'field' | 'login';
+  /** Whether `wrk` makes the load where there is one: requests/s are then the server's, not the generator's. */
+  readonly byWrk?: boolean;
   /** Whether a body of many can be sent again and again, as long as time lasts. */
   readonly repeats?: boolean;
   readonly entrants: readonly Entrant[];
@@ -54,6 +57,22 @@ export interface MicroRow {
   readonly entrants: readonly { readonly label: string; readonly name: string }[];
 }
 
+/** Refreshes where many sessions are live, compared to where there are few; one process, PostgreSQL and Redis. */
+export interface RefreshRow {
+  readonly kind: 'refresh';
+  readonly id: string;
+  readonly title: string;
+  readonly connections: number;
+}
+
+/** How soon a logout is known in each of several processes, and the sockets of its session are closed. */
+export interface RevocationRow {
+  readonly kind: 'revocation';
+  readonly id: string;
+  readonly title: string;
+  readonly processes: number;
+}
+
 /** From the spawn to `/ready` on a folder that was in use before, and the memory of a server at rest. */
 export interface StartRow {
   readonly kind: 'start';
@@ -62,10 +81,11 @@ export interface StartRow {
   readonly entrants: readonly Contender[];
 }
 
-export type Row = LoadRow | ScaleRow | MicroRow | StartRow;
+export type Row = LoadRow | ScaleRow | MicroRow | StartRow | RefreshRow | RevocationRow;
 
 const BULK_LINES = 20_000;
 const BATCH_FIELDS = 1_000;
+const LOGINS_AT_ONCE = 50;
 
 const NONE = { kind: 'none' } as const;
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -81,6 +101,21 @@ const getMe =
     status: 200,
     says: '',
   });
+
+/** For want of a session Better Auth answers 200 and `null`. */
+const getSession: Entrant['request'] = (server, contender) => ({
+  ...getMe('person')(server, contender),
+  says: '"email":"person-0@twin.example"',
+});
+
+const signIn: Entrant['request'] = ({ person, logins = [] }, { login = '' }) => ({
+  method: 'POST',
+  path: login,
+  headers: { ...JSON_TYPE, ...(person['origin'] === undefined ? {} : { origin: person['origin'] }) },
+  body: { kind: 'texts', texts: [...logins] },
+  status: 200,
+  says: '"', // a token; what it is called differs
+});
 
 /** What the back end says is asked for, so that a proxy's own answer is none. */
 const proxied = (method: Request['method'], as: 'person' | 'machine'): Entrant['request'] =>
@@ -130,12 +165,14 @@ const getRow = (connections: number): LoadRow => ({
   title: `Authenticated GET, ${connections} connections`,
   connections,
   lines: 1,
+  byWrk: true,
   entrants: [
     { label: 'Twinkeep, session token', contender: twinkeep, request: getMe('person') },
     { label: 'Twinkeep, API key', contender: twinkeep, request: getMe('machine') },
     { label: bareNode.name, contender: bareNode, request: getMe('person') },
     { label: expressStack.name, contender: expressStack, request: getMe('person') },
     { label: expressUnlimited.name, contender: expressUnlimited, request: getMe('person') },
+    ...against(getSession, betterAuth, betterAuthCached),
   ],
 });
 
@@ -167,6 +204,20 @@ const workersRow: ScaleRow = {
     const contender = twinkeepWorkers(threads);
     return { label: contender.name, contender, request: getMe('person'), threads };
   }),
+};
+
+const refreshRow: RefreshRow = {
+  kind: 'refresh',
+  id: 'refresh',
+  title: 'Refresh, PostgreSQL and Redis, 8 connections',
+  connections: 8,
+};
+
+const revocationRow: RevocationRow = {
+  kind: 'revocation',
+  id: 'revocation',
+  title: 'From sending a logout until it is known everywhere, 3 processes on PostgreSQL and Redis',
+  processes: 3,
 };
 
 const microRow = (id: string, title: string, labels: Readonly<Record<string, string>>): MicroRow => ({
@@ -230,6 +281,17 @@ export const rows: readonly Row[] = [
     entrants: against(sealBatch, twinkeep, bareSeal),
     floor: bareSeal.name,
   },
+  {
+    kind: 'load',
+    id: 'logins',
+    title: `Sign-in with a password, ${LOGINS_AT_ONCE} people at once, and how late the event loop is meanwhile`,
+    connections: LOGINS_AT_ONCE,
+    lines: 1,
+    item: 'login',
+    entrants: against(signIn, twinkeepLogins(LOGINS_AT_ONCE), betterAuthLogins(LOGINS_AT_ONCE)),
+  },
+  refreshRow,
+  revocationRow,
   proxyRow('proxy', 'Proxied GET, every check on, 32 connections', 'GET'),
   proxyRow('proxy-post', 'Proxied POST, every check on, recorded before and after, 32 connections', 'POST'),
   workersRow,

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { startPostgres } from '../src/testing/index.ts';
 import { createChildren } from './children.ts';
 import { lazily } from './contender.ts';
 import { startBackEnd } from './contenders/peers.ts';
@@ -67,7 +68,8 @@ async function run(chosen: readonly Row[], quick: boolean, json: boolean): Promi
   const wrk = findCommand('wrk');
   const generator = wrk === undefined ? "the bench's own generator" : 'wrk';
   const backEnd = lazily(() => startBackEnd({ children }, folder));
-  const bench = { stage: { children, redis, backEnd, wrk }, folder, effort: quick ? QUICK : FULL, say };
+  const postgres = lazily(() => startPostgres({ durable: true })); // it ends with this process
+  const bench = { stage: { children, redis, backEnd, postgres, wrk }, folder, effort: quick ? QUICK : FULL, say };
 
   const measured: { readonly row: Row; readonly lines: readonly Line[] }[] = [];
   for (const row of chosen) {

@@ -13,7 +13,7 @@ const column = (title: string, figure: string, digits: number): Column => ({ tit
 function columnsOf(row: Row, lines: readonly Line[]): readonly Column[] {
   switch (row.kind) {
     case 'load': {
-      const item = row.lines > 1 ? (row.item ?? 'reading') : 'request';
+      const item = row.item ?? (row.lines > 1 ? 'reading' : 'request');
       const body = row.lines > 1 ? ' (body)' : '';
       return [
         column(`${item}s/s`, 'perSecond', 0),
@@ -21,6 +21,9 @@ function columnsOf(row: Row, lines: readonly Line[]): readonly Column[] {
         column(`p99 ms${body}`, 'p99', 2),
         column(`CPU us/${item}`, 'cpuUs', 1),
         ...(hasHelpers(lines) ? [column('+ Redis', 'helperCpuUs', 1)] : []),
+        ...(lines.some((line) => figure(line, 'loopP99') > 0)
+          ? [column('loop p99 ms', 'loopP99', 1), column('loop max ms', 'loopMax', 1)]
+          : []),
       ];
     }
     case 'scale':
@@ -39,6 +42,21 @@ function columnsOf(row: Row, lines: readonly Line[]): readonly Column[] {
         column('p99 us', 'p99', 2),
         column('CPU us/call', 'cpuUs', 2),
       ];
+    case 'refresh':
+      return [
+        column('refreshes/s', 'perSecond', 0),
+        column('p50 ms', 'p50', 2),
+        column('p99 ms', 'p99', 2),
+        column('CPU us/refresh', 'cpuUs', 0),
+        column('memory MiB', 'memoryMiB', 0),
+      ];
+    case 'revocation':
+      return [
+        column('times', 'count', 0),
+        column('p50 ms', 'p50', 1),
+        column('p99 ms', 'p99', 1),
+        column('longest ms', 'longest', 1),
+      ];
     case 'start':
       return [
         column('ready ms', 'readyMs', 0),
@@ -56,6 +74,8 @@ interface Comparison {
   readonly figure: string;
   /** The line that all are compared to. */
   readonly to: Line | undefined;
+  /** Of that line's to this one's, for what is the better the more there is. */
+  readonly inverse?: boolean;
 }
 
 /** In what the lines of a row are compared: as a multiple of Twinkeep's figure, or of another that says more. */
@@ -65,7 +85,8 @@ function comparisonsOf(row: Row, lines: readonly Line[]): readonly Comparison[] 
     case 'load': {
       const floor = lines.find(({ label }) => label === row.floor);
       const least = floor === undefined ? [] : [{ title: `x ${floor.label}`, figure: 'cpuUs', to: floor }];
-      return [{ title: 'x Twinkeep', figure: 'cpuUs', to }, ...least];
+      const rate = { title: 'Twinkeep x its /s', figure: 'perSecond', to, inverse: true };
+      return [{ title: 'x Twinkeep', figure: 'cpuUs', to }, ...least, rate];
     }
     case 'scale':
       return [
@@ -74,6 +95,10 @@ function comparisonsOf(row: Row, lines: readonly Line[]): readonly Comparison[] 
       ];
     case 'micro':
       return [{ title: 'x Twinkeep', figure: 'cpuUs', to }];
+    case 'refresh':
+      return [{ title: 'p99 x few', figure: 'p99', to }];
+    case 'revocation':
+      return [];
     case 'start':
       return [{ title: 'x Twinkeep', figure: 'readyMs', to }];
   }
@@ -81,8 +106,10 @@ function comparisonsOf(row: Row, lines: readonly Line[]): readonly Comparison[] 
 
 /** A line's figures as multiples of others'; for a cost, above 1 is more than those spend. */
 export function ratiosOf(row: Row, lines: readonly Line[], line: Line): Readonly<Record<string, number>> {
-  const ratio = ({ figure: name, to }: Comparison): number =>
-    to === undefined ? Number.NaN : figure(line, name) / figure(to, name);
+  const ratio = ({ figure: name, to, inverse }: Comparison): number => {
+    if (to === undefined) return Number.NaN;
+    return inverse === true ? figure(to, name) / figure(line, name) : figure(line, name) / figure(to, name);
+  };
   return Object.fromEntries(comparisonsOf(row, lines).map((one) => [one.title, ratio(one)]));
 }
 
@@ -108,7 +135,8 @@ export function tableOf(row: Row, lines: readonly Line[], generator: string): st
       )
       .join('  '),
   );
-  const loaded = row.kind === 'scale' ? `, loaded by ${generator}` : '';
+  const isByWrk = row.kind === 'scale' || (row.kind === 'load' && row.byWrk === true);
+  const loaded = isByWrk ? `, loaded by ${generator}` : '';
   return [`${row.title}${loaded}  [${row.id}]`, ...text.map((line) => `  ${line.trimEnd()}`)].join('\n');
 }
 

@@ -79,9 +79,9 @@ POST    /v1/readings                                     write:meter_data       
 DELETE  /v1/readings/:meter_id                           delete:meter_data                        general                                admits everything  change   none
 GET     /v1/readings/stream                              read:meter_data                          general                                admits everything  none     handed on, WebSockets too
 POST    /v1/register                                     public                                   general; 30 per 3600 s and address     admits everything  self     JSON up to 1024 KiB
-GET     /v1/revocations                                  read:revocations                         general                                admits everything  none     none
-GET     /v1/revocations/snapshot                         read:revocations                         general; 600 per 60 s and principal    admits everything  none     none
-GET     /v1/revocations/stream                           read:revocations                         general; 60 per 60 s and principal     admits everything  none     handed on
+GET     /v1/revocations                                  follow:revocations                       general                                admits everything  none     none
+GET     /v1/revocations/snapshot                         follow:revocations                       general; 600 per 60 s and principal    admits everything  none     none
+GET     /v1/revocations/stream                           follow:revocations                       general; 60 per 60 s and principal     admits everything  none     handed on
 GET     /v1/sessions                                     person                                   general                                admits everything  read     none
 DELETE  /v1/sessions/:id                                 person                                   general                                admits everything  change   none
 GET     /v1/sessions/analytics                           admin:users                              general                                admits everything  read     none
@@ -100,8 +100,11 @@ GET     /v1/users                                        admin:users            
 POST    /v1/users                                        admin:users, proved within 720 min       general                                admits everything  change   JSON up to 1024 KiB
 DELETE  /v1/users/:id                                    admin:users, proved within 10 min        general                                admits everything  change   none
 PATCH   /v1/users/:id                                    admin:users, proved within 720 min       general                                admits everything  change   JSON up to 1024 KiB
+POST    /v1/users/:id/compromised                        admin:users, proved within 10 min        general; 60 per 3600 s and principal   admits everything  change   JSON up to 1024 KiB
 DELETE  /v1/users/:id/factors                            admin:users, proved within 10 min        general                                admits everything  change   none
 POST    /v1/users/:id/logout-all                         admin:users, proved within 10 min        general                                admits everything  change   none
+DELETE  /v1/users/:id/membership                         admin:users, proved within 10 min        general                                admits everything  change   none
+PUT     /v1/users/:id/membership                         platform:tenants                         general                                admits everything  change   JSON up to 1024 KiB
 POST    /v1/users/:id/password-reset                     admin:users, proved within 10 min        general; 60 per 3600 s and principal   admits everything  change   none
 POST    /v1/users/:id/recovery                           admin:users, proved within 10 min        general; 60 per 3600 s and principal   admits everything  change   none
 POST    /v1/users/import                                 admin:users, proved within 720 min       general; 600 per 60 s and principal    admits everything  change   JSON up to 1024 KiB

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Answer, Call, Kit } from '../src/testing/index.ts';
+import type { Belongings, Intruder } from './stranger-people.ts';
 import type { SealedAtHome } from './stranger-vault.ts';
 
 /** An id that is nobody's. */
@@ -17,6 +18,9 @@ export interface Home {
   readonly delivery: string;
   readonly mail: string;
   readonly sealed: SealedAtHome;
+  /** What belongs to `vera` alone. */
+  readonly own: Belongings;
+  readonly invitation: string;
   /** Whatever of this stands in an answer to a stranger was let out. */
   readonly marks: readonly string[];
 }
@@ -27,6 +31,8 @@ export interface Stranger {
   /** Calls with the stranger's own credential: an administrator's token, or a key with all that he may give. */
   call(method: string, path: string, call?: Call): Promise<Answer>;
   readonly isPerson: boolean;
+  /** Another administrator of the stranger's tenant, signed in with both factors. */
+  readonly intruder: Intruder;
 }
 
 export type Case = (stranger: Stranger) => Promise<readonly Answer[]>;

@@ -16,7 +16,16 @@ import {
   type TestClock,
 } from '../src/testing/index.ts';
 import { ELSEWHERE } from './elsewhere.ts';
+import {
+  ACCOUNT_CASES,
+  assertOwnTenantEnds,
+  bringIntruder,
+  marksOfPeople,
+  peopleHome,
+  viewOfPeople,
+} from './stranger-accounts.ts';
 import { AT, assertSame, type Case, codeOf, type Home, NOBODY, refused, type Stranger } from './stranger-case.ts';
+import type { Intruder } from './stranger-people.ts';
 import { sealSome, VAULT_CASES, viewOfVault } from './stranger-vault.ts';
 import { DELIVERY, sendSome, WEBHOOK_CASES } from './stranger-webhooks.ts';
 
@@ -109,6 +118,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'DELETE /v1/blocks/:id': async ({ call }) => refused(await call('DELETE', '/v1/blocks/192.0.2.7')),
   'POST /v1/config/reload': async ({ call }) => refused(await call('POST', '/v1/config/reload')),
 
+  ...ACCOUNT_CASES,
   ...WEBHOOK_CASES,
   ...VAULT_CASES,
 
@@ -221,13 +231,14 @@ async function settleIn(kit: Kit): Promise<Home> {
   const { id: keyId, prefix } = made.json;
   const keys = { keys: { 'home-old': HASH }, scopes: ['read'] };
   assert.equal((await kit.call('POST', '/v1/api-keys/import', { token: admin, body: keys })).status, 200);
+  const people = await peopleHome(kit, admin, 'vera-of-home');
   const sent = await sendSome(kit, admin);
   const sealed = await sealSome(kit, admin);
   await kit.twinkeep.house.apiKeys.flushUse(); // so that no turn of a job changes what is seen
   await kit.twinkeep.house.keys.flushSeals();
   const names = [vera, 'vera-of-home', VERAS, keyId, prefix, 'home-key', 'at home', 'HOME-2'];
-  const marks = [...names, ...ids, ...Object.values(sent), ...Object.values(sealed)];
-  return { admin, vera, keyId, sessionId: ids[0], cursor: page.json.next_cursor, ...sent, sealed, marks };
+  const marks = [...names, ...ids, ...Object.values(sent), ...Object.values(sealed), ...marksOfPeople(people)];
+  return { admin, vera, keyId, sessionId: ids[0], cursor: page.json.next_cursor, ...sent, ...people, sealed, marks };
 }
 
 async function bringRival(kit: Kit): Promise<{ readonly token: string; readonly key: string }> {
@@ -243,7 +254,8 @@ async function bringRival(kit: Kit): Promise<{ readonly token: string; readonly 
 }
 
 /** All that the administrator of `main` sees. */
-async function viewOfHome(kit: Kit, { admin: token, webhook, sealed }: Home): Promise<readonly string[]> {
+async function viewOfHome(kit: Kit, home: Home): Promise<readonly string[]> {
+  const { admin: token, webhook, sealed } = home;
   const own = ['/v1/users', '/v1/api-keys', '/v1/readings', '/v1/sessions'];
   const paths = [...own, '/v1/deliveries', '/v1/webhooks', `/v1/webhooks/${webhook}/deliveries`];
   const shown = await Promise.all(paths.map(async (path) => (await kit.call('GET', path, { token })).text));
@@ -255,11 +267,17 @@ function strangerSuite(database: string, openStorage?: (clock: TestClock) => Pro
     let kit: Kit;
     let home: Home;
     let rival: { readonly token: string; readonly key: string };
+    let intruder: Intruder;
     before(async () => {
       const clock = createTestClock();
-      kit = await createKit({ clock, storage: await openStorage?.(clock), config: { delivery: DELIVERY } });
+      kit = await createKit({
+        clock,
+        storage: await openStorage?.(clock),
+        config: { delivery: DELIVERY, accounts: { registration: 'invited' } },
+      });
       home = await settleIn(kit);
       rival = await bringRival(kit);
+      intruder = await bringIntruder(kit, RIVAL, 'moira');
     });
     after(() => kit.close());
 
@@ -267,9 +285,10 @@ function strangerSuite(database: string, openStorage?: (clock: TestClock) => Pro
     for (const means of ['token', 'key'] as const) {
       test(`with a ${means}, every route reads, changes and reveals nothing of the first tenant`, async () => {
         const untouched = await viewOfHome(kit, home);
+        const people = await viewOfPeople(kit, home);
         const call = (method: string, path: string, more: Call = {}) =>
           kit.call(method, path, more.headers?.['x-api-key'] ? more : { [means]: rival[means], ...more });
-        const stranger: Stranger = { kit, home, call, isPerson: means === 'token' };
+        const stranger: Stranger = { kit, home, call, isPerson: means === 'token', intruder };
         const routes = kit.twinkeep.ledger.map(({ method, path }) => `${method} ${path}`);
         const cased = routes.filter((route) => route in CASES || !ELSEWHERE.test(route));
         assert.deepEqual(Object.keys(CASES).sort(), cased.toSorted(), 'a route has no case here');
@@ -277,8 +296,12 @@ function strangerSuite(database: string, openStorage?: (clock: TestClock) => Pro
           for (const { text } of (await CASES[route]?.(stranger)) ?? []) {
             for (const mark of home.marks) assert.ok(!text.includes(mark), `${route} revealed ${mark}`);
           }
-          assert.deepEqual(await viewOfHome(kit, home), untouched, `${route} changed something`);
+          if (route in ACCOUNT_CASES)
+            assert.deepEqual(await viewOfPeople(kit, home), people, `${route} changed a person`);
+          else assert.deepEqual(await viewOfHome(kit, home), untouched, `${route} changed something`);
         }
+        assert.deepEqual(await viewOfHome(kit, home), untouched);
+        assert.deepEqual(await viewOfPeople(kit, home), people);
       });
 
       // Attack: the request names the tenant that it wants to act in.
@@ -330,6 +353,10 @@ function strangerSuite(database: string, openStorage?: (clock: TestClock) => Pro
         assert.deepEqual(codeOf(taken), [403, 'IDENTITY_SHARED_PERSON']);
       }
     });
+
+    // Attack: an administrator of one tenant signs out everybody there is.
+    test('an administrator who ends all sessions of the tenant ends those of no other', () =>
+      assertOwnTenantEnds(kit, home, intruder));
   });
 }
 

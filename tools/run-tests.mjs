@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 /** The longest that one file may take; a suite that hangs must not hang the rest. */
 const PATIENCE_MS = 240_000;
@@ -50,6 +51,9 @@ async function run(files) {
   const args = [
     '--test',
     '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    `--test-reporter=${pathToFileURL(join(root, 'tools', 'slowest-files.mjs'))}`,
+    '--test-reporter-destination=stdout',
     `--test-concurrency=${isSoak ? 1 : Math.max(2, availableParallelism())}`,
   ];
   if (!isSoak) args.push(`--test-timeout=${PATIENCE_MS}`);

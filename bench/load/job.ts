@@ -11,11 +11,23 @@ export const loadJob = z.strictObject({
   method: z.enum(['GET', 'POST']),
   path: z.string(),
   headers: z.record(z.string(), z.string()),
-  /** `reading`: one, a new one each time. `ndjson` and `json`: many in one body. `fields`: the same texts each time. */
+  /**
+   * `reading`: one, a new one each time. `ndjson` and `json`: many in one body. `fields`: the same texts each time.
+   * `texts`: one after the other, again and again. `refresh`: the token of a seeded session, another each time.
+   */
   body: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('none') }),
     z.strictObject({ kind: z.literal('reading') }),
     z.strictObject({ kind: z.enum(['ndjson', 'json', 'fields']), lines: z.int().min(1) }),
+    z.strictObject({ kind: z.literal('texts'), texts: z.array(z.string()).min(1) }),
+    z.strictObject({
+      kind: z.literal('refresh'),
+      seed: z.string(),
+      first: z.int(),
+      count: z.int().min(1),
+      /** How many of them were used up before. */
+      used: z.int().min(0),
+    }),
   ]),
   /** The one status that is right; anything else ends the job. */
   status: z.int(),
@@ -25,6 +37,8 @@ export const loadJob = z.strictObject({
   /** Ends after this time or this many requests, whichever comes first. */
   measure: z.strictObject({ ms: z.number(), requests: z.int() }),
   seed: z.int(),
+  /** Where the probe in the server tells how late its event loop is. */
+  loopFile: z.string().optional(),
 });
 
 export type LoadJob = z.output<typeof loadJob>;
@@ -40,6 +54,9 @@ export const loadResult = z.discriminatedUnion('kind', [
     cpuMs: z.array(z.number().nullable()),
     /** What making the load has cost. */
     generatorCpuMs: z.number(),
+    loop: z.object({ p99Ms: z.number(), maxMs: z.number() }).optional(),
+    /** How many requests were sent in all, those to warm up too. */
+    sent: z.int(),
   }),
   z.strictObject({ kind: z.literal('failed'), reason: z.string() }),
 ]);

@@ -17,6 +17,11 @@ export interface AccessDeps {
   readonly catalogue: ReadonlySet<string>;
 }
 
+/** A person needs no session to have roles. */
+export type RoleHolder =
+  | Exclude<KnownPrincipal, { readonly kind: 'person' }>
+  | { readonly kind: 'person'; readonly personId: PersonId };
+
 /** The one question of the platform, and the data that answers it. */
 export interface Access {
   /** May this principal do this in this tenant? Rights are read from the store's cache, never from a token. */
@@ -24,7 +29,7 @@ export interface Access {
   /** What a principal holds in a tenant. */
   permissionsOf(principal: KnownPrincipal, tenantId: TenantId): readonly string[] | Promise<readonly string[]>;
   /** The names of the roles of a person; what a key may do, and `operator` for that one. Read anew at each call. */
-  rolesOf(principal: KnownPrincipal, tenantId: TenantId): Promise<readonly string[]>;
+  rolesOf(principal: RoleHolder, tenantId: TenantId): Promise<readonly string[]>;
   /** Gives a new tenant its roles. */
   seedRoles(tx: Tx): Promise<void>;
   roles(tenantId: TenantId): Promise<readonly Role[]>;
@@ -80,7 +85,7 @@ export function createAccess({ storage, audit, bus, clock, catalogue }: AccessDe
     }
   }
 
-  async function rolesOf(principal: KnownPrincipal, tenantId: TenantId): Promise<readonly string[]> {
+  async function rolesOf(principal: RoleHolder, tenantId: TenantId): Promise<readonly string[]> {
     switch (principal.kind) {
       case 'operator':
         return ['operator'];

@@ -74,5 +74,5 @@ export const ASKED = [
   'seal:fields',
   'open:fields',
   'platform:sessions',
-  'read:revocations',
+  'follow:revocations',
 ] as const;

@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Access } from '../access/index.ts';
+import type { ApiKeys } from '../apikeys/index.ts';
 import type { Audit } from '../audit/index.ts';
 import type { AlertConfig, Delivery } from '../delivery/index.ts';
 import type { Failures } from '../detection/index.ts';
 import {
   type Accounts,
+  type Attempts,
   accountAdminRoutes,
   accountPageRoutes,
   accountRoutes,
@@ -12,9 +14,11 @@ import {
   createAccounts,
   createAttempts,
   createEvenTime,
+  createIncidents,
   createPeople,
   createSignIn,
   createStepUp,
+  incidentRoutes,
   loginRoutes,
   type People,
   type SignIn,
@@ -47,6 +51,7 @@ export interface EnteringDeps {
   readonly identity: Identity;
   readonly tenants: Tenants;
   readonly access: Access;
+  readonly apiKeys: ApiKeys;
   readonly sessions: Sessions;
   readonly revocations: Revocations;
   readonly clock: Clock;
@@ -58,8 +63,11 @@ export interface EnteringDeps {
 export interface Entering {
   readonly mfa: Mfa;
   readonly signIn: SignIn;
+  readonly stepUp: ReturnType<typeof createStepUp>;
   readonly accounts: Accounts;
   readonly people: People;
+  /** The budget of guesses that all ways in share. */
+  readonly attempts: Attempts;
   readonly routes: readonly Route[];
   readonly jobs: readonly { readonly name: string; readonly everyMs: number; readonly run: () => Promise<void> }[];
 }
@@ -104,13 +112,16 @@ export async function openEntering(deps: EnteringDeps): Promise<Entering> {
   return {
     mfa,
     signIn,
+    stepUp,
     accounts,
+    attempts,
     people: createPeople({ storage, identity, tenants, access, sessions, mfa, mails }),
     routes: [
       ...loginRoutes({ signIn, stepUp, csrf: sessions.csrf }),
       ...accountRoutes(accounts, identity),
       ...accountAdminRoutes(accounts),
       ...accountPageRoutes(),
+      ...incidentRoutes(createIncidents({ ...entry, mails, memberOf: accounts.memberOf })),
       ...peopleImportRoutes(importing),
       ...mfaRoutes(mfa),
       ...mfaPolicyRoutes(mfa.policy, storage),
@@ -137,7 +148,7 @@ async function rolesByTenant(
 ): Promise<ReadonlyMap<TenantId, readonly string[]>> {
   const roles = new Map<TenantId, readonly string[]>();
   for (const tenant of await tenants.tenantsOf(person)) {
-    roles.set(tenant, (await access.grants(tenant)).get(person) ?? []);
+    roles.set(tenant, await access.rolesOf({ kind: 'person', personId: person }, tenant));
   }
   return roles;
 }

@@ -1,10 +1,12 @@
-import { type Context, httpFault, readCookie } from '../http/index.ts';
+import { type Context, httpFault, mediaType, readCookie } from '../http/index.ts';
 import type { Principal } from '../kernel/principal.ts';
-import type { ServedProfile } from '../profiles/index.ts';
+import type { CsrfPolicy, ServedProfile } from '../profiles/index.ts';
 import { type Csrf, sessionFault } from '../sessions/index.ts';
 
 const DEVICE_COOKIE = 'tk_device';
 const CSRF_HEADER = 'x-csrf-token';
+/** What Flask-WTF has pages send. */
+const FORM_HEADER = 'x-csrftoken';
 
 /**
  * Refuses an unsafe request that carries a cookie of ours and was sent by a page of another site; pages of origins that
@@ -28,14 +30,32 @@ export function assertSameSite({ headers, secure }: Context, { cookies, cors }: 
 
 /**
  * A cookie that says who calls goes along with requests that other pages make, so such a request must also say what only
- * a page of ours can know: the token that belongs to the session.
+ * a page of ours can know: the token that belongs to the session. A profile may ask it of forms alone, or of nothing.
  *
  * @throws SESSION_CSRF
  * @see OWASP CSRF Prevention Cheat Sheet ("Signed Double-Submit Cookie")
  */
-export async function assertCsrfToken(csrf: Csrf, { headers }: Context, caller: Principal): Promise<void> {
-  if (caller.kind !== 'person') return;
-  const given = headers[CSRF_HEADER];
+export async function assertCsrfToken(
+  csrf: Csrf,
+  { headers }: Pick<Context, 'headers'>,
+  caller: Principal,
+  { csrf: policy }: Pick<ServedProfile, 'csrf'>,
+): Promise<void> {
+  if (caller.kind !== 'person' || !isAsked(policy, headers['content-type'])) return;
+  const given = headers[CSRF_HEADER] ?? headers[FORM_HEADER];
   const good = await csrf.matches(caller.sessionId, typeof given === 'string' ? given : undefined);
   if (!good) throw sessionFault('SESSION_CSRF');
+}
+
+/** What pages of any site can have a browser send without asking us first. @see Fetch Standard, "CORS-safelisted" */
+const FORMS: ReadonlySet<string> = new Set([
+  '',
+  'application/x-www-form-urlencoded',
+  'multipart/form-data',
+  'text/plain',
+]);
+
+function isAsked(policy: CsrfPolicy | undefined, contentType: string | undefined): boolean {
+  if (policy === undefined || policy.always) return true;
+  return policy.forms && FORMS.has(mediaType(contentType));
 }

@@ -1,6 +1,14 @@
 /** Floor 8. Config, the list of rooms, the request line, createTwinkeep. */
 
-export { anonymiseRecord, hashPii } from '../profiles/index.ts';
+export {
+  anonymiseRecord,
+  generateApiKey,
+  generateSessionId,
+  hashPii,
+  signMessage,
+  verifySignature,
+} from '../profiles/index.ts';
+export { assertAdministrator } from './administrator.ts';
 export { backupFolderOf, placeOf } from './backing.ts';
 export { faultTables, migrations } from './catalogue.ts';
 export {

@@ -27,7 +27,11 @@ export async function readInput(
     inspect(undefined);
     return { ...given, body: undefined, stream: undefined };
   }
-  if (!hasBody(request)) throw httpFault('HTTP_BODY_MISSING');
+  if (!hasBody(request)) {
+    if (!route.bodyOptional) throw httpFault('HTTP_BODY_MISSING');
+    inspect(undefined);
+    return { ...given, body: parseWith(route.body, {}, 'body'), stream: undefined };
+  }
   if (!JSON_TYPE.test(type)) {
     throw httpFault('HTTP_BODY_TYPE', { taken: ['application/json', ...(route.streams ?? [])].join(', ') });
   }

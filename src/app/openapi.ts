@@ -84,12 +84,12 @@ function parametersIn(schema: z.ZodType | undefined, place: 'path' | 'query'): r
   }));
 }
 
-function requestBodyOf({ body, streams }: Route): Schema {
+function requestBodyOf({ body, streams, bodyOptional = false }: Route): Schema {
   const content: Record<string, unknown> = {};
   if (body !== undefined) content['application/json'] = { schema: jsonSchema(body, 'input') };
   for (const type of streams ?? [])
     content[type] = { schema: { type: 'string', description: 'A JSON object a line.' } };
-  return { required: true, content };
+  return { required: !bodyOptional, content };
 }
 
 function repliesOf({ replies }: Route): Schema {

@@ -34,7 +34,7 @@ export function readProfileEnvironment(
 
 function settingsOf(profile: LegacyName, setting: Setting, flaws: Flaw[]): Record<string, unknown> {
   const settings: Record<string, unknown> = {};
-  const ours = PROFILE_VARIABLES.filter(({ only = profile }) => only === profile);
+  const ours = PROFILE_VARIABLES.filter(({ only = [profile] }) => only.includes(profile));
   for (const [key, variables] of Map.groupBy(ours, (variable) => variable.key)) {
     const read = (prefix: string): readonly Given[] =>
       variables.flatMap(({ name, secret, read: parse }) =>

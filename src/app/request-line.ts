@@ -195,7 +195,7 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     assertSameSite(context, profile);
     // Old socket clients know no such header: their relay checks the origin of every request, and each names a session.
     if (route.admits === 'later') return undefined;
-    return who.byCookie(route, context) ? assertCsrfToken(sessions.csrf, context, caller) : undefined;
+    return who.byCookie(route, context) ? assertCsrfToken(sessions.csrf, context, caller, profile) : undefined;
   }
 
   /** Principal, key, tenant, route and what is left of the address, all in one count. */

@@ -1,7 +1,7 @@
 import { type Access, catalogueOf, createAccess } from '../access/index.ts';
 import { type ApiKeys, apiKeyRoutes, createApiKeys } from '../apikeys/index.ts';
 import { type Audit, type AuditDeps, auditRoutes, createAudit, type HeadKeeper } from '../audit/index.ts';
-import { createBcrypt, createHashQueue, createPasswordHasher } from '../crypto/index.ts';
+import { type Argon2Cost, createBcrypt, createHashQueue, createPasswordHasher } from '../crypto/index.ts';
 import { type AlertConfig, createDelivery, type Delivery, deliveryRoutes } from '../delivery/index.ts';
 import {
   type Blocks,
@@ -13,7 +13,17 @@ import {
   type FailurePolicy,
   type Failures,
 } from '../detection/index.ts';
-import { type Accounts, createTenancy, type People, peopleRoutes, type SignIn, tenancyRoutes } from '../flows/index.ts';
+import {
+  type Accounts,
+  type Attempts,
+  createMembers,
+  createTenancy,
+  memberRoutes,
+  type People,
+  peopleRoutes,
+  type SignIn,
+  tenancyRoutes,
+} from '../flows/index.ts';
 import { createAddressReader, type Route } from '../http/index.ts';
 import { createIdentity, type Identity, identityFault, passwordSchemeOf } from '../identity/index.ts';
 import type { PersonId, TenantId } from '../kernel/brand.ts';
@@ -54,7 +64,8 @@ import { type Backing, openBacking } from './backing.ts';
 import { type BlockNews, createBlockNews } from './block-news.ts';
 import { ASKED } from './catalogue.ts';
 import type { Config } from './config.ts';
-import { openEntering } from './entering.ts';
+import { type Entering, openEntering } from './entering.ts';
+import { openInsight } from './insight.ts';
 import { openKeeping } from './keeping.ts';
 import type { MasterKeyring } from './master-keys.ts';
 import { type FieldFunctionsOf, profileFields } from './profile-keys.ts';
@@ -72,6 +83,8 @@ export interface RoomDeps {
   readonly head: HeadKeeper;
   readonly clock: Clock;
   readonly random: Random;
+  /** Of new password hashes; tests alone give one, and no configuration can. */
+  readonly passwordCost?: Argon2Cost | undefined;
   readonly metrics: Metrics;
   /** Given where another thread of this process numbers and signs the log. */
   readonly integrator?: AuditDeps['integrator'];
@@ -106,6 +119,7 @@ export interface House {
   readonly tenants: Tenants;
   readonly identity: Identity;
   readonly access: Access;
+  readonly assertMember: (tenant: TenantId, person: PersonId) => Promise<void>;
   readonly revocations: Revocations;
   readonly tokens: Tokens;
   readonly sessions: Sessions;
@@ -121,9 +135,12 @@ export interface House {
   readonly catalogue: Set<string>;
   readonly assertions: Assertions;
   readonly signIn: SignIn;
+  readonly stepUp: Entering['stepUp'];
   readonly people: People;
   readonly accounts: Accounts;
+  readonly attempts: Attempts;
   readonly mfa: Mfa;
+  readonly insight: ReturnType<typeof openInsight>;
   /** Lets those go who wait for revocations or readings. */
   endStreams(): void;
   /** Takes up what of another configuration the rooms go by, before it is served. */
@@ -148,7 +165,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     storage,
     vault,
     audit,
-    hasher: createPasswordHasher({ random, queue }),
+    hasher: createPasswordHasher({ random, queue, cost: deps.passwordCost }),
     scheme: passwordSchemeOf(config.accounts),
     passwords: config.accounts.passwords,
     clock,
@@ -218,8 +235,8 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   const createTenant = createTenancy({ storage, tenants, access });
   const alerts = deps.alerts;
   const persons = { vault, audit, delivery, limits, failures, identity, tenants, access, sessions, revocations };
-  const entering = await openEntering({ ...deps, ...persons, alerts });
-  const { signIn, people, accounts, mfa } = entering;
+  const entering = await openEntering({ ...deps, ...persons, apiKeys, alerts });
+  const { signIn, stepUp, people, accounts, attempts, mfa } = entering;
   const feed = createRevocationFeed({ revocations, keys: tokens.keys, clock, random, accessMs: keepFor });
   /** Whoever administers one tenant must not sign people out of another. */
   const assertMember = async (tenant: TenantId, person: PersonId): Promise<void> => {
@@ -236,6 +253,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     ...tokenKeyRoutes(tokenKeys),
     ...peopleRoutes(people, access),
     ...tenancyRoutes({ storage, tenants, access }),
+    ...memberRoutes(createMembers({ storage, audit, identity, tenants, access, sessions })),
     ...apiKeyRoutes(apiKeys, access.assertHolds),
     ...readingRoutes(readings),
     ...readingStreamRoutes(stream, { origins: config.corsOrigins.filter((origin) => origin !== '*') }),
@@ -256,7 +274,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     ...delivery.jobs,
     { name: 'apikeys.use', everyMs: 10_000, perProcess: true, run: apiKeys.flushUse },
   ];
-  const callers = { tenants, identity, access, revocations, tokens, assertions, sessions, apiKeys };
+  const callers = { tenants, identity, access, assertMember, revocations, tokens, assertions, sessions, apiKeys };
   const adopt = (next: Config): void => {
     kept = next;
     revocations.keepFor(longestAccessMs(next));
@@ -281,9 +299,12 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     readings,
     catalogue,
     signIn,
+    stepUp,
     people,
     accounts,
+    attempts,
     mfa,
+    insight: openInsight({ ...deps, ...callers, ...keeping, ...backing, audit, mfa, config: () => kept }),
     endStreams: () => {
       feed.stop();
       stream.close();

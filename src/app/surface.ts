@@ -1,6 +1,6 @@
 import { type Gateway, type GatewayConfig, type GatewayDeps, gatewayConfig, openGateway } from '../gateway/index.ts';
 import { createCors, nativeFace, type Route } from '../http/index.ts';
-import { isLegacy, type PolicyRule, type ProfileDeps, type ServedProfile, serveProfile } from '../profiles/index.ts';
+import { isLegacy, type PolicyRule, type ServeDeps, type ServedProfile, serveProfile } from '../profiles/index.ts';
 import { type Assertions, NATIVE_COOKIES, type Tokens } from '../sessions/index.ts';
 import type { Config } from './config.ts';
 import { appFault } from './errors.ts';
@@ -17,7 +17,7 @@ export interface OpenSurface {
   retire(busy: () => boolean): Promise<void>;
 }
 
-export interface SurfaceDeps extends Omit<ProfileDeps, 'generalRules'> {
+export interface SurfaceDeps extends Omit<ServeDeps, 'generalRules' | 'production'> {
   readonly tokens: Tokens;
   readonly assertions: Assertions;
   readonly gatewayPorts: Omit<GatewayDeps, 'config' | 'assertions'>;
@@ -39,6 +39,7 @@ export interface SurfaceDeps extends Omit<ProfileDeps, 'generalRules'> {
  * @throws CONFIG_INVALID where two routes want one place, or a back end's certificate can't be read; SESSION_SECRET_WEAK
  */
 export async function openSurface(config: Config, deps: SurfaceDeps): Promise<OpenSurface> {
+  const { production } = config;
   const generalRules = generalRulesOf(deps.ceilings);
   const native: ServedProfile = {
     name: 'twinkeep',
@@ -61,7 +62,7 @@ export async function openSurface(config: Config, deps: SurfaceDeps): Promise<Op
     for (const name of config.profiles)
       served.push(
         isLegacy(name)
-          ? await serveProfile(name, config.profile, { ...deps, generalRules }).catch(unusable(name))
+          ? await serveProfile(name, config.profile, { ...deps, generalRules, production }).catch(unusable(name))
           : native,
       );
     if (!served.includes(native)) served.push(native);

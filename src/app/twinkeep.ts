@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { dirname, resolve } from 'node:path';
 import { fileHead, memoryHead } from '../audit/index.ts';
+import type { Argon2Cost } from '../crypto/index.ts';
 import type { AlertConfig } from '../delivery/index.ts';
 import { type FirstAdministrator, firstStart } from '../flows/index.ts';
 import { createAddressReader, type Route } from '../http/index.ts';
@@ -12,6 +13,7 @@ import { createMetrics, type Metrics } from '../metrics/index.ts';
 import { type Bus, type HotState, lockDatabase, lockFolder, type OwnerLock, type Storage } from '../storage/index.ts';
 import { MAIN_TENANT } from '../tenants/index.ts';
 import type { OpenMasters } from '../vault/index.ts';
+import { namedSetting } from './administrator.ts';
 import { faultTables, migrations } from './catalogue.ts';
 import { auditHeadOf, type Config, databaseUrlOf, masterKeyOf, ownerSocketOf } from './config.ts';
 import { createContextReader } from './context.ts';
@@ -36,6 +38,8 @@ import { type Crew, createCrew } from './workers.ts';
 export interface TwinkeepOptions {
   readonly clock?: Clock;
   readonly random?: Random;
+  /** What a new password hash costs, for tests that make many; no configuration can lower it. */
+  readonly passwordCost?: Argon2Cost | undefined;
   /** A database to use instead of the configured one; `close` closes it. */
   readonly storage?: Storage;
   /** Who is told of what happens, beside the webhooks of tenants. */
@@ -126,6 +130,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
       head,
       clock,
       random,
+      passwordCost: options.passwordCost,
       metrics,
       integrator: remoteIntegrator(owner),
       holder,
@@ -138,7 +143,11 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
     admin =
       owner !== undefined
         ? undefined
-        : await firstStart(people, { username: config.adminUsername, password: config.adminPassword });
+        : await firstStart(people, { username: config.adminUsername, password: config.adminPassword }).catch(
+            (error) => {
+              throw namedSetting(error);
+            },
+          );
     await hold?.release();
     return await assemble({
       config,

@@ -27,6 +27,7 @@ function inProduction({
   profiles,
   delivery,
   vault,
+  accounts,
 }: Config): readonly Flaw[] {
   if (!production) return [];
   const flaws: Flaw[] = [...unsafeDelivery(delivery)];
@@ -35,11 +36,29 @@ function inProduction({
   if (vault.provider !== undefined && !isPrivate(vault.provider.address)) {
     flaws.push({ at: 'vault.provider.address', reason: 'must be https in production, or on this machine' });
   }
+  if (accounts.publicUrl !== undefined && !isPrivate(accounts.publicUrl)) {
+    const reason = 'must be https in production, or on this machine: whoever reads its links on the way sets passwords';
+    flaws.push({ at: 'accounts.publicUrl', reason });
+  }
   const reason = 'must not hold * in production; name the origins';
   if (corsOrigins.includes('*')) flaws.push({ at: 'TWINKEEP_CORS_ORIGINS', reason });
   for (const name of profiles.filter(isLegacy))
     if (profile[name].corsOrigins.includes('*')) flaws.push({ at: `profile.${name}.corsOrigins`, reason });
-  return flaws;
+  return [...flaws, ...cookieFlaws(profile, profiles)];
+}
+
+/** Cookies go along by themselves, and in the clear where nothing keeps them from it (B03, B09). */
+function cookieFlaws(profile: Config['profile'], profiles: Config['profiles']): readonly Flaw[] {
+  const reason = 'must not be off in production; remove it';
+  return profiles.filter(isLegacy).flatMap((name) => {
+    const settings = profile[name];
+    if (!('csrfProtect' in settings)) return [];
+    const flaws = [
+      ...(settings.csrfProtect ? [] : ['csrfProtect']),
+      ...(settings.cookieSecure === false ? ['cookieSecure'] : []),
+    ];
+    return flaws.map((key): Flaw => ({ at: `profile.${name}.${key}`, reason }));
+  });
 }
 
 /** Whether what is said there stays secret: by TLS, or because it leaves no machine. */
@@ -173,7 +192,12 @@ function mounts({ profile, profiles }: Config): readonly Flaw[] {
 export function doubtful({ limits, profile, profiles }: Config): readonly string[] {
   const doubts = limits.enabled ? [] : ['limits are off: anybody may send as much as they like'];
   for (const name of profiles.filter(isLegacy)) {
-    const verdict = judgeSecret(profile[name].secret?.reveal() ?? '');
+    const settings = profile[name];
+    if ('csrfProtect' in settings && !settings.csrfProtect)
+      doubts.push(`profile ${name} asks for no X-CSRF-TOKEN: a page of another site may act for whoever is signed in`);
+    if ('rotate' in settings && !settings.rotate)
+      doubts.push(`profile ${name} keeps one refresh token: that somebody else uses it too is not noticed`);
+    const verdict = judgeSecret(settings.secret?.reveal() ?? '');
     if (verdict.kind === 'short')
       doubts.push(`the secret of profile ${name} has ${verdict.bytes} bytes; 32 random ones cannot be guessed`);
   }

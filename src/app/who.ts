@@ -1,6 +1,7 @@
 import { accessFault } from '../access/index.ts';
 import type { ApiKeys } from '../apikeys/index.ts';
 import type { Blocks, Failures } from '../detection/index.ts';
+import type { Attempts } from '../flows/index.ts';
 import { bearerOfProtocols } from '../gateway/index.ts';
 import { type Context, httpFault, type Route, readCookie } from '../http/index.ts';
 import { isFault } from '../kernel/errors.ts';
@@ -17,6 +18,7 @@ export interface WhoDeps {
   readonly slow: Slow;
   readonly failures: Failures;
   readonly blocks: Blocks;
+  readonly attempts: Pick<Attempts, 'begin'>;
 }
 
 export interface Who {
@@ -36,7 +38,7 @@ interface Credential {
 }
 
 /** Token, API key, access cookie, or the operator's socket. */
-export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks }: WhoDeps): Who {
+export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks, attempts }: WhoDeps): Who {
   /** @returns undefined where there is none that the route would look at. @throws HTTP_TWO_CREDENTIALS */
   function credentialOf(route: Route, context: Context): Credential | undefined {
     const bearer = bearerOf(context, route);
@@ -125,6 +127,8 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks }
     const counts = !GONE_BY.has(code);
     await failures.failed({ what, profile, address, addressBlock, requestId, counts });
     await limits.take('bad-credentials', addressBlock);
+    // Afterwards, and so for good ones nothing: none of them is a name and a guess, which a count before would stop.
+    if (counts && (what === 'api-key' || route.sockets === true)) await attempts.begin({ addressBlock });
   }
 
   return {

@@ -47,6 +47,7 @@ interface Hand {
 const ENTRY = new URL(import.meta.filename.endsWith('.ts') ? './worker-main.ts' : './worker-main.js', import.meta.url);
 
 const PATIENCE_MS = 30_000; // longer than requests may take to finish
+const YOUNG_MB = 48; // three spaces of 16 MiB, as `bin/twinkeep` gives the first thread
 const METRICS_MS = 1_000;
 const HEARTBEAT_MS = 500;
 const WATCH_MS = 1_000;
@@ -79,6 +80,7 @@ export function createCrew(deps: CrewDeps): Crew {
     });
     const worker = new Worker(ENTRY, {
       name: `twinkeep ${seat}`,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
       workerData: {
         seat,
         ground,

@@ -3,6 +3,26 @@ import { type Command, type Option, tenantOption as tenant } from './command.ts'
 const role: Option = { value: 'R', several: true, summary: 'A role in the tenant; commas work too.' };
 const passwordStdin: Option = { summary: 'Read the password from standard input; else one is made and printed once.' };
 
+/** Commands about who belongs to a tenant. */
+export const MEMBER_COMMANDS: readonly Command[] = [
+  {
+    name: 'tenants remove-member',
+    operands: ['<username>'],
+    summary: 'Remove a person from a tenant; the account and other tenants stay as they are.',
+    options: { tenant },
+    example: 'twinkeep tenants remove-member vera --tenant plant-2',
+    load: async () => (await import('./tenants.ts')).removeMember,
+  },
+  {
+    name: 'tenants add-member',
+    operands: ['<person-id>'],
+    summary: 'Add a person who has an account to a tenant.',
+    options: { role, tenant },
+    example: 'twinkeep tenants add-member 01997c20-11aa-7c3d-8e4f-5a6b7c8d9e0f --role viewer --tenant plant-2',
+    load: async () => (await import('./tenants.ts')).addMember,
+  },
+];
+
 /** Commands about people. */
 export const USER_COMMANDS: readonly Command[] = [
   {
@@ -65,6 +85,18 @@ export const USER_COMMANDS: readonly Command[] = [
     options: { yes: { summary: 'There is no undo: do it.' }, tenant },
     example: 'twinkeep users delete vera --yes',
     load: async () => (await import('./users.ts')).deleteUser,
+  },
+  {
+    name: 'users compromised',
+    operands: ['<username>'],
+    summary: 'End sessions, API keys and the password of a person whose account others got into.',
+    options: {
+      reason: { value: 'TEXT', summary: 'For the audit log and the alert.' },
+      factors: { summary: 'Take their second factors away too.' },
+      tenant,
+    },
+    example: 'twinkeep users compromised vera --reason "phished"',
+    load: async () => (await import('./users.ts')).secureUser,
   },
   {
     name: 'users reset-password',

@@ -1,7 +1,7 @@
 import { type Command, tenantOption as tenant } from './command.ts';
 import { BACKUP_COMMANDS } from './commands-backup.ts';
 import { KEY_COMMANDS } from './commands-keys.ts';
-import { USER_COMMANDS } from './commands-users.ts';
+import { MEMBER_COMMANDS, USER_COMMANDS } from './commands-users.ts';
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -46,6 +46,7 @@ export const COMMANDS: readonly Command[] = [
     example: 'twinkeep tenants list',
     load: async () => (await import('./tenants.ts')).listTenants,
   },
+  ...MEMBER_COMMANDS,
   {
     name: 'api-keys create',
     operands: ['<name>'],

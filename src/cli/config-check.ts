@@ -1,3 +1,4 @@
+import { assertAdministrator } from '../app/index.ts';
 import type { Run } from './command.ts';
 import { loadSettings, settingsOf } from './setting.ts';
 import { tableOf } from './terminal.ts';
@@ -5,6 +6,7 @@ import { tableOf } from './terminal.ts';
 /** `config check`: what would be in effect, or every flaw. */
 export const checkConfig: Run = async (_args, terminal) => {
   const config = await loadSettings();
+  await assertAdministrator(config);
   const settings = settingsOf(config);
   const rows = settings.map(({ name, variable, value }) => [name, variable, value]);
   terminal.answer(JSON.parse(JSON.stringify(config)), tableOf(['setting', 'variable', 'value'], rows));

@@ -14,7 +14,7 @@ import type { Terminal } from './terminal.ts';
 /** The owner's door: requests through it are the operator's, and the audit log says so. */
 export interface Door {
   /** @returns the body of the answer; `undefined` where it has none. @throws the problem that it answers with */
-  call(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
+  call(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
 }
 
 interface OpenDoor {

@@ -26,6 +26,7 @@ const invited = z.object({
 });
 const resetLink = z.object({ token: z.string(), link: z.string().nullable(), expires_at: z.string() });
 const removedCount = z.object({ removed: z.int() });
+const endedCounts = z.object({ sessions: z.int(), api_keys: z.int(), factors: z.int() });
 const recoveryCode = z.object({ code: z.string() });
 const page = z.object({ items: z.array(person), next_after: z.string().nullable() });
 
@@ -115,6 +116,17 @@ export const inviteUser: Run = async (args, terminal) => {
   });
 };
 
+/** `users compromised <username>`: ends whatever lets anybody in. */
+export const secureUser: Run = (args, terminal) =>
+  withPerson(args, terminal, async (door, { id, username }) => {
+    const wish = { reason: args.text('reason'), factors: args.flag('factors') };
+    const ended = endedCounts.parse(await door.call('POST', `${pathOf(id)}/compromised`, wish));
+    const { sessions, api_keys: keys, factors } = ended;
+    const told = `Ended ${sessions} sessions, ${keys} API keys and ${factors} second factors of ${username}; the password is good no longer.`;
+    const next = `To let them in again: twinkeep users reset-password ${username}`;
+    terminal.answer({ id, username, ...ended }, `${told}\n${next}`);
+  });
+
 /** `users reset-password <username>`: a link for them to choose a new one; the old one is good until it is used. */
 export const resetPassword: Run = (args, terminal) =>
   withPerson(args, terminal, async (door, { id, username }) => {
@@ -152,7 +164,7 @@ function withPerson(
   work: (door: Door, subject: Person) => Promise<void>,
 ): Promise<number> {
   return throughDoor(args, terminal, 'needs data', async (door) => {
-    await work(door, await find(door, args.operand(0)));
+    await work(door, await findPerson(door, args.operand(0)));
     return 0;
   });
 }
@@ -165,7 +177,7 @@ async function change(
   generated?: string,
 ): Promise<number> {
   return throughDoor(args, terminal, 'needs data', async (door) => {
-    const { id } = await find(door, args.operand(0));
+    const { id } = await findPerson(door, args.operand(0));
     const changed = person.parse(await door.call('PATCH', pathOf(id), wish));
     tell(terminal, changed, `${verb} ${wordsOf(changed)}.`, generated);
     return 0;
@@ -206,7 +218,7 @@ async function* peopleOf(door: Door): AsyncGenerator<Person> {
 }
 
 /** By name as a person types it: width and case do not tell people apart. */
-async function find(door: Door, username: string): Promise<Person> {
+export async function findPerson(door: Door, username: string): Promise<Person> {
   const key = usernameKey(username);
   for await (const one of peopleOf(door)) if (usernameKey(one.username) === key) return one;
   throw failure(`There is nobody called ${username} in this tenant; see: twinkeep users list`);

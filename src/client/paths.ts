@@ -61,6 +61,9 @@ export const presets = {
     refresh: '/api/v1/auth/refresh',
     refreshBy: 'body',
     logout: '/api/v1/auth/logout',
+    register: '/api/v1/auth/register',
+    csrf: '/api/v1/auth/csrf',
+    csrfCookie: 'coretwin_csrf',
   },
   ems: { login: '/api/v1/auth/login' },
 } as const satisfies Readonly<Record<string, Preset>>;

@@ -1,5 +1,6 @@
 /** Floor 1. Pure functions over bytes: AEAD, Fernet, MAC, KDF, password hashes, Ed25519, Merkle tree and checkpoints. */
 export { NONCE_BYTES, open, seal } from './aead.ts';
+export type { Argon2Cost } from './argon2id.ts';
 export { openBareGcm, sealBareGcm } from './bare-gcm.ts';
 export { encodeBase62 } from './base62.ts';
 export { decodeBase64url, encodeBase64url } from './base64url.ts';

@@ -37,6 +37,8 @@ export interface AccountFactors {
   /** Takes all factors and codes away. @returns how many there were */
   reset(tx: Tx, actor: Actor, person: PersonId): Promise<number>;
   readonly recovery: { issue(tx: Tx, actor: Actor, person: PersonId): Promise<string> };
+  /** Ends the sign-ins that wait for a second factor. */
+  readonly tickets: { closeAll(tx: Tx, person: PersonId): Promise<unknown> };
 }
 
 export interface AccountDeps {
@@ -96,16 +98,20 @@ export const weakness = ({ reasons, strength }: PasswordVerdict) => ({
   strength: { ...strength },
 });
 
-/** What belongs to every new password: links die, sessions end, devices are no longer remembered, the person is told. */
+/**
+ * What belongs to every new password: links die, sessions and half-done sign-ins end, devices are no longer remembered,
+ * the person is told.
+ */
 export async function settlePassword(
   tx: Tx,
-  ground: Pick<AccountGround, 'identity' | 'sessions' | 'mails'>,
+  ground: Pick<AccountGround, 'identity' | 'sessions' | 'mfa' | 'mails'>,
   change: { actor: Actor; person: Person; passwordHash: string; reason: string; except?: SessionId | undefined },
 ): Promise<void> {
   const { actor, person, passwordHash, reason, except } = change;
   await ground.identity.setPassword(tx, actor, person.id, passwordHash);
   await dropAccountTokens(tx, person.id);
   await ground.sessions.endAll(tx, actor, person.id, reason, except);
+  await ground.mfa.tickets.closeAll(tx, person.id);
   const { address } = await ground.identity.emails.of(tx, person);
   if (address !== undefined)
     await ground.mails.send(tx, address, { kind: 'password-changed', username: person.username });

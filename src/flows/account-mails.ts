@@ -14,7 +14,7 @@ export type AccountMail =
   | { readonly kind: 'verify'; readonly link: string }
   | { readonly kind: 'reset'; readonly username: string; readonly link: string }
   | { readonly kind: 'invitation'; readonly tenant: string; readonly link: string }
-  | { readonly kind: 'password-changed' | 'email-changed' | 'deleted'; readonly username: string };
+  | { readonly kind: 'password-changed' | 'email-changed' | 'deleted' | 'secured'; readonly username: string };
 
 /** The pages that links lead to. */
 export type AccountPage = 'register' | 'verify' | 'reset' | 'invitation';
@@ -142,6 +142,15 @@ function wordsOf(mail: AccountMail, site: string): Words {
         `Your e-mail address at ${site} was changed`,
         `This is no longer the address of ${mail.username} at ${site}.`,
       );
+    case 'secured':
+      return {
+        subject: `Your account at ${site} was secured`,
+        lines: [
+          `Somebody else may have used the account ${mail.username} at ${site}.`,
+          'All of its sessions and API keys were ended, and its password is good no longer.',
+          'To get in again, ask for a link to reset the password, or ask an administrator for one.',
+        ],
+      };
     case 'deleted':
       return noticeOf(`Your account at ${site} was deleted`, `The account ${mail.username} at ${site} was deleted.`);
   }

@@ -22,6 +22,8 @@ export interface RegistrationOptions {
   readonly scheme?: HashScheme | undefined;
   /** Whether an address must be given and proved before there is an account; as configured unless told. */
   readonly requireEmail?: boolean | undefined;
+  /** Of a profile that has a say of its own; as configured unless told. */
+  readonly registration?: 'open' | 'closed' | undefined;
 }
 
 /** `mailed`: the rest is in a mail. `accepted`: there is an account of that name now, made by this or by another. */
@@ -41,7 +43,7 @@ export function createRegistration(ground: AccountGround) {
   const { storage, audit, identity, tokens, tenants, access, mails, clock, config } = ground;
 
   async function register(context: Context, wish: Registration, options: RegistrationOptions): Promise<Registered> {
-    if (config.registration !== 'open') throw identityFault('IDENTITY_REGISTRATION_CLOSED');
+    if ((options.registration ?? config.registration) !== 'open') throw identityFault('IDENTITY_REGISTRATION_CLOSED');
     const requireEmail = options.requireEmail ?? config.requireEmail;
     if (requireEmail && !mails.areOn) throw identityFault('IDENTITY_MAIL_OFF');
     if (requireEmail && wish.email === undefined) throw identityFault('IDENTITY_EMAIL_MISSING');

@@ -2,13 +2,42 @@ import { anyImplies } from '../access/index.ts';
 import { actorOf, type Context } from '../http/index.ts';
 import { assertGoverned, identityFault, type Person, removePerson } from '../identity/index.ts';
 import type { PersonId, TenantId } from '../kernel/brand.ts';
+import { isFault } from '../kernel/errors.ts';
 import type { Actor, PersonPrincipal } from '../kernel/principal.ts';
 import { inTenant, type Tx } from '../kernel/tx.ts';
 import { MAIN_TENANT } from '../tenants/index.ts';
 import type { AccountGround } from './account-deps.ts';
 
 /** What a permission must imply to look after the people of a tenant. */
-export const governs = (held: readonly string[]): boolean => anyImplies(held, 'admin:users');
+const governs = (held: readonly string[]): boolean => anyImplies(held, 'admin:users');
+
+/**
+ * Whoever takes a right from themselves does not leave their tenant without anybody who looks after its people; one that
+ * nobody governs anyhow is not made worse.
+ *
+ * @throws IDENTITY_LAST_ADMINISTRATOR
+ */
+export async function assertStaysGoverned(
+  tx: Tx,
+  { principal }: Actor,
+  id: PersonId,
+  change: () => Promise<void>,
+): Promise<void> {
+  const isSelf = principal.kind === 'person' && principal.personId === id;
+  const governed = isSelf && (await isGoverned(tx));
+  await change();
+  if (governed) await assertGoverned(tx, governs);
+}
+
+async function isGoverned(tx: Tx): Promise<boolean> {
+  try {
+    await assertGoverned(tx, governs);
+    return true;
+  } catch (error) {
+    if (isFault(error, 'IDENTITY_LAST_ADMINISTRATOR')) return false;
+    throw error;
+  }
+}
 
 /** The end of accounts, and what an administrator does for somebody who lost a second factor. */
 export function createRemoval(ground: AccountGround) {

@@ -14,7 +14,7 @@ export const knownOf = ({ headers }: Pick<Context, 'headers'>): Pick<SignInOptio
 });
 
 /** For profiles too, whose browsers are known by the same cookie. */
-const knownCookie = (token: string, { secure }: Pick<Context, 'secure'>): string =>
+export const knownCookie = (token: string, { secure }: Pick<Context, 'secure'>): string =>
   cookieOf(KNOWN_COOKIE, token, { path: '/', maxAgeS: KNOWN_S, secure });
 
 /** Where a client wants its tokens: `cookie` keeps them from every script. */

@@ -1,6 +1,5 @@
 import type { Access } from '../access/index.ts';
 import {
-  assertGoverned,
   dropAccountTokens,
   type EmailFound,
   forgetEmailProof,
@@ -12,15 +11,14 @@ import {
   verifiedMembers,
 } from '../identity/index.ts';
 import type { PersonId, TenantId } from '../kernel/brand.ts';
-import { isFault } from '../kernel/errors.ts';
 import type { Actor } from '../kernel/principal.ts';
 import { inTenant, platform, type Tx } from '../kernel/tx.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Storage } from '../storage/index.ts';
 import { MAIN_REALM, type Tenants } from '../tenants/index.ts';
-import { assertStrong } from './account-deps.ts';
+import { type AccountFactors, assertStrong } from './account-deps.ts';
 import type { AccountMail, AccountMails } from './account-mails.ts';
-import { governs } from './account-removal.ts';
+import { assertStaysGoverned } from './account-removal.ts';
 
 export interface PeopleDeps {
   readonly storage: Storage;
@@ -28,8 +26,7 @@ export interface PeopleDeps {
   readonly tenants: Tenants;
   readonly access: Access;
   readonly sessions: Pick<Sessions, 'endAll'>;
-  /** Asked whether a person has a second factor; without it nobody is said to have one. */
-  readonly mfa?: { isEnrolled(person: PersonId): Promise<boolean> } | undefined;
+  readonly mfa: Pick<AccountFactors, 'isEnrolled' | 'tickets'>;
   /** Tells people what others changed of their accounts; without it nobody is told. */
   readonly mails?: Pick<AccountMails, 'send'> | undefined;
 }
@@ -93,10 +90,8 @@ export function createPeople({ storage, identity, tenants, access, sessions, mfa
     if ((await tenants.tenantsOf(id)).length > 1) throw identityFault('IDENTITY_SHARED_PERSON');
   }
 
-  const hasFactor = async (id: PersonId): Promise<boolean> => (await mfa?.isEnrolled(id)) ?? false;
-
   async function memberWith(person: Person, roles: readonly string[], strength?: Member['strength']): Promise<Member> {
-    const secondFactor = await hasFactor(person.id);
+    const secondFactor = await mfa.isEnrolled(person.id);
     return storage.read(platform, async (tx) => {
       const email = await identity.emails.of(tx, person);
       return { person, roles, email, emailVerified: await isEmailVerified(tx, person.id), secondFactor, strength };
@@ -114,7 +109,7 @@ export function createPeople({ storage, identity, tenants, access, sessions, mfa
 
   async function judged(person: Person, password: string): Promise<PasswordVerdict> {
     const { address } = await storage.read(platform, (tx) => identity.emails.of(tx, person));
-    const about = { username: person.username, email: address, secondFactor: await hasFactor(person.id) };
+    const about = { username: person.username, email: address, secondFactor: await mfa.isEnrolled(person.id) };
     return assertStrong(identity, password, about);
   }
 
@@ -143,8 +138,10 @@ export function createPeople({ storage, identity, tenants, access, sessions, mfa
     await storage.write(inTenant(tenantId), async (tx) => {
       await access.assertCovers(tx, acting, tenantId, id);
       const { address: before } = await identity.emails.of(tx, person);
-      const governed = isSelf(actor, id) && (await isGoverned(tx));
-      if (roles !== undefined) await access.grant(tx, acting, tenantId, id, roles);
+      await assertStaysGoverned(tx, actor, id, async () => {
+        if (roles !== undefined) await access.grant(tx, acting, tenantId, id, roles);
+        if (disabled !== undefined) await identity.setDisabled(tx, acting, id, disabled);
+      });
       if (email !== undefined) {
         await identity.emails.set(tx, acting, id, indexed);
         await forgetEmailProof(tx, id);
@@ -154,12 +151,11 @@ export function createPeople({ storage, identity, tenants, access, sessions, mfa
         await identity.setPassword(tx, acting, id, passwordHash);
         await tell(tx, before, 'password-changed', person);
       }
-      if (disabled !== undefined) await identity.setDisabled(tx, acting, id, disabled);
-      if (governed) await assertGoverned(tx, governs);
       const reason = passwordHash !== undefined ? 'password changed' : disabled === true ? 'disabled' : undefined;
       if (reason === undefined) return;
       await dropAccountTokens(tx, id);
       await sessions.endAll(tx, acting, id, reason);
+      await mfa.tickets.closeAll(tx, id);
     });
     return memberWith(await identity.get(id), await rolesOf(tenantId, id), verdict?.strength);
   };
@@ -167,7 +163,7 @@ export function createPeople({ storage, identity, tenants, access, sessions, mfa
   const list: People['list'] = async (tenantId, after, count) => {
     const [people, grants] = await Promise.all([identity.members(tenantId, after, count), access.grants(tenantId)]);
     const enrolled = new Set<PersonId>();
-    for (const { id } of people) if (await hasFactor(id)) enrolled.add(id);
+    for (const { id } of people) if (await mfa.isEnrolled(id)) enrolled.add(id);
     return storage.read(platform, async (tx) => {
       const verified = await verifiedMembers(tx, tenantId, after, count);
       const members: Member[] = [];
@@ -194,17 +190,3 @@ export function createPeople({ storage, identity, tenants, access, sessions, mfa
 }
 
 type Notice = Extract<AccountMail, { readonly username: string }>['kind'] & `${string}-changed`;
-
-const isSelf = ({ principal }: Actor, id: PersonId): boolean =>
-  principal.kind === 'person' && principal.personId === id;
-
-/** A tenant that nobody governs anyhow is not made worse. */
-async function isGoverned(tx: Tx): Promise<boolean> {
-  try {
-    await assertGoverned(tx, governs);
-    return true;
-  } catch (error) {
-    if (isFault(error, 'IDENTITY_LAST_ADMINISTRATOR')) return false;
-    throw error;
-  }
-}

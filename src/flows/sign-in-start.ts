@@ -7,6 +7,7 @@ import { platform, type Tx } from '../kernel/tx.ts';
 import { mfaFault, type Tickets } from '../mfa/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Storage } from '../storage/index.ts';
+import type { Tenants } from '../tenants/index.ts';
 import type { SignInOptions, SignInOutcome } from './sign-in-types.ts';
 
 export interface StartDeps {
@@ -14,6 +15,7 @@ export interface StartDeps {
   readonly identity: Pick<Identity, 'confirm'>;
   readonly sessions: Pick<Sessions, 'start' | 'devices'>;
   readonly tickets: Pick<Tickets, 'spend'>;
+  readonly tenants: Pick<Tenants, 'assertMember'>;
   readonly audit: AuditSink;
   readonly now: () => EpochMs;
 }
@@ -37,7 +39,7 @@ export interface Passed {
 
 /** The last step of every sign-in. */
 export const createStart =
-  ({ storage, identity, sessions, tickets, audit, now }: StartDeps) =>
+  ({ storage, identity, sessions, tickets, tenants, audit, now }: StartDeps) =>
   async (context: Context, options: SignInOptions, passed: Passed): Promise<SignInOutcome> => {
     const { person, tenantId, amr, secondFactor, proved, rememberMs, ticket } = passed;
     const { terms } = options;
@@ -46,6 +48,7 @@ export const createStart =
 
     async function confirm(tx: Tx): Promise<void> {
       await identity.confirm(tx, person);
+      await tenants.assertMember(tx, person.id, tenantId); // a ticket is older than this write
       passed.confirm?.();
       if (ticket !== undefined && !(await tickets.spend(tx, ticket))) throw mfaFault('MFA_TICKET_INVALID');
       const object = { type: 'person', id: person.id };

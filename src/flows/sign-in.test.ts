@@ -9,7 +9,7 @@ const WRONG = 'certainly not the password';
 
 let kit: Kit;
 before(async () => {
-  kit = await createKit();
+  kit = await createKit({ slowHashes: true });
   await kit.person('known', 'viewer');
   const { id } = await kit.person('disabled', 'viewer');
   await kit.call('PATCH', `/v1/users/${id}`, { token: await kit.signIn(), body: { disabled: true } });

@@ -19,7 +19,7 @@ export interface SignInDeps {
   readonly storage: Storage;
   readonly identity: Identity;
   readonly sessions: Pick<Sessions, 'start' | 'devices'>;
-  readonly tenants: Pick<Tenants, 'tenantsOf'>;
+  readonly tenants: Pick<Tenants, 'tenantsOf' | 'assertMember'>;
   readonly mfa: Mfa;
   readonly attempts: Attempts;
   readonly evenTime: EvenTime;

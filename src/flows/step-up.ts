@@ -36,6 +36,8 @@ export interface StepUp {
   challenge(context: Context, caller: PersonPrincipal, wish: ChallengeWish): Promise<Challenge>;
   /** @throws IDENTITY_CREDENTIALS, MFA_CODE_WRONG, LIMIT_EXCEEDED */
   stepUp(context: Context, caller: PersonPrincipal, answer: StepUpAnswer, terms?: Terms): Promise<Grant>;
+  /** The second factor alone, which proves no more than itself. @throws MFA_CODE_WRONG, LIMIT_EXCEEDED */
+  factor(context: Context, caller: PersonPrincipal, answer: FactorAnswer, terms?: Terms): Promise<void>;
 }
 
 interface Proof {
@@ -113,6 +115,23 @@ export function createStepUp(deps: StepUpDeps): StepUp {
         await sessions.stepUp(tx, actorOf(context, caller, caller.tenantId), caller.sessionId, { amr, secondFactor });
       });
       return sessions.grantFor(caller, terms);
+    },
+    factor: async (context, caller, answer, terms) => {
+      const attempt = attemptOf(context, caller);
+      const asked = { context, profile: terms?.profile ?? 'twinkeep', knownDevice: caller.sessionId, caller };
+      const { person, amr } = await evenTime.evenRefusals('code', async () => {
+        await attempts.begin(attempt);
+        const found = await identity.get(caller.personId);
+        const isAsked = found.disabledAt === undefined && (await mfa.isEnrolled(found.id));
+        if (!isAsked) return refusals.code(context, asked.profile, found); // a code that was handed out is no factor
+        return { person: found, amr: (await prove({ ...asked, person: found }, answer)).amr };
+      });
+      await attempts.good(attempt);
+      const given = { amr, secondFactor: true, partly: true };
+      await storage.write(platform, async (tx) => {
+        await identity.confirm(tx, person);
+        await sessions.stepUp(tx, actorOf(context, caller, caller.tenantId), caller.sessionId, given);
+      });
     },
   };
 }

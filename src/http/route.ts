@@ -113,6 +113,8 @@ interface RouteBase {
   readonly limits?: readonly RouteLimit[];
   readonly inspect?: Inspection;
   readonly records?: Recording;
+  /** A request without a body counts as one of `{}`. */
+  readonly bodyOptional?: boolean;
   /** Bytes of a body that is read whole; 1 MiB unless told. */
   readonly maxBodyBytes?: number;
   /** Content types handed over unread, bounded by the handler. */

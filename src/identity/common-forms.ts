@@ -20,6 +20,11 @@ const LOOK: Readonly<Record<string, string>> = {
   '2': 'z',
 };
 
+/** The keys of `LOOK`. A hundred thousand words are brought into their form at a start, so this has to be quick. */
+const LOOKING = /[4@8(3€691!|l05$7+2]/g;
+/** What NFKC leaves as it is. */
+const ASCII = /^[ -~]*$/;
+
 const MOST_BEHIND = 6;
 const MOST_BEFORE = 4;
 const LEAST_LEFT = 4;
@@ -27,7 +32,7 @@ const ADDED = /^[\p{N}\p{P}\p{S}\p{Z}]$/u;
 
 /** What all spellings of a word in letters, digits and signs that look alike have in common; case does not count. */
 export const canonical = (text: string): string =>
-  Array.from(text.normalize('NFKC').toLowerCase(), (sign) => LOOK[sign] ?? sign).join('');
+  (ASCII.test(text) ? text : text.normalize('NFKC')).toLowerCase().replace(LOOKING, (sign) => LOOK[sign] ?? sign);
 
 /**
  * What may be left of a password when the digits and signs are taken off that people add because they must: up to six

@@ -7,7 +7,7 @@ import { username, usernameKey } from './username.ts';
 let kit: Kit;
 let token: string;
 before(async () => {
-  kit = await createKit();
+  kit = await createKit({ slowHashes: true });
   token = await kit.signIn();
 });
 after(() => kit.close());

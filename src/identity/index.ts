@@ -20,7 +20,7 @@ export { createPeopleImport } from './import.ts';
 export { peopleImportRoutes } from './import-routes.ts';
 export { createInvitations, type Invitation, type Invitations } from './invitations.ts';
 export { identityMigrations } from './migrations/index.ts';
-export type { PasswordVerdict } from './password-rules.ts';
+export { createPasswordRules, type PasswordVerdict } from './password-rules.ts';
 export { sealedFields } from './sealed-fields.ts';
 export type { Person } from './store.ts';
 export { newPassword, username, usernameKey } from './username.ts';

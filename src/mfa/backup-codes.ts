@@ -28,8 +28,10 @@ export interface BackupCodes {
   /** How many are unused. */
   left(person: PersonId): Promise<number>;
   show(person: PersonId): Promise<readonly ShownCode[]>;
-  /** Ten new ones; the old ones end. */
-  make(tx: Tx, actor: Actor, person: PersonId): Promise<readonly string[]>;
+  /** Ten that nobody has yet, and that are good for nothing until `make` takes them. */
+  draw(): readonly string[];
+  /** Ten new ones, freshly drawn unless told; the old ones end. */
+  make(tx: Tx, actor: Actor, person: PersonId, drawn?: readonly string[]): Promise<readonly string[]>;
   hasAny(tx: Tx, person: PersonId): Promise<boolean>;
   end(tx: Tx, person: PersonId): Promise<void>;
   /** One code that an administrator hands over: it replaces the last, and ends by itself. */
@@ -54,6 +56,8 @@ export function createBackupCodes(deps: BackupCodeDeps): BackupCodes {
   const note = (tx: Tx, actor: Actor, person: PersonId, action: string, facts = {}) =>
     audit.record(tx, { ...actor, action, outcome: 'done', object: { type: 'person', id: person }, facts });
 
+  const draw = (): readonly string[] => Array.from({ length: CODES }, () => newCode(random));
+
   async function leftIn(tx: Tx, person: PersonId): Promise<number> {
     return (await mfaStore.codes(tx, person, 'backup')).filter(({ usedAt }) => usedAt === undefined).length;
   }
@@ -71,8 +75,8 @@ export function createBackupCodes(deps: BackupCodeDeps): BackupCodes {
         const codes = await held.backup(tx, person);
         return codes.map((code) => ({ code, used: !isUnused(digestOf(pepper, code)) }));
       }),
-    make: async (tx, actor, person) => {
-      const codes = Array.from({ length: CODES }, () => newCode(random));
+    draw,
+    make: async (tx, actor, person, codes = draw()) => {
       const pepper = await held.needPepper(tx, person);
       await mfaStore.removeCodes(tx, person, 'backup');
       await mfaStore.addCodes(

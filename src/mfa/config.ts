@@ -55,6 +55,11 @@ const passkeyConfig = z.strictObject({
     .max(20)
     .optional()
     .describe('Where passkeys may be used; the origin of the issuer unless told.'),
+  topOrigins: z
+    .array(z.string().max(2_048).refine(isOrigin, 'must be an origin, like https://twin.example'))
+    .max(20)
+    .optional()
+    .describe('Other sites that may hold a page of ours in a frame and ask for passkeys there; none unless told.'),
 });
 
 /** What an operator may choose about second factors. */

@@ -32,6 +32,16 @@ export interface NewTotp extends AppSetup {
   readonly factorId: string;
 }
 
+export interface NewTotpWithCodes extends NewTotp {
+  /** Good from the first code of the app on; none where the person has some already. */
+  readonly backupCodes: readonly string[];
+}
+
+type TotpOwner = { readonly id: PersonId; readonly username: string };
+
+/** What it is called unless its owner says otherwise. */
+const APP = 'Authenticator app';
+
 export interface EnrolmentDeps {
   readonly storage: Storage;
   readonly held: Held;
@@ -71,17 +81,31 @@ export function createEnrolment(deps: EnrolmentDeps) {
     return (await held.factors(tx, person)).find((factor) => factor.row.id === id && isAlive(factor));
   }
 
-  async function beginTotp(actor: Actor, person: { id: PersonId; username: string }, label = 'Authenticator app') {
+  async function begin(actor: Actor, person: TotpOwner, label: string, drawn?: readonly string[]) {
     const id = newUuid(clock, random);
     const secret = random.bytes(SECRET_BYTES);
-    await storage.write(platform, async (tx) => {
+    const backup = await storage.write(platform, async (tx) => {
       await makeRoom(tx, person.id, 'totp');
-      const details = await held.sealDetails(tx, person.id, id, { label, secret });
+      const given = drawn === undefined || (await backupCodes.hasAny(tx, person.id)) ? undefined : drawn;
+      const details = await held.sealDetails(tx, person.id, id, { label, secret, backup: given });
       await mfaStore.add(tx, rowOf(person.id, id, 'totp', details));
       await note(tx, actor, person.id, 'mfa.factor_begun', { method: 'totp', factor: id });
+      return given;
     });
-    return { factorId: id, ...(await appSetup(secret, name, person.username)) };
+    return { factorId: id, ...(await appSetup(secret, name, person.username)), backupCodes: backup ?? [] };
   }
+
+  async function beginTotp(actor: Actor, person: TotpOwner, label = APP): Promise<NewTotp> {
+    const { backupCodes: _none, ...begun } = await begin(actor, person, label);
+    return begun;
+  }
+
+  /**
+   * The codes lie sealed with the app that they were shown with: whoever begins one and does not confirm it has codes
+   * that never become good, whatever its owner confirms afterwards.
+   */
+  const beginTotpWithCodes = (actor: Actor, person: TotpOwner, label = APP): Promise<NewTotpWithCodes> =>
+    begin(actor, person, label, backupCodes.draw());
 
   async function beginCode(actor: Actor, personId: PersonId, { method, to, label }: CodeWish, from: Sender) {
     const id = newUuid(clock, random);
@@ -150,7 +174,10 @@ export function createEnrolment(deps: EnrolmentDeps) {
     await note(tx, actor, person, 'mfa.factor_added', { method, factor: id });
     await notices.tell(tx, actor, person, { kind: 'factor-added', method });
     if (await backupCodes.hasAny(tx, person)) return { kind: 'confirmed' };
-    return { kind: 'confirmed', backupCodes: await backupCodes.make(tx, actor, person) };
+    const { backup, ...details } = factor.details ?? { label: '' };
+    if (backup !== undefined)
+      await mfaStore.setDetails(tx, person, id, await held.sealDetails(tx, person, id, details));
+    return { kind: 'confirmed', backupCodes: await backupCodes.make(tx, actor, person, backup) };
   }
 
   const rowOf = (personId: PersonId, id: string, method: 'totp' | CodeMethod, details: string) => ({
@@ -160,6 +187,7 @@ export function createEnrolment(deps: EnrolmentDeps) {
 
   return {
     beginTotp,
+    beginTotpWithCodes,
     beginCode,
     sendCode,
     confirm: async (actor: Actor, person: PersonId, id: string, code: string) => {

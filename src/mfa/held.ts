@@ -16,6 +16,7 @@ const details = z.strictObject({
   label: z.string(),
   secret: z.string().optional(),
   to: z.string().optional(),
+  backup: z.string().optional(),
 });
 
 /** What of a factor is sealed. */
@@ -25,6 +26,8 @@ export interface Details {
   readonly secret?: Buffer | undefined;
   /** A telephone number or an e-mail address. */
   readonly to?: string | undefined;
+  /** Codes that were shown when it was begun: they become good with it, and not before. */
+  readonly backup?: readonly string[] | undefined;
 }
 
 export interface HeldFactor {
@@ -84,12 +87,15 @@ export function createHeld({ subjects, random, onError }: HeldDeps): Held {
       }
       return held;
     },
-    sealDetails: (tx, person, id, { label, secret, to }) =>
+    sealDetails: (tx, person, id, { label, secret, to, backup }) =>
       subjects.seal(
         tx,
         person,
         DETAILS,
-        JSON.stringify({ id, label, to, secret: secret === undefined ? undefined : encodeBase64url(secret) }),
+        JSON.stringify({
+          ...{ id, label, to, backup: backup?.join(' ') },
+          secret: secret === undefined ? undefined : encodeBase64url(secret),
+        }),
       ),
     pepper,
     needPepper: async (tx, person) => {
@@ -124,6 +130,7 @@ function pepperOf(key: Buffer): Pepper {
 function parseDetails(id: string, text: string): Details | undefined {
   const parsed = details.safeParse(JSON.parse(text));
   if (!parsed.success || parsed.data.id !== id) return undefined;
-  const { label, secret, to } = parsed.data;
-  return { label, to, secret: secret === undefined ? undefined : decodeBase64url(secret) };
+  const { label, secret, to, backup } = parsed.data;
+  const bytes = secret === undefined ? undefined : decodeBase64url(secret);
+  return { label, to, secret: bytes, backup: backup?.split(' ') };
 }

@@ -12,10 +12,10 @@ import { type BackupCodes, createBackupCodes, type ShownCode } from './backup-co
 import { createBudget, type HotCounts } from './budget.ts';
 import { type Channels, createCodes } from './codes.ts';
 import type { MfaConfig } from './config.ts';
-import { type CodeWish, createEnrolment, type NewTotp } from './enrolment.ts';
+import { type CodeWish, createEnrolment, type NewTotp, type NewTotpWithCodes } from './enrolment.ts';
 import { mfaFault } from './errors.ts';
 import { createHeld } from './held.ts';
-import type { Answer, Factor, Method, MfaProof, Offered, Sender } from './method.ts';
+import { type Answer, type Factor, METHODS, type Method, type MfaProof, type Offered, type Sender } from './method.ts';
 import { createNotices, type Notices } from './notices.ts';
 import { relyingPartyOf } from './passkey-party.ts';
 import { createPasskeys, type Passkeys } from './passkeys.ts';
@@ -56,6 +56,12 @@ export interface Mfa {
   isEnrolled(person: PersonId): Promise<boolean>;
   /** @throws MFA_FACTORS_FULL */
   beginTotp(actor: Actor, person: { id: PersonId; username: string }, label?: string): Promise<NewTotp>;
+  /** The same with its backup codes at once, for clients that know no later moment. @throws MFA_FACTORS_FULL */
+  beginTotpWithCodes(
+    actor: Actor,
+    person: { id: PersonId; username: string },
+    label?: string,
+  ): Promise<NewTotpWithCodes>;
   /** Sends the first code. @throws MFA_CHANNEL_OFF, MFA_NUMBER_REFUSED, MFA_BUDGET_SPENT, MFA_TAKEN, MFA_FACTORS_FULL */
   beginCode(
     actor: Actor,
@@ -99,6 +105,8 @@ export interface Mfa {
     issue(tx: Tx, actor: Actor, person: PersonId): Promise<string>;
   };
   readonly policy: Policies;
+  /** What anybody could set up here now; codes of last resort come with the others. */
+  methodsHere(): readonly Method[];
   /** What is asked of a person, by all of their tenants. */
   demandOf(person: PersonId): ReturnType<Policies['of']>;
   readonly passkeys: Passkeys;
@@ -146,6 +154,7 @@ export async function createMfa(deps: MfaDeps): Promise<Mfa> {
     remove: createRemoval({ storage, held, passkeys, backupCodes, audit, notices, demandOf }),
     reset: async (tx, actor, person) => {
       const removed = (await mfaStore.removeAll(tx, person)) + (await passkeys.removeAll(tx, person));
+      await tickets.closeAll(tx, person); // those asked for a factor that there no longer is
       const facts = { factors: removed };
       await audit.record(tx, { ...actor, action: 'mfa.reset', outcome: 'done', object: aboutPerson(person), facts });
       await notices.tell(tx, actor, person, { kind: 'reset' });
@@ -160,7 +169,7 @@ export async function createMfa(deps: MfaDeps): Promise<Mfa> {
       },
     },
     recovery: { issue: backupCodes.issueRecovery },
-    ...{ policy, demandOf, passkeys, tickets },
+    ...{ policy, demandOf, passkeys, tickets, methodsHere: () => METHODS.filter(isOffered) },
     prune: async () => {
       await enrolment.prune();
       await tickets.prune();

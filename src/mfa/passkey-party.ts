@@ -14,6 +14,7 @@ export interface RelyingParty {
 export interface PartyWish {
   readonly rpId?: string | undefined;
   readonly origins?: readonly string[] | undefined;
+  readonly topOrigins?: readonly string[] | undefined;
 }
 
 /**
@@ -27,19 +28,20 @@ export interface PartyWish {
 export function relyingPartyOf(
   issuer: string,
   name: string,
-  { rpId, origins }: PartyWish = {},
+  { rpId, origins, topOrigins }: PartyWish = {},
 ): RelyingParty | undefined {
   const url = URL.parse(issuer);
   const loopback = url !== null && /^(127\.\d+\.\d+\.\d+|\[::1\]|0\.0\.0\.0|\[::\])$/.test(url.hostname);
   const host = loopback ? 'localhost' : url?.hostname;
   const id = rpId ?? (host === undefined || isIP(host.replace(/^\[|\]$/g, '')) !== 0 ? undefined : host);
   if (id === undefined || id === '') return undefined;
+  const framing = topOrigins === undefined ? {} : { topOrigins };
   if (origins !== undefined) {
     for (const origin of origins) assertFits(origin, id);
-    return { id, name, origins };
+    return { id, name, origins, ...framing };
   }
   const own = url === null || host === undefined ? undefined : originOf(url, host);
-  if (own !== undefined && flawOf(own, id) === undefined) return { id, name, origins: [own] };
+  if (own !== undefined && flawOf(own, id) === undefined) return { id, name, origins: [own], ...framing };
   if (rpId !== undefined) throw new TypeError(`passkeys of ${rpId} need origins within it`);
   return undefined;
 }

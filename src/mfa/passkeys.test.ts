@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { platform } from '../kernel/tx.ts';
 import { createSqliteStorage, openPostgresStorage, type Storage } from '../storage/index.ts';
 import { createTestClock, serverSuite, startPostgres } from '../testing/index.ts';
+import { mfaConfig } from './config.ts';
 import { createSoftAuthenticator } from './passkey-authenticator.contract.ts';
 import { relyingPartyOf } from './passkey-party.ts';
 import { actor, ada, bob, createPasskeysKit, PARTY, passkeysContract } from './passkeys.contract.ts';
@@ -234,5 +235,11 @@ test('who we are follows from the issuer, and can be told', () => {
   ])
     assert.throws(() => party('https://twin.example', { origins: [origin] }), TypeError);
   assert.equal(party('http://twin.example'), undefined);
+  const framed = party(
+    'https://twin.example',
+    mfaConfig.parse({ passkeys: { topOrigins: ['https://hub.example'] } }).passkeys,
+  );
+  assert.deepEqual(framed?.topOrigins, ['https://hub.example']);
+  assert.equal(mfaConfig.safeParse({ passkeys: { topOrigins: ['*'] } }).success, false);
   assert.throws(() => party('twinkeep', { rpId: 'twin.example' }), TypeError);
 });

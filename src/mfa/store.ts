@@ -67,6 +67,12 @@ const confirmFactor = statement({
   params: { id: 'text', now: 'int', step: 'int' },
 });
 
+const setDetails = statement({
+  reach: 'platform',
+  sql: 'update mfa_factor set details = :details where id = :id and person_id = :person',
+  params: { id: 'text', person: 'text', details: 'text' },
+});
+
 const takeStep = statement({
   reach: 'platform',
   sql: `update mfa_factor set last_step = :step, last_used_at = :now
@@ -218,6 +224,7 @@ export const mfaStore = {
   remove: (tx: Tx, person: PersonId, id: string) => tx.run(deleteFactor, { person, id }),
   removePending: (tx: Tx, person: PersonId, method: string) => tx.run(deletePending, { person, method }),
   forgetPending: (tx: Tx, before: EpochMs) => tx.run(deleteForgotten, { before }),
+  setDetails: (tx: Tx, person: PersonId, id: string, details: string) => tx.run(setDetails, { id, person, details }),
   /** `confirmed_at is null` decides which of two simultaneous confirmations counts. */
   confirm: (tx: Tx, id: string, now: EpochMs, step = 0) => tx.run(confirmFactor, { id, now, step }),
   /** `last_step < :step` lets each code count once, whoever asks at the same time. @returns 1 for that one */

@@ -19,6 +19,12 @@ const origins = z
 /** Settings of one legacy profile; the defaults are those of the system that it stands for. */
 const settingsOf = ({ accessMs, refreshMs }: Preset) =>
   z.strictObject({
+    bcryptCost: z
+      .int()
+      .min(10)
+      .max(15)
+      .default(12)
+      .describe('The cost of passwords that it hashes by bcrypt, where it does.'),
     host: z
       .string()
       .regex(HOST, 'must be a host name in lower case, without port')
@@ -58,7 +64,37 @@ const settingsOf = ({ accessMs, refreshMs }: Preset) =>
       .describe('Addresses that are blocked stay so until they are unblocked.'),
   });
 
-const settings = (name: LegacyName) => settingsOf(presets[name]).prefault({});
+/** Of a profile whose clients may make accounts. */
+const registering = ({ registration = 'closed' }: Preset) => ({
+  registration: z
+    .enum(['open', 'closed'])
+    .default(registration)
+    .describe('Whether its clients may make accounts, whatever `accounts.registration` says of the native API.'),
+});
+
+/** Of a profile that keeps tokens in cookies, or may. */
+const cookies = {
+  cookieSecure: z
+    .boolean()
+    .optional()
+    .describe('Whether its cookies are sent over TLS alone; by default over TLS, and always in production.'),
+  cookieSameSite: z
+    .enum(['Strict', 'Lax', 'None'])
+    .default('Lax')
+    .describe('From which pages its cookies are sent along; `None`, from all, goes with TLS alone.'),
+  csrfProtect: z
+    .boolean()
+    .default(true)
+    .describe('Whether changes need `X-CSRF-TOKEN` where a cookie is the credential; off is refused in production.'),
+};
+
+/** Of a profile whose clients may be told their tokens in one way or another. */
+const delivering = ({ delivery }: Preset) => ({
+  delivery: z
+    .enum(['body', 'cookies', 'both'])
+    .default(delivery === 'none' ? 'body' : delivery)
+    .describe('How its tokens reach a client: in the body, as HttpOnly cookies, or both.'),
+});
 
 /** What the EMS agent has beside what all have. */
 const emsSettings = settingsOf(presets.ems).extend({
@@ -81,31 +117,49 @@ const FIELD_FORMS = ['envelope', 'fernet', 'aes-gcm'] as const;
 
 /** What a system that seals fields has beside what all have. */
 const sealing = <const Form extends (typeof FIELD_FORMS)[number]>(name: LegacyName, form: Form, described: string) =>
-  settingsOf(presets[name])
-    .extend({
-      encryptionKey: z
-        .string()
-        .transform((text) => createSecret(text))
-        .optional()
-        .describe(described),
-      fieldForm: z
-        .enum(FIELD_FORMS)
-        .default(form)
-        .describe('What its own functions write; the older form until nothing else reads the columns any more.'),
-    })
-    .prefault({});
+  settingsOf(presets[name]).extend({
+    encryptionKey: z
+      .string()
+      .transform((text) => createSecret(text))
+      .optional()
+      .describe(described),
+    fieldForm: z
+      .enum(FIELD_FORMS)
+      .default(form)
+      .describe('What its own functions write; the older form until nothing else reads the columns any more.'),
+  });
+
+/** What Digital Twin v2.1 has beside that, in the words of Flask-JWT-Extended and Flask-WTF. */
+const digitalTwinV2 = sealing(
+  'digital-twin-v2',
+  'aes-gcm',
+  'The key of its fields, and the master key where no other is set: the base64 of 32 bytes.',
+).extend({
+  ...registering(presets['digital-twin-v2']),
+  ...cookies,
+  formCsrf: z
+    .boolean()
+    .default(true)
+    .describe('Whether forms need the CSRF token where a cookie is the credential, even with `csrfProtect` off.'),
+  rotate: z
+    .boolean()
+    .default(true)
+    .describe('Off keeps one refresh token, for clients that never keep a new one: a stolen one is then not noticed.'),
+});
 
 /** The settings of every legacy profile, by name. */
 export const profileConfig = z.strictObject({
-  'digital-twin-v1': sealing('digital-twin-v1', 'fernet', 'The Fernet key of `encryption.key`, to read and write by.'),
-  'digital-twin-v2': sealing(
-    'digital-twin-v2',
-    'aes-gcm',
-    'The key of its fields, and the master key where no other is set: the base64 of 32 bytes.',
-  ),
+  'digital-twin-v1': sealing('digital-twin-v1', 'fernet', 'The Fernet key of `encryption.key`, to read and write by.')
+    .extend(registering(presets['digital-twin-v1']))
+    .prefault({}),
+  'digital-twin-v2': digitalTwinV2.prefault({}),
   ems: emsSettings.prefault({}),
-  aivillage: sealing('aivillage', 'envelope', 'The master key where no other is set: the base64 of 32 bytes.'),
-  coretwin: settings('coretwin'),
+  aivillage: sealing('aivillage', 'envelope', 'The master key where no other is set: the base64 of 32 bytes.')
+    .extend({ ...delivering(presets.aivillage), ...cookies })
+    .prefault({}),
+  coretwin: settingsOf(presets.coretwin)
+    .extend({ ...registering(presets.coretwin), ...delivering(presets.coretwin), ...cookies })
+    .prefault({}),
 });
 
 export type ProfileConfig = z.output<typeof profileConfig>;

@@ -35,6 +35,14 @@ export interface Observer {
   }): void;
 }
 
+/** Where a request that a cookie speaks for must also say what only a page of ours can know. */
+export interface CsrfPolicy {
+  /** With every change. */
+  readonly always: boolean;
+  /** With forms, whatever holds for other changes: any page may send them without being asked. */
+  readonly forms: boolean;
+}
+
 /** A profile that is served: how it speaks, whose tokens it takes, what it counts, and its routes. */
 export interface ServedProfile {
   readonly name: string;
@@ -46,6 +54,8 @@ export interface ServedProfile {
   readonly tokens: Tokens;
   /** What its cookies are called, where its tokens come by cookie too. */
   readonly cookies?: CookieNames | undefined;
+  /** With every change unless told. */
+  readonly csrf?: CsrfPolicy | undefined;
   readonly rules: readonly PolicyRule[];
   readonly routes: readonly Route[];
   readonly observer?: Observer | undefined;

@@ -1,90 +1,107 @@
-import type { ApiKeys, AssertMayGive } from '../apikeys/index.ts';
-import type { SignIn } from '../flows/index.ts';
-import { createCors, nativeFace, type Route } from '../http/index.ts';
-import type { TenantId } from '../kernel/brand.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { KnownPrincipal, PersonPrincipal } from '../kernel/principal.ts';
-import type { Random } from '../kernel/random.ts';
+import { knownOf } from '../flows/index.ts';
+import { createCors, nativeFace } from '../http/index.ts';
+import type { PersonPrincipal } from '../kernel/principal.ts';
 import { createSecret } from '../kernel/secret.ts';
-import type { Readings } from '../readings/index.ts';
-import { createSharedSecretTokens, type Revocations, type Sessions } from '../sessions/index.ts';
-import type { Storage } from '../storage/index.ts';
-import type { Vault } from '../vault/index.ts';
+import { createSharedSecretTokens, type Tokens } from '../sessions/index.ts';
+import { openAivillage } from './aivillage/aivillage.ts';
 import type { ProfileConfig, ProfileSettings } from './config.ts';
+import { openDigitalTwinV1 } from './digital-twin-v1/digital-twin-v1.ts';
+import { openDigitalTwinV2 } from './digital-twin-v2/digital-twin-v2.ts';
 import { openEms } from './ems/ems.ts';
-import { type LegacyName, presets } from './presets.ts';
-import type { PolicyRule, ServedProfile } from './profile.ts';
-import { signInRoutes } from './sign-in-routes.ts';
+import type { Extras, ProfileDeps, ProfileGround } from './extras.ts';
+import { type LegacyName, type Preset, presets } from './presets.ts';
+import type { CsrfPolicy, PolicyRule, ServedProfile } from './profile.ts';
+import { createParcels, hasCookies } from './routes/parcels.ts';
+import { routesOf } from './routes/routes.ts';
 
-/** The rooms and flows that profiles put their names on. */
-export interface ProfileDeps {
-  readonly issuer: string;
-  readonly storage: Storage;
-  readonly vault: Vault;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly revocations: Revocations;
-  readonly sessions: Sessions;
-  readonly signIn: SignIn;
-  readonly apiKeys: ApiKeys;
-  readonly readings: Readings;
-  readonly rolesOf: (caller: KnownPrincipal, tenantId: TenantId) => readonly string[] | Promise<readonly string[]>;
-  readonly assertHolds: AssertMayGive;
-  /** The limits that hold for every profile. */
-  readonly generalRules: readonly PolicyRule[];
-  readonly onError: (error: unknown) => void;
-}
+export type ServeDeps = Omit<ProfileDeps, 'csrf'>;
 
-/** What a profile adds to what all of them have. */
-export type Extras = Partial<Pick<ServedProfile, 'face' | 'observer' | 'start' | 'close'>> & {
-  readonly routes?: readonly Route[];
+/** What each system has beside what all have. */
+const openers: { readonly [Name in LegacyName]?: (config: ProfileConfig, deps: ProfileDeps) => Extras } = {
+  'digital-twin-v1': () => openDigitalTwinV1(),
+  'digital-twin-v2': (_, deps) => openDigitalTwinV2(deps),
+  ems: (config, deps) => openEms(config.ems, deps),
+  aivillage: () => openAivillage(),
 };
 
 /** One of the older systems, served as its clients know it. @throws SESSION_SECRET_WEAK */
-export async function serveProfile(name: LegacyName, config: ProfileConfig, deps: ProfileDeps): Promise<ServedProfile> {
-  const settings = config[name];
-  const preset = presets[name];
-  const { prefix, accessMs } = settings;
-  const issuer = `${deps.issuer}/${name}`;
-  const tokens = createSharedSecretTokens({
-    ...deps,
-    profile: name,
-    issuer,
-    accessMs,
-    previousSecret: settings.previousSecret,
-    secret: settings.secret ?? createSecret(''), // the configuration is refused without one, and so is this
-    claimsOf: async (holder) => ({ sub: holder.username, role: await roleOf(deps, holder) }),
-  });
-  const extras: Extras = name === 'ems' ? openEms(config.ems, deps) : {};
-  const terms = {
-    profile: name,
-    tokens,
-    accessMs,
-    refresh: preset.delivery !== 'none',
-    absoluteMs: preset.delivery === 'none' ? accessMs : settings.refreshMs,
-    idleMs: settings.refreshMs, // the systems say how long a refresh token lives, and nothing of idleness
-  };
-  const { sessions, signIn } = deps;
-  const routes = [
-    ...signInRoutes({ profile: name, prefix, preset, signIn, sessions, terms, observer: extras.observer }),
-    ...(extras.routes ?? []),
-  ];
+export async function serveProfile(name: LegacyName, config: ProfileConfig, given: ServeDeps): Promise<ServedProfile> {
+  const deps: ProfileDeps = { ...given, csrf: given.sessions.csrf };
+  const settings: ProfileSettings = config[name];
+  const preset: Preset = presets[name];
+  const extras = openers[name]?.(config, deps) ?? {};
+  const { face = { ...nativeFace, profile: name }, observer, start, close } = extras;
+  const tokens = openTokens(name, settings, deps, extras);
+  const ground = groundOf(name, settings, { deps, preset, tokens, extras });
+  const { host, prefix } = settings;
   return {
     name,
-    host: settings.host,
+    host,
     prefix,
-    face: { ...nativeFace, profile: name },
+    face,
     cors: createCors(settings.corsOrigins),
     tokens,
+    cookies: hasCookies(preset, settings) ? preset.cookies : undefined,
+    csrf: csrfOf(settings),
     rules: [...deps.generalRules, ...rulesOf(name, settings)],
-    ...extras,
-    routes: routes.map((route) => (settings.host === undefined ? route : { ...route, host: settings.host })),
+    observer,
+    ...(start && { start }),
+    ...(close && { close }),
+    routes: routesOf(ground, settings, extras).map((route) => (host === undefined ? route : { ...route, host })),
   };
+}
+
+interface Parts {
+  readonly deps: ProfileDeps;
+  readonly preset: Preset;
+  readonly tokens: Tokens;
+  readonly extras: Extras;
+}
+
+function groundOf(
+  profile: LegacyName,
+  settings: ProfileSettings,
+  { deps, preset, tokens, extras }: Parts,
+): ProfileGround {
+  const { accessMs, refreshMs, prefix } = settings;
+  const refresh = preset.delivery !== 'none';
+  const terms = {
+    profile,
+    tokens,
+    accessMs,
+    refresh,
+    rotate: !('rotate' in settings) || settings.rotate,
+    absoluteMs: refresh ? refreshMs : accessMs,
+    idleMs: refreshMs, // the systems say how long a refresh token lives, and nothing of idleness
+  };
+  const { replyOf, observer } = extras;
+  const parcels = createParcels({ preset, settings, csrf: deps.csrf, production: deps.production, replyOf });
+  const scheme = preset.scheme(settings);
+  const signInOptions: ProfileGround['signInOptions'] = (context) => ({ terms, scheme, ...knownOf(context) });
+  return { ...deps, profile, prefix, preset, terms, observer, parcels, signInOptions };
+}
+
+function openTokens(name: LegacyName, settings: ProfileSettings, deps: ProfileDeps, extras: Extras): Tokens {
+  const { accessMs, previousSecret, secret = createSecret('') } = settings; // the configuration is refused without one, and so is this
+  const claimsOf = async (holder: PersonPrincipal) => ({
+    ...(await extras.claims?.(holder)),
+    sub: holder.username,
+    role: await roleOf(deps, holder),
+  });
+  const issuer = `${deps.issuer}/${name}`;
+  const own = createSharedSecretTokens({ ...deps, profile: name, issuer, accessMs, previousSecret, secret, claimsOf });
+  return extras.tokens?.(own) ?? own;
 }
 
 /** The one role of the old claim; the first of several. Back ends may look at it, we never do. */
 async function roleOf(deps: ProfileDeps, holder: PersonPrincipal): Promise<string> {
   return (await deps.rolesOf(holder, holder.tenantId))[0] ?? 'none';
+}
+
+function csrfOf(settings: ProfileSettings): CsrfPolicy | undefined {
+  if (!('csrfProtect' in settings)) return undefined;
+  const { csrfProtect: always } = settings;
+  return { always, forms: always || ('formCsrf' in settings && settings.formCsrf) };
 }
 
 function rulesOf(name: LegacyName, { limits, limitsEnabled }: ProfileSettings): readonly PolicyRule[] {

@@ -6,8 +6,8 @@ export interface ProfileVariable {
   readonly name: string;
   /** The setting of the profile. */
   readonly key: string;
-  /** The only profile that has the setting. */
-  readonly only?: LegacyName;
+  /** The profiles that have the setting; all of them unless told. */
+  readonly only?: readonly LegacyName[];
   readonly secret?: boolean;
   /** @returns what the schema then checks: text that cannot be read stays text */
   readonly read: (text: string) => unknown;
@@ -52,6 +52,8 @@ function limits(value: string): unknown {
   }
 }
 
+const WITH_COOKIES = ['digital-twin-v2', 'aivillage', 'coretwin'] as const;
+
 /**
  * The names that the five systems have for the same settings (X16). Each may also stand with the profile before it,
  * `EMS_JWT_SECRET_KEY`, which wins (X32); a secret also as `…_FILE`.
@@ -59,10 +61,10 @@ function limits(value: string): unknown {
 export const PROFILE_VARIABLES: readonly ProfileVariable[] = [
   { name: 'JWT_SECRET_KEY', key: 'secret', read: text, secret: true },
   { name: 'JWT_SECRET_KEY_PREVIOUS', key: 'previousSecret', read: text, secret: true },
-  { name: 'API_SECRET_KEY', key: 'secret', only: 'aivillage', read: text, secret: true },
-  { name: 'ENCRYPTION_KEY', key: 'encryptionKey', only: 'digital-twin-v1', read: text, secret: true },
-  { name: 'ENCRYPTION_KEY', key: 'encryptionKey', only: 'digital-twin-v2', read: text, secret: true },
-  { name: 'DIGITAL_TWIN_MASTER_KEY', key: 'encryptionKey', only: 'aivillage', read: text, secret: true },
+  { name: 'API_SECRET_KEY', key: 'secret', only: ['aivillage'], read: text, secret: true },
+  { name: 'ENCRYPTION_KEY', key: 'encryptionKey', only: ['digital-twin-v1'], read: text, secret: true },
+  { name: 'ENCRYPTION_KEY', key: 'encryptionKey', only: ['digital-twin-v2'], read: text, secret: true },
+  { name: 'DIGITAL_TWIN_MASTER_KEY', key: 'encryptionKey', only: ['aivillage'], read: text, secret: true },
   { name: 'JWT_ALGORITHM', key: 'algorithm', read: text },
   { name: 'JWT_ACCESS_TOKEN_EXPIRES', key: 'accessMs', read: scaled(1_000) },
   { name: 'JWT_ACCESS_TOKEN_EXPIRE_MINUTES', key: 'accessMs', read: scaled(60_000) },
@@ -73,8 +75,14 @@ export const PROFILE_VARIABLES: readonly ProfileVariable[] = [
   { name: 'RATELIMIT_DEFAULT', key: 'limits', read: limits },
   { name: 'RATE_LIMIT_REQUESTS_PER_MINUTE', key: 'limits', read: perMinute },
   { name: 'RATELIMIT_ENABLED', key: 'limitsEnabled', read: onOff },
-  { name: 'SECURITY_LOG_DIR', key: 'logDirectory', only: 'ems', read: text },
-  { name: 'API_KEYS_FILE', key: 'apiKeysFile', only: 'ems', read: text },
+  { name: 'BCRYPT_LOG_ROUNDS', key: 'bcryptCost', read: scaled(1) },
+  { name: 'BCRYPT_ROUNDS', key: 'bcryptCost', read: scaled(1) },
+  { name: 'JWT_COOKIE_SECURE', key: 'cookieSecure', only: WITH_COOKIES, read: onOff },
+  { name: 'JWT_COOKIE_SAMESITE', key: 'cookieSameSite', only: WITH_COOKIES, read: text },
+  { name: 'JWT_COOKIE_CSRF_PROTECT', key: 'csrfProtect', only: WITH_COOKIES, read: onOff },
+  { name: 'WTF_CSRF_ENABLED', key: 'formCsrf', only: ['digital-twin-v2'], read: onOff },
+  { name: 'SECURITY_LOG_DIR', key: 'logDirectory', only: ['ems'], read: text },
+  { name: 'API_KEYS_FILE', key: 'apiKeysFile', only: ['ems'], read: text },
 ];
 
 /** Where the five systems say which Redis there is; it is the whole server's, not one profile's. */

@@ -61,8 +61,7 @@ export function createStreamSocketIo(stream: ReadingStream, origins: readonly st
     });
     io.engine.on('headers', (headers: Record<string, string>, request: IncomingMessage) => {
       const { answerHeaders = [] } = arriving.get(request) ?? {};
-      for (let at = 0; at + 1 < answerHeaders.length; at += 2)
-        headers[answerHeaders[at] ?? ''] ??= answerHeaders[at + 1] ?? '';
+      for (const [name, value] of pairsOf(answerHeaders)) headers[name] ??= value;
     });
     io.engine.on('connection', begin);
     io.use((socket, next) => {
@@ -148,7 +147,7 @@ export function createStreamSocketIo(stream: ReadingStream, origins: readonly st
       const { request, response, upgrade } = input;
       assertPage(input, origins);
       const query = new URLSearchParams((request.url ?? '').split('?')[1]);
-      if (query.has('j')) throw readingFault('READING_STREAM_REQUEST', { reason: 'JSONP is not spoken' });
+      assertSpoken(query, request.method, upgrade !== undefined);
       const [sid, ...more] = query.getAll('sid');
       if (more.length > 0) throw readingFault('READING_STREAM_REQUEST', { reason: 'two sessions' });
       if (sid !== undefined) assertOwn(input, sessions.get(sid));
@@ -158,6 +157,8 @@ export function createStreamSocketIo(stream: ReadingStream, origins: readonly st
       const { door } = await running;
       if (upgrade === undefined) {
         if (response.destroyed) return 499;
+        // Its refusals know of no headers but these.
+        for (const [name, value] of pairsOf(input.answerHeaders)) response.setHeader(name, value);
         const over = new Promise<number>((resolve) => response.once('close', () => resolve(response.statusCode)));
         door.emit('request', request, response);
         return over;
@@ -169,6 +170,19 @@ export function createStreamSocketIo(stream: ReadingStream, origins: readonly st
     },
     close: () => void running?.then(({ io }) => io.disconnectSockets(true)),
   };
+}
+
+/** What the engine would refuse is refused like all else, in the shape of all else. @throws READING_STREAM_REQUEST */
+function assertSpoken(query: URLSearchParams, method: string | undefined, isUpgrade: boolean): void {
+  const refusal = (reason: string) => readingFault('READING_STREAM_REQUEST', { reason });
+  if (query.has('j')) throw refusal('JSONP is not spoken');
+  if (query.get('EIO') !== '4') throw refusal('it must be version 4 of Engine.IO');
+  if (query.get('transport') !== (isUpgrade ? 'websocket' : 'polling')) throw refusal('the transport is another one');
+  if (method !== 'GET' && !query.has('sid')) throw refusal('the session is unknown');
+}
+
+function* pairsOf(flat: readonly string[]): Generator<readonly [name: string, value: string]> {
+  for (let at = 0; at + 1 < flat.length; at += 2) yield [flat[at] ?? '', flat[at + 1] ?? ''];
 }
 
 /** What `connect_error` tells the client. */

@@ -32,7 +32,9 @@ export const NATIVE_PATHS: CookiePaths = { refresh: '/v1/token', prefix: '/' };
 /** No session lives longer. @see sessionConfig, absoluteMs */
 const LONGEST_S = days(90) / 1_000;
 
-type Sent = Pick<Context, 'secure'>;
+/** Over TLS or not, and from which pages of other sites they go along: from none unless told. */
+type Sent = Pick<Context, 'secure'> & { readonly sameSite?: 'Strict' | 'Lax' | 'None' };
+const flagsOf = ({ secure, sameSite = 'Strict' }: Sent) => ({ secure, sameSite });
 
 /**
  * A grant as cookies, `Set-Cookie` values in a row: HttpOnly but for the CSRF value, `Secure` over TLS, the refresh token
@@ -42,12 +44,13 @@ export function grantCookies(
   names: CookieNames,
   grant: Grant,
   csrf: string,
-  { secure }: Sent,
+  sent: Sent,
   paths: CookiePaths,
 ): readonly string[] {
+  const flags = flagsOf(sent);
   const { refreshToken, accessToken, expiresInS } = grant;
-  const whole = { path: paths.prefix, maxAgeS: refreshToken === undefined ? expiresInS : LONGEST_S, secure };
-  const refreshing = { path: paths.refresh, maxAgeS: LONGEST_S, secure };
+  const whole = { path: paths.prefix, maxAgeS: refreshToken === undefined ? expiresInS : LONGEST_S, ...flags };
+  const refreshing = { path: paths.refresh, maxAgeS: LONGEST_S, ...flags };
   const cookies = [
     cookieOf(names.access, accessToken, { ...whole, maxAgeS: expiresInS }),
     cookieOf(names.csrf, csrf, { ...whole, httpOnly: false }),
@@ -56,23 +59,23 @@ export function grantCookies(
   cookies.push(cookieOf(names.refresh, refreshToken, refreshing));
   if (names.csrfRefresh !== undefined)
     cookies.push(cookieOf(names.csrfRefresh, csrf, { ...refreshing, path: paths.prefix, httpOnly: false }));
-  return [...cookies, ...deviceCookies(names, grant, { secure }, paths)];
+  return [...cookies, ...deviceCookies(names, grant, sent, paths)];
 }
 
 /** The device secret alone, for clients that keep their tokens themselves. */
 export function deviceCookies(
   names: CookieNames,
   { deviceSecret }: Grant,
-  { secure }: Sent,
+  sent: Sent,
   paths: CookiePaths,
 ): readonly string[] {
   if (deviceSecret === undefined) return [];
-  return [cookieOf(names.device, deviceSecret, { path: paths.refresh, maxAgeS: LONGEST_S, secure })];
+  return [cookieOf(names.device, deviceSecret, { path: paths.refresh, maxAgeS: LONGEST_S, ...flagsOf(sent) })];
 }
 
 /** Takes all of them away, at a logout. */
-export function clearCookies(names: CookieNames, { secure }: Sent, paths: CookiePaths): readonly string[] {
-  const gone = (name: string, path: string): string => cookieOf(name, '', { path, maxAgeS: 0, secure });
+export function clearCookies(names: CookieNames, sent: Sent, paths: CookiePaths): readonly string[] {
+  const gone = (name: string, path: string): string => cookieOf(name, '', { path, maxAgeS: 0, ...flagsOf(sent) });
   const cookies = [gone(names.access, paths.prefix), gone(names.csrf, paths.prefix)];
   cookies.push(gone(names.refresh, paths.refresh), gone(names.device, paths.refresh));
   if (names.csrfRefresh !== undefined) cookies.push(gone(names.csrfRefresh, paths.prefix));

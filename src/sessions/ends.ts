@@ -33,6 +33,8 @@ export interface Ends {
   /** @returns false for one that has ended already */
   endOne(tx: Tx, session: Ending, now: EpochMs, reason: string): Promise<boolean>;
   endAll(tx: Tx, actor: Actor, person: PersonId, reason: string, but?: SessionId): Promise<number>;
+  /** Those of a person that act in one tenant; the devices stay as they are. */
+  endIn(tx: Tx, actor: Actor, person: PersonId, tenant: TenantId, reason: string): Promise<number>;
   endScope(actor: Actor, scope: EndScope, reason: string): Promise<number>;
   /** Marks the rows of what was ended at once, where whoever did so did not get to it. */
   sweep(): Promise<void>;
@@ -59,10 +61,26 @@ export function createEnds(deps: EndDeps): Ends {
   async function endAll(tx: Tx, actor: Actor, person: PersonId, reason: string, but?: SessionId): Promise<number> {
     const now = clock.now();
     const rows = await sessionStore.endAllOf(tx, person, now, reason, but);
-    // Each by its id, for a refresh in the same group commit signs its token a moment after this.
-    for (const { id } of rows) await revocations.add(tx, 'session', id);
     if (but === undefined) await revocations.add(tx, 'person', person); // one that goes on would be hit by this
     await devices.unremember(tx, person); // somebody else may have been remembered
+    return settle(tx, actor, person, rows, { now, reason });
+  }
+
+  async function endIn(tx: Tx, actor: Actor, person: PersonId, tenant: TenantId, reason: string): Promise<number> {
+    const now = clock.now();
+    return settle(tx, actor, person, await sessionStore.endAllIn(tx, person, tenant, now, reason), { now, reason });
+  }
+
+  /** @returns how many of them were live */
+  async function settle(
+    tx: Tx,
+    actor: Actor,
+    person: PersonId,
+    rows: readonly EndedRow[],
+    { now, reason }: { now: EpochMs; reason: string },
+  ): Promise<number> {
+    // Each by its id, for a refresh in the same group commit signs its token a moment after this.
+    for (const { id } of rows) await revocations.add(tx, 'session', id);
     const live = rows.filter((row) => isLive(row, now));
     tx.afterCommit(() => {
       for (const { tenantId } of live) use.count(tenantId, 'ended');
@@ -120,6 +138,7 @@ export function createEnds(deps: EndDeps): Ends {
   return {
     endOne,
     endAll,
+    endIn,
     endScope: (actor, scope, reason) => {
       switch (scope.kind) {
         case 'own':

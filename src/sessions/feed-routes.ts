@@ -4,7 +4,8 @@ import { seconds } from '../kernel/clock.ts';
 import type { FeedPage, RevocationFeed } from './feed.ts';
 import { cursorText, nonceText, relayFeed } from './feed-stream.ts';
 
-const PERMISSION = 'read:revocations';
+/** No kind of reading: a viewer of a twin's data has no business with who was signed out. */
+const PERMISSION = 'follow:revocations';
 const MAX_WAIT_S = 30;
 /** Bounds an answer to some 90 KB, and the snapshot's to 2 MB. */
 const PAGE_ITEMS = 1_000;

@@ -39,7 +39,7 @@ async function askAll(tx: Tx): Promise<void> {
   await sessionStore.take(tx, digest, 'x', now);
   await sessionStore.touch(tx, session, now);
   await sessionStore.use(tx, session, now, 3_600_000);
-  await sessionStore.prove(tx, session, now, { amr: 'pwd', secondFactorAt: undefined });
+  await sessionStore.prove(tx, session, { amr: 'pwd', provedAt: now, secondFactorAt: undefined });
   await sessionStore.end(tx, session, now, 'x');
   await sessionStore.endAllOf(tx, person, now, 'x');
   await sessionStore.prune(tx, NOW + 1_005_000, 1_000);

@@ -15,7 +15,8 @@ export type Rotation =
   | { readonly kind: 'unknown' };
 
 interface Rotated {
-  readonly kind: 'rotated' | 'repeated';
+  /** `kept`: the profile's clients go on with one token. */
+  readonly kind: 'rotated' | 'repeated' | 'kept';
   readonly session: SessionRow;
   readonly username: string;
   readonly refreshToken: string;
@@ -30,6 +31,8 @@ export interface Presented {
   readonly device: string | undefined;
   /** Where it was presented. */
   readonly profile: string;
+  /** Whether the same token is to stay good. */
+  readonly keep?: boolean;
   /** The token that follows if this one is good, and the same sealed for its holder. */
   readonly successor: string;
   readonly sealedSuccessor: string;
@@ -72,6 +75,11 @@ export async function rotate(
   if (row.usedAt === undefined) {
     // A copied token without the secret of the device that keeps it: refused, and its owner goes on undisturbed.
     if (session.deviceProved && !sameDevice) return { kind: 'foreign-device', session };
+    if (presented.keep) {
+      await sessionStore.touch(tx, session.id, now);
+      if (sameDevice && !session.deviceProved) await sessionStore.proveDevice(tx, session.id);
+      return { kind: 'kept', session, username, refreshToken: presented.token };
+    }
     if (await sessionStore.take(tx, digest, presented.sealedSuccessor, now)) {
       await sessionStore.addRefresh(tx, digestOf(presented.successor), session.id, session.expiresAt);
       await sessionStore.touch(tx, session.id, now);

@@ -64,6 +64,8 @@ export interface Sessions {
   end(actor: Actor, person: PersonId, id: SessionId, reason: string): Promise<void>;
   /** Ends all sessions of a person inside `tx`: a password was changed, an account disabled. @returns how many */
   endAll(tx: Tx, actor: Actor, person: PersonId, reason: string, but?: SessionId): Promise<number>;
+  /** Ends those that act in one tenant, in the write that ends a membership. @returns how many were live */
+  endIn(tx: Tx, actor: Actor, person: PersonId, tenant: TenantId, reason: string): Promise<number>;
   /** Ends whatever a scope names, however many there are. @returns how many were live */
   endScope(actor: Actor, scope: EndScope, reason: string): Promise<number>;
   /** Calls one access token back by its `jti`; its session goes on. @returns false for what is no id of a token of ours */
@@ -90,6 +92,8 @@ export interface Sessions {
 export interface GivenProof {
   readonly amr: readonly string[];
   readonly secondFactor: boolean;
+  /** Not everything that the account asks for: what was proved of all of it stays as old as it is. */
+  readonly partly?: boolean | undefined;
 }
 
 export function createSessions(deps: SessionDeps): Sessions {
@@ -111,13 +115,17 @@ export function createSessions(deps: SessionDeps): Sessions {
     if (!terms.refresh || !isRefreshToken(presented)) throw sessionFault('SESSION_UNKNOWN');
     const successor = newRefreshToken(random);
     const sealedSuccessor = sealSuccessor(presented, successor, random);
-    const offer = { token: presented, device, profile: terms.profile, successor, sealedSuccessor };
+    const offer = { token: presented, device, profile: terms.profile, keep: !terms.rotate, successor, sealedSuccessor };
     const rotation = await storage.write(platform, async (tx) => {
       const now = clock.now();
       const held = await heldOf(tx, presented);
       const outcome: Rotation = held === undefined ? { kind: 'unknown' } : await rotate(tx, offer, held, config, now);
       if (outcome.kind === 'barred') await endOne(tx, outcome.session, now, 'its person may not sign in');
-      if (outcome.kind === 'replayed') await endOne(tx, outcome.session, now, 'replay');
+      if (outcome.kind === 'replayed') {
+        const { id: sessionId, ...about } = outcome.session;
+        if (await endOne(tx, outcome.session, now, 'replay'))
+          await deps.notices?.replayed?.(tx, { ...about, sessionId, at: now });
+      }
       await recordRotation(tx, actor, outcome);
       return outcome;
     });
@@ -133,7 +141,8 @@ export function createSessions(deps: SessionDeps): Sessions {
   function grantOrThrow(terms: SettledTerms, rotation: Rotation): Promise<Grant> {
     switch (rotation.kind) {
       case 'rotated':
-      case 'repeated': {
+      case 'repeated':
+      case 'kept': {
         const { session, username, refreshToken } = rotation;
         return grantAgain(terms, session, { username, refreshToken });
       }
@@ -154,7 +163,7 @@ export function createSessions(deps: SessionDeps): Sessions {
   async function recordRotation(tx: Tx, actor: Actor, rotation: Rotation): Promise<void> {
     if (rotation.kind === 'unknown') return; // nobody's token: counted with the anonymous refusals by the line
     const { session, kind } = rotation;
-    const good = kind === 'rotated' || kind === 'repeated';
+    const good = ['rotated', 'repeated', 'kept'].includes(kind);
     const object = { type: 'session', id: session.id };
     const personal = { subject: session.personId, values: {} };
     await audit.record(tx, {
@@ -169,17 +178,23 @@ export function createSessions(deps: SessionDeps): Sessions {
   }
 
   async function grantOf(terms: SettledTerms, principal: PersonPrincipal, more: Granted): Promise<Grant> {
-    const { expiresAt, amr, given } = more;
+    const { expiresAt, amr, given, fresh } = more;
     const now = clock.now();
     const notAfter = epochMs(Math.min(now + terms.accessMs, expiresAt));
-    const accessToken = await terms.tokens.sign(principal, notAfter, amr);
+    const accessToken = await terms.tokens.sign(principal, notAfter, amr, fresh);
     return { accessToken, expiresInS: Math.floor((notAfter - now) / 1_000), sessionId: principal.sessionId, ...given };
   }
 
   async function grantAgain(terms: SettledTerms, session: SessionRow, given: Again): Promise<Grant> {
     const { amr, expiresAt, authenticatedAt } = session;
     const { username, refreshToken } = given;
-    const more = { expiresAt, amr, given: { refreshToken, deviceSecret: undefined } };
+    // What a step-up gave comes without a refresh token: that person has just said who they are.
+    const more = {
+      expiresAt,
+      amr,
+      given: { refreshToken, deviceSecret: undefined },
+      fresh: refreshToken === undefined,
+    };
     const grant = await grantOf(terms, principalOf(session, username), more);
     // Ended while its token was being signed: that one would be younger than what ended it.
     if (revocations.revokes({ ...session, sessionId: session.id, issuedAt: authenticatedAt }))
@@ -199,8 +214,9 @@ export function createSessions(deps: SessionDeps): Sessions {
     const now = clock.now();
     const amr = addedTo(session?.amr ?? [], given.amr);
     const secondFactorAt = given.secondFactor ? now : session?.secondFactorAt;
-    if (session === undefined || !(await sessionStore.prove(tx, id, now, { amr: amrText(amr), secondFactorAt })))
-      throw sessionFault('SESSION_REVOKED');
+    const provedAt = given.partly === true ? session?.provedAt : now;
+    const proved = { amr: amrText(amr), provedAt, secondFactorAt };
+    if (session === undefined || !(await sessionStore.prove(tx, id, proved))) throw sessionFault('SESSION_REVOKED');
     const object = { type: 'session', id };
     const facts = { amr: [...given.amr], second_factor: given.secondFactor };
     await audit.record(tx, { ...actor, action: 'session.stepped_up', outcome: 'done', object, facts });
@@ -255,6 +271,7 @@ export function createSessions(deps: SessionDeps): Sessions {
     list,
     end,
     endAll: ends.endAll,
+    endIn: ends.endIn,
     endScope: ends.endScope,
     proof: (id) =>
       storage.read(platform, async (tx) => {
@@ -278,6 +295,8 @@ interface Granted {
   readonly expiresAt: EpochMs;
   readonly amr: readonly string[];
   readonly given: Pick<Grant, 'refreshToken' | 'deviceSecret'>;
+  /** False for a token that a refresh gave. */
+  readonly fresh?: boolean;
 }
 
 interface Again {

@@ -105,7 +105,7 @@ export function createSharedSecretTokens(deps: SharedSecretTokenDeps): Tokens {
     accessMs,
     jwks: { keys: [] },
     verify: createVerifiedCache({ clock, revocations, read }),
-    sign: async (principal, notAfter = LATEST, amr = BY_PASSWORD) => {
+    sign: async (principal, notAfter = LATEST, amr = BY_PASSWORD, fresh = true) => {
       const legacy = await claimsOf(principal);
       const jti = newUuid(clock, random);
       const at = momentOf(jti);
@@ -114,7 +114,7 @@ export function createSharedSecretTokens(deps: SharedSecretTokenDeps): Tokens {
       const fields = await vault.fields(PLATFORM);
       const said = { person, tenant, name, sid, iat, exp, amr, auth };
       const sealed = fields.seal(placeOf(profile, jti), JSON.stringify(said));
-      const token = new SignJWT({ fresh: true, ...legacy, type: 'access', sid, twinkeep: sealed })
+      const token = new SignJWT({ fresh, ...legacy, type: 'access', sid, twinkeep: sealed })
         .setProtectedHeader({ alg: 'HS256', typ: 'JWT', kid })
         .setIssuer(issuer)
         .setJti(jti)

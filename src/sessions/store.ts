@@ -76,9 +76,9 @@ const useSession = statement({
 
 const proveSession = statement({
   reach: 'platform',
-  sql: `update session set amr = :amr, proved_at = :now, second_factor_at = :second_factor_at
+  sql: `update session set amr = :amr, proved_at = :proved_at, second_factor_at = :second_factor_at
     where id = :id and ended_at is null`,
-  params: { id: 'text', amr: 'text', now: 'int', second_factor_at: 'int?' },
+  params: { id: 'text', amr: 'text', proved_at: 'int?', second_factor_at: 'int?' },
 });
 
 const proveDevice = statement({
@@ -93,13 +93,24 @@ const endSession = statement({
   params: { id: 'text', now: 'int', reason: 'text' },
 });
 
+const ended = { id: 'text', tenant_id: 'text', expires_at: 'int', last_used_at: 'int', idle_ms: 'int?' } as const;
+
 const endSessionsOf = statement({
   reach: 'platform',
   sql: `update session set ended_at = :now, end_reason = :reason
     where person_id = :person and ended_at is null and id <> :but
     returning id, tenant_id, expires_at, last_used_at, idle_ms`,
   params: { person: 'text', now: 'int', reason: 'text', but: 'text' },
-  returns: { id: 'text', tenant_id: 'text', expires_at: 'int', last_used_at: 'int', idle_ms: 'int?' },
+  returns: ended,
+});
+
+const endSessionsIn = statement({
+  reach: 'platform',
+  sql: `update session set ended_at = :now, end_reason = :reason
+    where person_id = :person and tenant_id = :tenant and ended_at is null
+    returning id, tenant_id, expires_at, last_used_at, idle_ms`,
+  params: { person: 'text', tenant: 'text', now: 'int', reason: 'text' },
+  returns: ended,
 });
 
 const endEverySession = statement({
@@ -192,16 +203,20 @@ export const sessionStore = {
   prove: async (
     tx: Tx,
     id: SessionId,
-    now: EpochMs,
-    given: { readonly amr: string; readonly secondFactorAt: EpochMs | undefined },
-  ): Promise<boolean> =>
-    (await tx.run(proveSession, { id, now, amr: given.amr, second_factor_at: given.secondFactorAt ?? null })) > 0,
+    { amr, provedAt, secondFactorAt }: Pick<SessionRow, 'provedAt' | 'secondFactorAt'> & { readonly amr: string },
+  ): Promise<boolean> => {
+    const times = { proved_at: provedAt ?? null, second_factor_at: secondFactorAt ?? null };
+    return (await tx.run(proveSession, { id, amr, ...times })) > 0;
+  },
   proveDevice: (tx: Tx, id: SessionId) => tx.run(proveDevice, { id, proved: true }),
   end: async (tx: Tx, id: SessionId, now: EpochMs, reason: string): Promise<boolean> =>
     (await tx.run(endSession, { id, now, reason })) > 0,
   /** @param but one that goes on */
   endAllOf: async (tx: Tx, person: PersonId, now: EpochMs, reason: string, but?: SessionId): Promise<EndedRow[]> =>
     (await tx.all(endSessionsOf, { person, now, reason, but: but ?? '' })).map(endedOf),
+
+  endAllIn: async (tx: Tx, person: PersonId, tenant: TenantId, now: EpochMs, reason: string): Promise<EndedRow[]> =>
+    (await tx.all(endSessionsIn, { person, tenant, now, reason })).map(endedOf),
 
   endEvery: (tx: Tx, now: EpochMs, reason: string) => tx.run(endEverySession, { now, reason }),
 

@@ -15,6 +15,8 @@ export interface Terms {
   readonly idleMs?: number | undefined;
   /** False for a profile without refresh tokens: its sessions end with their one access token. */
   readonly refresh?: boolean | undefined;
+  /** False keeps one refresh token for as long as the session lives: who stole it is then not noticed (X03). */
+  readonly rotate?: boolean | undefined;
 }
 
 /** The same with every time settled. */
@@ -26,15 +28,24 @@ export interface SettledTerms {
   /** `undefined`: as configured at the time of the refresh. */
   readonly idleMs: number | undefined;
   readonly refresh: boolean;
+  readonly rotate: boolean;
 }
 
 /** @param native the issuer of whoever states no terms */
 export function settle(terms: Terms | undefined, native: Tokens, config: SessionConfig): SettledTerms {
   if (terms === undefined) {
     const { accessMs, absoluteMs } = config;
-    return { profile: NATIVE_PROFILE, tokens: native, accessMs, absoluteMs, idleMs: undefined, refresh: true };
+    return {
+      profile: NATIVE_PROFILE,
+      tokens: native,
+      accessMs,
+      absoluteMs,
+      idleMs: undefined,
+      refresh: true,
+      rotate: true,
+    };
   }
-  const { profile, tokens, refresh = true } = terms;
+  const { profile, tokens, refresh = true, rotate = true } = terms;
   if ((profile === NATIVE_PROFILE) !== (tokens === native)) {
     throw new TypeError(`profile ${profile} needs an issuer of its own: the native one's tokens open /v1`);
   }
@@ -42,8 +53,8 @@ export function settle(terms: Terms | undefined, native: Tokens, config: Session
   if (!refresh) {
     const absoluteMs = Math.min(terms.absoluteMs ?? accessMs, accessMs);
     // Nothing refreshes it, so its last use never moves: idleness must not end it before its token does.
-    return { profile, tokens, accessMs, absoluteMs, idleMs: absoluteMs, refresh };
+    return { profile, tokens, accessMs, absoluteMs, idleMs: absoluteMs, refresh, rotate };
   }
   const idleMs = terms.idleMs ?? Math.max(config.idleMs, accessMs);
-  return { profile, tokens, accessMs, absoluteMs: terms.absoluteMs ?? config.absoluteMs, idleMs, refresh };
+  return { profile, tokens, accessMs, absoluteMs: terms.absoluteMs ?? config.absoluteMs, idleMs, refresh, rotate };
 }

@@ -34,6 +34,17 @@ export interface SessionNotices {
   publish(tx: Tx, signIn: UnusualSignIn): Promise<void>;
   /** For the person, by e-mail; not asked where `noticeNewDevice` is off. */
   notify(tx: Tx, signIn: UnusualSignIn, text: string): Promise<void>;
+  /** For both, once: a session ends but once. */
+  replayed?(tx: Tx, session: ReplayedSession): Promise<void>;
+}
+
+/** A refresh token that two parties hold: its session was ended in the write that tells of it. */
+export interface ReplayedSession {
+  readonly personId: PersonId;
+  readonly tenantId: TenantId;
+  readonly sessionId: SessionId;
+  readonly profile: string;
+  readonly at: EpochMs;
 }
 
 export interface UnusualDeps {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isFault } from '../kernel/errors.ts';
-import { createKit } from '../testing/index.ts';
+import { type Call, createKit } from '../testing/index.ts';
 import { createTokenVerifier } from './verifier.ts';
 
 const issuer = 'https://twin.example';
@@ -11,7 +11,7 @@ const issuer = 'https://twin.example';
 test('a back end beside a whole Twinkeep refuses within a second what was ended there', async (t) => {
   const kit = await createKit({ config: { issuer } });
   t.after(kit.close);
-  const apiKey = await kit.key('read:revocations');
+  const apiKey = await kit.key('follow:revocations');
   const { address, clock } = kit;
   const verifier = createTokenVerifier({ issuer, address, apiKey, clock });
   t.after(verifier.stop);
@@ -39,7 +39,7 @@ test('the feed is for those who may read it alone, and its stream ends with its 
     assert.equal((await kit.call('GET', `/v1/revocations${path}`)).status, 401);
     assert.equal((await kit.call('GET', `/v1/revocations${path}`, { key: other })).status, 403);
   }
-  const key = await kit.key('read:revocations');
+  const key = await kit.key('follow:revocations');
   const headers = { 'x-api-key': key };
   const response = await fetch(`${kit.address}/v1/revocations/stream`, { headers });
   assert.equal(response.status, 200);
@@ -49,4 +49,15 @@ test('the feed is for those who may read it alone, and its stream ends with its 
   const endedAt = performance.now();
   await response.text().catch(() => undefined); // until it is cut
   assert.ok(performance.now() - endedAt < 1_500);
+});
+
+// Attack: whoever may look at readings follows who is signed out of the platform.
+test('to read the data of a twin is not to follow its revocations', async (t) => {
+  const kit = await createKit();
+  t.after(kit.close);
+  const { token } = await kit.person('vera', 'viewer');
+  const snapshot = (call: Call) => kit.call('GET', '/v1/revocations/snapshot', call);
+  for (const call of [{ token }, { token: await kit.signIn() }, { key: await kit.key('read', 'write') }])
+    assert.equal((await snapshot(call)).json.code, 'ACCESS_FORBIDDEN');
+  assert.equal((await snapshot({ key: await kit.key('follow:revocations') })).status, 200);
 });

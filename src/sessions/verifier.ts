@@ -16,7 +16,7 @@ export interface TokenVerifierOptions {
   readonly issuer: string;
   /** Where Twinkeep answers; the issuer unless told. `https:`, or this machine. */
   readonly address?: string | undefined;
-  /** A key with the permission `read:revocations`. */
+  /** A key with the permission `follow:revocations`. */
   readonly apiKey?: string | undefined;
   /** Instead of a key: the value of `Authorization`, asked for at each question. */
   readonly authorization?: (() => string | Promise<string>) | undefined;

@@ -11,14 +11,14 @@ export interface FloodJob {
   /** `hold` takes the lock of the first cell and keeps it until the thread is ended. */
   readonly kind: 'flood' | 'hold';
   readonly takes: readonly Take[];
-  /** How often, or until when in epoch ms. */
+  /** How often at most. */
   readonly times: number;
-  readonly until: number;
 }
 
-const { buffer, kind, takes, times, until }: FloodJob = workerData;
+const { buffer, kind, takes, times }: FloodJob = workerData;
 
-function flood(): number {
+/** @param until in epoch ms */
+function flood(until: number): number {
   const hot = createSharedHotState({
     clock: systemClock,
     buffer,
@@ -34,8 +34,10 @@ function flood(): number {
   return allowed;
 }
 
-if (kind === 'flood') parentPort?.postMessage(flood());
-else {
+if (kind === 'flood') {
+  parentPort?.once('message', (until: number) => parentPort?.postMessage(flood(until)));
+  parentPort?.postMessage('ready'); // a busy machine takes long to load a thread, and all are to begin at once
+} else {
   const table = openHotTable(buffer);
   table.lock(table.bucketOf(takes[0]?.cell ?? ''));
   parentPort?.postMessage(0);

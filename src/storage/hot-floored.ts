@@ -69,6 +69,7 @@ export function createFlooredHotState(options: FlooredHotStateOptions): HotState
     get: (key) => shared.get(key),
     forget: (key) => shared.forget(key),
     probe: () => shared.probe(),
+    server: async () => (await shared.server?.()) ?? 'unknown',
     close: async () => {
       breaker.close();
       await Promise.all([shared.close(), floor.close()]);

@@ -67,6 +67,7 @@ export async function createRedisHotState(options: RedisOptions): Promise<HotSta
     get: async (key) => (await asking(redis.get(keyOf('v', key)))) ?? undefined,
     forget: async (key) => void (await asking(redis.del(keyOf('v', key)))),
     probe: async () => void (await asking(redis.ping())),
+    server: async () => /^redis_version:(.{1,32}?)\r?$/m.exec(await asking(redis.info('server')))?.[1] ?? 'unknown',
     close: async () => redis.disconnect(),
   };
 }

@@ -26,17 +26,20 @@ hotStateContract('shared memory', async () => {
 
 describe('in shared memory', () => slidingContract(test, () => shared(16)));
 
-async function start(job: FloodJob): Promise<{ readonly worker: Worker; readonly answer: Promise<number> }> {
+/** @returns the thread once it is ready, or once it holds what it is to hold */
+async function start(job: FloodJob): Promise<Worker> {
   const worker = new Worker(new URL('./hot-flood.contract.ts', import.meta.url), { workerData: job });
-  const answer = once(worker, 'message').then(([allowed]) => Number(allowed));
-  await once(worker, 'online');
-  return { worker, answer };
+  await once(worker, 'message');
+  return worker;
 }
 
-async function floodOf(jobs: readonly FloodJob[]): Promise<readonly number[]> {
+async function floodOf(jobs: readonly FloodJob[], forMs = never): Promise<readonly number[]> {
   const threads = await Promise.all(jobs.map(start));
-  const allowed = await Promise.all(threads.map(({ answer }) => answer));
-  await Promise.all(threads.map(({ worker }) => worker.terminate()));
+  const answers = threads.map(async (worker) => Number((await once(worker, 'message'))[0]));
+  const until = Date.now() + forMs;
+  for (const worker of threads) worker.postMessage(until);
+  const allowed = await Promise.all(answers);
+  await Promise.all(threads.map((worker) => worker.terminate()));
   return allowed;
 }
 
@@ -51,17 +54,16 @@ const never = Number.MAX_SAFE_INTEGER;
 test('four threads that flood one cell are allowed exactly the limit', async () => {
   const buffer = sharedHotBuffer(1_000, random);
   const takes = [{ cell: 'cell', limit: { count: 50_000, windowMs: 600_000 } }];
-  const job: FloodJob = { buffer, kind: 'flood', takes, times: 100_000, until: never };
+  const job: FloodJob = { buffer, kind: 'flood', takes, times: 100_000 };
   assert.equal(sum(await floodOf([job, job, job, job])), 50_000);
 });
 
 test('four threads that flood one cell through several windows are allowed the limit in each', async () => {
   const buffer = sharedHotBuffer(1_000, random);
   const takes = [{ cell: 'cell', limit: { count: 1_000, windowMs: 600 } }];
-  const began = Date.now();
-  const job: FloodJob = { buffer, kind: 'flood', takes, times: never, until: began + 2_500 };
-  const allowed = sum(await floodOf([job, job, job, job]));
-  // A window slides by slots, and a thread that starts late fills another one: between the bounds any number is right.
+  const job: FloodJob = { buffer, kind: 'flood', takes, times: never };
+  const allowed = sum(await floodOf([job, job, job, job], 2_500));
+  // A window slides by slots, and threads begin anywhere in one: between the bounds any number is right.
   assert.ok(allowed >= 3_000 && allowed <= 5_000, String(allowed));
 });
 
@@ -73,7 +75,7 @@ test('threads that take several cells at once, in any order, count all of them o
     limit: { count: 20_000 + 1_000 * nth, windowMs: 600_000 },
   }));
   const turned = (by: number) => [...cells.slice(by), ...cells.slice(0, by)];
-  const job = (takes: FloodJob['takes']): FloodJob => ({ buffer, kind: 'flood', takes, times: 20_000, until: never });
+  const job = (takes: FloodJob['takes']): FloodJob => ({ buffer, kind: 'flood', takes, times: 20_000 });
   const allowed = await floodOf([job(cells), job(cells.toReversed()), job(turned(2)), job(turned(4))]);
   assert.equal(sum(allowed), 20_000);
   for (const { cell, limit } of cells) {
@@ -88,14 +90,7 @@ test('a thread that is ended while it holds a cell holds up the others for a mom
   const limit = { count: 10, windowMs: 600_000 };
   const hot = here(buffer);
   for (let time = 0; time < 4; time++) takeNow(hot, 'cell', limit.count, limit.windowMs);
-  const { worker, answer } = await start({
-    buffer,
-    kind: 'hold',
-    takes: [{ cell: 'cell', limit }],
-    times: 1,
-    until: 0,
-  });
-  await answer;
+  const worker = await start({ buffer, kind: 'hold', takes: [{ cell: 'cell', limit }], times: 1 });
   await worker.terminate();
   const began = performance.now();
   assert.equal(takeNow(hot, 'cell', limit.count, limit.windowMs).remaining, 5);

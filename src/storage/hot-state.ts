@@ -64,6 +64,8 @@ export interface HotState {
   /** Makes a key free again. */
   forget(key: string): Promise<void>;
   probe(): Promise<void>;
+  /** The version of the server that it is kept in, where that is another program. */
+  server?(): Promise<string>;
   close(): Promise<void>;
 }
 

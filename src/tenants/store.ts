@@ -33,6 +33,12 @@ const insertMembership = insertion({
   unless: ['person_id', 'tenant_id'],
 });
 
+const deleteMembership = statement({
+  reach: 'platform',
+  sql: 'delete from membership where person_id = :person and tenant_id = :tenant',
+  params: { person: 'text', tenant: 'text' },
+});
+
 const selectTenantsOf = statement({
   reach: 'platform',
   sql: 'select tenant_id from membership where person_id = :person order by created_at, tenant_id',
@@ -48,8 +54,12 @@ export const tenantStore = {
   all: (tx: Tx) => tx.all(selectTenants, {}),
   get: (tx: Tx, id: TenantId) => tx.one(selectTenant, { id }),
 
-  addMember: (tx: Tx, person: PersonId, tenant: TenantId, now: EpochMs) =>
-    tx.insert(insertMembership, [{ person_id: person, tenant_id: tenant, created_at: now }]),
+  /** @returns false when there is that membership already */
+  addMember: async (tx: Tx, person: PersonId, tenant: TenantId, now: EpochMs): Promise<boolean> =>
+    (await tx.insert(insertMembership, [{ person_id: person, tenant_id: tenant, created_at: now }])).length === 0,
+  /** @returns false when there is no such membership */
+  removeMember: async (tx: Tx, person: PersonId, tenant: TenantId): Promise<boolean> =>
+    (await tx.run(deleteMembership, { person, tenant })) > 0,
   /** The tenants of a person, the longest membership first. */
   tenantsOf: async (tx: Tx, person: PersonId): Promise<readonly TenantId[]> =>
     (await tx.all(selectTenantsOf, { person })).map((row) => tenantId(row.tenant_id)),

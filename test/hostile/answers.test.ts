@@ -90,7 +90,7 @@ test('every answer carries the security headers, good or bad, and says nothing o
     '/.well-known/assertion-jwks.json': 'cache-control',
   };
   for (const { method, path } of kit.twinkeep.routes) {
-    if (path === '/v1/socket.io/' || path.includes('logout')) continue; // Engine.IO has answers of its own; a logout ends what the rest needs
+    if (path.includes('logout')) continue; // ends what the rest needs
     for (const credential of [{}, { token }]) {
       const answer = await kit.call(method, urlOf(path), credential);
       for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
@@ -105,6 +105,19 @@ test('every answer carries the security headers, good or bad, and says nothing o
       }
     }
     if (path === '/v1/logout') token = await kit.signIn();
+  }
+});
+
+test('the answers of Engine.IO carry them too, also where the engine refuses by itself', async () => {
+  const path = '/v1/socket.io/?EIO=4&transport=polling';
+  const opened = await kit.call('GET', path);
+  const sid = JSON.parse(opened.text.slice(1)).sid;
+  const garbage = await kit.call('POST', `${path}&sid=${sid}`, { body: 'x'.repeat(20_000) });
+  const plain = await kit.call('POST', `${path}&sid=${sid}`, { body: 'not a packet' });
+  assert.deepEqual([opened.status, garbage.status], [200, 413]);
+  for (const { headers } of [opened, garbage, plain]) {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) assert.equal(headers.get(name), value, name);
+    assert.match(headers.get('x-request-id') ?? '', /^[0-9a-f-]{36}$/);
   }
 });
 

@@ -6,7 +6,12 @@ export interface Placing {
   readonly naughty: string;
   readonly operations: readonly Operation[];
   readonly credential: string;
+  /** Its number: what no route has to do with by itself is tried with each string at some of the routes, and each time at others. */
+  readonly turn: number;
 }
+
+/** Of so many routes one gets each string in the places that are refused before any route is asked. */
+const TURNS = 4;
 
 const HEADERS = [
   ...[
@@ -38,18 +43,22 @@ const isAnother = ({ method, path }: Operation): boolean =>
   !path.includes('*') || method === 'GET' || method === 'POST';
 
 /** One string in every place that a request has: each is a request of its own. */
-export function* placesOf({ naughty, operations, credential }: Placing): Generator<Shot> {
-  for (const operation of operations.filter(isAnother)) {
+export function* placesOf({ naughty, operations, credential, turn }: Placing): Generator<Shot> {
+  for (const [at, operation] of operations.filter(isAnother).entries()) {
     yield* inPath(operation, naughty, credential);
     yield* inQuery(operation, naughty, credential);
-    if (operation.body !== undefined) yield* inBody(operation, operation.body, naughty, credential);
+    if (operation.body !== undefined) yield* inFields(operation, operation.body, naughty, credential);
+    if ((at + turn) % TURNS === 0) yield* inForm(operation, naughty, credential);
   }
   yield* inHeaders(naughty, credential);
 }
 
 /** The shots of each string in turn. */
-export function* eachOf(naughty: readonly string[], shots: (one: string) => Iterable<Shot>): Generator<Shot> {
-  for (const one of naughty) yield* shots(one);
+export function* eachOf(
+  naughty: readonly string[],
+  shots: (one: string, turn: number) => Iterable<Shot>,
+): Generator<Shot> {
+  for (const [turn, one] of naughty.entries()) yield* shots(one, turn);
 }
 
 /** Somebody of that name and password asks to be let in, which costs a hash. */
@@ -92,13 +101,17 @@ function* inPath({ method, path, body }: Operation, naughty: string, credential:
 
 function* inQuery({ method, path, query }: Operation, naughty: string, credential: string): Generator<Shot> {
   if (method !== 'GET') return;
-  const own = plainPath(path);
-  yield shot(method, `${own}?${encoded(naughty)}=1`, credential, undefined, `query name of ${path}`);
   for (const name of query)
-    yield shot(method, `${own}?${name}=${encoded(naughty)}`, credential, undefined, `query ${name} of ${path}`);
+    yield shot(
+      method,
+      `${plainPath(path)}?${name}=${encoded(naughty)}`,
+      credential,
+      undefined,
+      `query ${name} of ${path}`,
+    );
 }
 
-function* inBody(
+function* inFields(
   operation: Operation,
   body: NonNullable<Operation['body']>,
   naughty: string,
@@ -107,12 +120,25 @@ function* inBody(
   const { method, path } = operation;
   const target = plainPath(path);
   const spoilt = hashes(operation) ? { ...body, username: '', password: '', roles: [''] } : body; // parsed, and not hashed
-  const send = (value: unknown, name: string): Shot =>
-    shot(method, target, credential, JSON.stringify(value), `${name} in the body of ${method} ${path}`);
-  for (const name of Object.keys(body)) yield send({ ...spoilt, [name]: naughty }, name);
-  yield send({ ...spoilt, [naughty]: naughty }, 'a key');
-  yield send(naughty, 'a string');
-  yield shot(method, target, credential, naughty, `the body of ${method} ${path}`);
+  for (const name of Object.keys(body)) {
+    const text = JSON.stringify({ ...spoilt, [name]: naughty });
+    yield shot(method, target, credential, text, `${name} in the body of ${method} ${path}`);
+  }
+}
+
+/** Where no route reads: names that none has, and bodies that are no object. */
+function* inForm({ method, path, body }: Operation, naughty: string, credential: string): Generator<Shot> {
+  const target = plainPath(path);
+  const query = `${target}?${encoded(naughty)}=1`;
+  if (method === 'GET') yield shot(method, query, credential, undefined, `query name of ${path}`);
+  if (body === undefined) return;
+  for (const [text, name] of [
+    [JSON.stringify({ ...body, [naughty]: naughty }), 'a key'],
+    [JSON.stringify(naughty), 'a string'],
+    [naughty, 'text'],
+  ] as const) {
+    yield shot(method, target, credential, text, `${name} in the body of ${method} ${path}`);
+  }
 }
 
 function* inHeaders(naughty: string, credential: string): Generator<Shot> {

@@ -114,4 +114,5 @@ export const isSealing = ({ path }: Operation): boolean => /^\/v1\/vault\/(seal|
 
 /** Whoever asks for this has a password hashed, which takes a tenth of a second and not ten thousand times. */
 export const hashes = ({ path, method }: Operation): boolean =>
-  (method === 'POST' && /\/(login|users)$/.test(path)) || (method === 'PATCH' && path.startsWith('/v1/users'));
+  (method === 'POST' && /\/(login|users|register|password|password\/reset|password\/check|step-up)$/.test(path)) ||
+  (method === 'PATCH' && path.startsWith('/v1/users'));

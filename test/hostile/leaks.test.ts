@@ -14,6 +14,7 @@ import { z } from 'zod';
  */
 const LIFE = `
 import { createServer } from 'node:http';
+import { Secret, TOTP } from 'otpauth';
 import { createKit, createTestClock } from ${JSON.stringify(new URL('../../src/testing/index.ts', import.meta.url).href)};
 import { createSqliteStorage } from ${JSON.stringify(new URL('../../src/storage/index.ts', import.meta.url).href)};
 const clock = createTestClock();
@@ -35,6 +36,20 @@ keep(await login('paul', 'Somebodys-Secret-Password'));
 await login('paul', 'Wrong-Secret-Password');
 await login('Typed-Into-The-Name-Field', 'Wrong-Secret-Password');
 await kit.call('PATCH', '/v1/users/' + paul.json.id, { token, body: { password: 'Second-Secret-Password' } });
+await kit.call('POST', '/v1/users', { token, body: { username: 'quinn', password: 'Fourth-Hidden-Words-44', roles: ['viewer'] } });
+const quinn = keep(await login('quinn', 'Fourth-Hidden-Words-44')).access_token;
+const app = (await kit.call('POST', '/v1/mfa/totp', { token: quinn, body: { label: 'Secret-Label-3' } })).json;
+const code = (off) => new TOTP({ secret: Secret.fromBase32(app.secret) }).generate({ timestamp: kit.clock.now() + off });
+const factor = '/v1/mfa/factors/' + app.factor_id;
+await kit.call('POST', factor + '/confirm', { token: quinn, body: { code: 'Secret-Code-77' } });
+const { backup_codes } = (await kit.call('POST', factor + '/confirm', { token: quinn, body: { code: code(-30_000) } })).json;
+const { ticket } = (await login('quinn', 'Fourth-Hidden-Words-44')).json.second_factor;
+await kit.call('POST', '/v1/login/verify', { body: { ticket, code: 'Secret-Code-77' } });
+const proved = keep(await kit.call('POST', '/v1/login/verify', { body: { ticket, code: code(0), remember_device: true } })).access_token;
+const shown = (await kit.call('GET', '/v1/mfa/backup-codes', { token: proved })).json.items.map((item) => item.code);
+const reset = (await kit.call('POST', '/v1/users/' + paul.json.id + '/password-reset', { token })).json;
+const recovery = (await kit.call('POST', '/v1/users/' + paul.json.id + '/recovery', { token })).json.code;
+secrets.push('Fourth-Hidden-Words-44', 'Secret-Label-3', 'Secret-Code-77', app.secret, app.uri, ticket, reset.token, recovery, ...backup_codes, ...shown);
 const key = (await kit.call('POST', '/v1/api-keys', { token, body: { name: 'k', scopes: ['write', 'read'] } })).json.key;
 secrets.push(key, key.slice(16));
 await kit.call('PATCH', '/v1/users/' + paul.json.id, { token, body: { email: 'secret-address@example.org' } });

@@ -9,6 +9,8 @@ const RUN_BY_PASSWORDS = 'passwords.test.ts';
 const RUN_BY_LIST = 'passwords-list.test.ts';
 const NOT_OURS = 'nothing in src computes this';
 const RUN_BY_JOSE = 'jose.test.ts';
+const RUN_BY_OTP = 'otp.test.ts';
+const RUN_BY_WEBAUTHN = 'webauthn.test.ts';
 const OF_AGE = 'the payload of age files, which the package age-encryption computes, not src/crypto';
 
 const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -23,6 +25,8 @@ const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   hash: { 'bcrypt_published.json': RUN_BY_PASSWORDS },
   passwords: { 'common-passwords.txt': RUN_BY_LIST },
+  otp: { 'rfc4226.json': RUN_BY_OTP, 'rfc6238.json': RUN_BY_OTP },
+  webauthn: { 'w3c_level3.json': RUN_BY_WEBAUTHN },
   jose: { 'rfc_examples.json': RUN_BY_JOSE },
   nist: { 'gcm_decrypt_256.json': RUN_BY_CRYPTO },
   wycheproof: {

@@ -27,6 +27,8 @@ const isKeyFault = ({ code }: TwinkeepError): boolean => code === 'APIKEY_INVALI
 
 function bodyOf(fault: TwinkeepError): object {
   const { code, kind, facts, message } = fault;
+  // No old client knows these: whoever reads them must learn what to send, or where to go.
+  if (SECOND_FACTOR.has(code)) return { ...facts, detail: message, code };
   switch (kind) {
     case 'unauthenticated':
       return { detail: isKeyFault(fault) ? 'Invalid API key' : 'Invalid authentication credentials' };
@@ -45,6 +47,8 @@ function bodyOf(fault: TwinkeepError): object {
   }
 }
 
+/** A password that was right and is not enough; a wrong code is refused in the same words as a wrong password. */
+const SECOND_FACTOR: ReadonlySet<string> = new Set(['MFA_REQUIRED', 'MFA_ENROLMENT_NEEDED']);
 const REFUSED = 'Insufficient permissions';
 
 /** Flaws in the form of the framework that the old clients were written against. */

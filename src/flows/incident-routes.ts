@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { actorOf, defineRoute, idText, ok, type Route, storableText } from '../http/index.ts';
+import { personId } from '../kernel/brand.ts';
+import { hours, minutes } from '../kernel/clock.ts';
+import type { Incidents } from './incident.ts';
+
+/** For administrators and the operator, when somebody's account was got into. */
+export const incidentRoutes = (incidents: Incidents): readonly Route[] => [
+  defineRoute({
+    method: 'POST',
+    path: '/v1/users/:id/compromised',
+    summary: 'End whatever lets anybody into an account: sessions, links, API keys and the password. They are told.',
+    access: { kind: 'permission', permission: 'admin:users', provedWithinMs: minutes(10) },
+    limits: [{ per: 'principal', count: 60, windowMs: hours(1) }],
+    records: 'change',
+    params: z.strictObject({ id: idText }),
+    body: z.strictObject({
+      reason: storableText(1, 200).default('not said').describe('For the log and the alert.'),
+      factors: z.boolean().default(false).describe('Take their second factors away too.'),
+    }),
+    bodyOptional: true,
+    replies: { 200: z.strictObject({ sessions: z.int(), api_keys: z.int(), factors: z.int() }) },
+    faults: ['IDENTITY_PERSON_UNKNOWN', 'IDENTITY_SHARED_PERSON', 'ACCESS_ESCALATION'],
+    handle: async ({ params, body, caller, tenantId, context }) => {
+      const actor = actorOf(context, caller, tenantId);
+      const { apiKeys, ...ended } = await incidents.respond(actor, tenantId, personId(params.id), body);
+      return ok({ ...ended, api_keys: apiKeys });
+    },
+  }),
+];

@@ -1,0 +1,54 @@
+import type { EpochMs } from '../kernel/brand.ts';
+
+/** Where evidence comes from. What is `undefined` is nothing that a system of this kind has. */
+export interface PostureSources {
+  readonly settings: () => SettingFacts;
+  readonly keys: () => Promise<KeyFacts>;
+  readonly people: () => Promise<PeopleFacts>;
+  /** Whether revocations are known up to now, so that tokens may be believed. */
+  readonly feedIsFresh: () => boolean;
+  /** Whether everything that was recorded is numbered and under a signed head. */
+  readonly auditIsSigned: () => Promise<boolean>;
+  readonly backups: () => Promise<BackupFacts | undefined>;
+}
+
+/** What the configuration says. */
+export interface SettingFacts {
+  readonly production: boolean;
+  /** Whether clients reach it by TLS, as far as its own address says. */
+  readonly tls: boolean;
+  /** `file`, `environment`, `transit` and the like. */
+  readonly masterKeyFrom: string;
+  readonly limits: boolean;
+  /** Shared secrets of profiles that are shorter than they should be, by the names of the profiles. */
+  readonly shortSecrets: readonly string[];
+  /** Whether any page of any site may call. */
+  readonly openCors: boolean;
+  readonly sessions: { readonly accessMs: number; readonly absoluteMs: number; readonly maxPerPerson: number };
+  readonly leastPassword: number;
+}
+
+/** Of all tenants together. */
+export interface KeyFacts {
+  readonly tenants: number;
+  /** Tenants whose key should have been followed by another. */
+  readonly overdue: number;
+  /** What seals now. */
+  readonly algorithms: readonly string[];
+  /** Of keys that other systems brought, which are kept to read by. */
+  readonly readBy: readonly string[];
+}
+
+/** Of those who may administer. */
+export interface PeopleFacts {
+  readonly administrators: number;
+  readonly withSecondFactor: number;
+  readonly secondFactorRequired: boolean;
+}
+
+export interface BackupFacts {
+  readonly newestAt: EpochMs | undefined;
+  readonly drilledAt: EpochMs | undefined;
+  /** What the operator is warned of. */
+  readonly warnings: number;
+}

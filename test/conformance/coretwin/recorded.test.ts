@@ -1,0 +1,6 @@
+import { after, test } from 'node:test';
+import { openRecorded } from '../recorded.ts';
+
+const recorded = openRecorded('coretwin');
+after(recorded.close);
+for (const { name, play } of recorded.tests) test(name, play);

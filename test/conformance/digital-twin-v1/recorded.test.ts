@@ -1,0 +1,6 @@
+import { after, test } from 'node:test';
+import { openRecorded } from '../recorded.ts';
+
+const recorded = openRecorded('digital-twin-v1');
+after(recorded.close);
+for (const { name, play } of recorded.tests) test(name, play);
