@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { decodeJwt } from 'jose';
 import { tenantId } from '../src/kernel/brand.ts';
 import type { Actor } from '../src/kernel/principal.ts';
 import { type Answer, KIT_PASSWORD, type Kit } from '../src/testing/index.ts';
@@ -116,6 +117,11 @@ export const ACCOUNT_CASES: Readonly<Record<string, Case>> = {
     return [shown];
   },
   'POST /v1/platform/logout-all': async ({ call }) => refused(await call('POST', '/v1/platform/logout-all')),
+  'POST /v1/tokens/revoke': async ({ call, home }) => {
+    const seen = await call('POST', '/v1/tokens/revoke', { body: { jti: decodeJwt(home.own.token).jti } });
+    assert.deepEqual([seen.status, seen.json], [200, { revoked: true }]); // what tenant it is of is not told
+    return [seen];
+  },
   'POST /v1/users/import': async ({ call, home }) => {
     const people = [{ username: home.own.username, password_hash: HASH, roles: ['viewer'] }];
     const taken = await call('POST', '/v1/users/import', { body: { people } });

@@ -226,7 +226,7 @@ function doorOf({ storage, sessions, tokens, stop }: Parts, letGo: () => Promise
       if (row !== undefined) await sessions.end(EMBEDDER, row.personId, row.id, 'revoked');
       return row !== undefined;
     },
-    revokeToken: (jti) => sessions.revokeToken(EMBEDDER, jti),
+    revokeToken: (jti) => sessions.revokeToken(EMBEDDER, MAIN, jti),
     revokeAllUserSessions: async (userId) =>
       sessions.endScope(EMBEDDER, { kind: 'user', personId: personId(userId) }, 'revoked'),
     close: () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { decodeJwt } from 'jose';
+import { tenantId } from '../kernel/brand.ts';
 import { days, hours, minutes } from '../kernel/clock.ts';
 import { platform } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
@@ -101,17 +102,20 @@ function proofTests(given: Given): void {
     assert.equal((await ems.verify(more.accessToken)).sessionId, old.sessionId);
   });
 
-  test('one token is called back by its id, and the session goes on', async () => {
+  // Attack: an administrator of another tenant has seen the id of a token in some log.
+  test('one token is called back by its id in its tenant alone, and the session goes on', async () => {
     const kit = given();
     const grant = await kit.start();
     const jti = String(decodeJwt(grant.accessToken)['jti']);
     await kit.native.verify(grant.accessToken);
-    assert.equal(await kit.sessions.revokeToken(actor, jti), true);
+    assert.equal(await kit.sessions.revokeToken(actor, tenantId('elsewhere'), jti), true, 'of nobody there');
+    await kit.native.verify(grant.accessToken);
+    assert.equal(await kit.sessions.revokeToken(actor, ada.tenantId, jti), true);
     await expectRefused('SESSION_REVOKED', () => kit.native.verify(grant.accessToken));
     const next = await kit.sessions.refresh(actor, grant.refreshToken ?? '', grant.deviceSecret);
     await kit.native.verify(next.accessToken);
     for (const other of ['', 'x', `${jti}\n`, jti.toUpperCase(), '00000000-0000-4000-8000-000000000000'])
-      assert.equal(await kit.sessions.revokeToken(actor, other), false, other);
+      assert.equal(await kit.sessions.revokeToken(actor, ada.tenantId, other), false, other);
   });
 }
 

@@ -1,7 +1,7 @@
 import { encodeBase64url, sha256 } from '../crypto/index.ts';
 import { type EpochMs, epochMs } from '../kernel/brand.ts';
 
-/** Whose tokens are dead. `everyone` has the subject `*`, `token` the `jti`. */
+/** Whose tokens are dead. `everyone` has the subject `*`, `token` that of `tokenSubject`. */
 export type RevocationKind = 'token' | 'session' | 'person' | 'tenant' | 'everyone';
 
 /** One revocation as it is remembered: tokens of the subject that were issued up to `before` are dead. */
@@ -40,6 +40,9 @@ const DIGEST_BYTES = 16;
 /** 128 bits: nobody finds a second subject for it. */
 export const revocationDigest = (kind: RevocationKind, subject: string): string =>
   encodeBase64url(sha256(`${kind} ${subject}`).subarray(0, DIGEST_BYTES));
+
+/** A token's, with its tenant: who may call tokens of one tenant back reaches none of another by a `jti` seen somewhere. */
+export const tokenSubject = (tenant: string, jti: string): string => `${tenant} ${jti}`;
 
 export function createRevocationLog(): RevocationLog {
   let log: RevocationEntry[] = [];

@@ -9,6 +9,7 @@ import { createTestClock } from '../testing/index.ts';
 import { sessionMigrations } from './migrations/index.ts';
 import { createRevocations, type Revocations } from './revocations.ts';
 import type { RevocationKind } from './revocations-log.ts';
+import { tokenSubject } from './revocations-log.ts';
 
 const random = createSystemRandom();
 
@@ -140,9 +141,9 @@ test('each kind kills what it names: a token alone, a session for good, the othe
   const { clock, holder, silent, revoke } = await startBoth(t);
   const revokes = (change: object): boolean => silent.revocations.revokes({ ...holder, ...change });
   const later = { issuedAt: epochMs(clock.now() + 1) };
-  await revoke('token', 'token-1');
+  await revoke('token', tokenSubject(holder.tenantId, 'token-1'));
   assert.deepEqual(
-    [revokes({}), revokes({ tokenId: 'token-2' }), revokes({ tokenId: 'token-1' })],
+    ['', 'token-2', 'token-1'].map((tokenId) => revokes({ tokenId })),
     [false, false, true],
   );
   const others = { sessionId: sessionId('another'), personId: personId('bob'), tenantId: tenantId('another') };

@@ -4,7 +4,7 @@ import type { PersonPrincipal } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
 import { type Json, platform, type Tx } from '../kernel/tx.ts';
 import type { Bus, Storage } from '../storage/index.ts';
-import { createRevocationLog, type RevocationKind, type RevocationLog } from './revocations-log.ts';
+import { createRevocationLog, type RevocationKind, type RevocationLog, tokenSubject } from './revocations-log.ts';
 import { type RevocationRow, sessionStore } from './store.ts';
 
 /** What is remembered of a verified token, to hold it against revocations at each use. */
@@ -176,7 +176,7 @@ export function createRevocations(deps: RevocationDeps): Revocations {
       if (size === 0) return false;
       return (
         dead.session.has(sessionId) ||
-        (tokenId !== undefined && dead.token.has(tokenId)) ||
+        (tokenId !== undefined && dead.token.size > 0 && dead.token.has(tokenSubject(tenantId, tokenId))) ||
         isBefore(dead.person.get(personId), issuedAt) ||
         isBefore(dead.tenant.get(tenantId), issuedAt) ||
         isBefore(dead.everyone.get('*'), issuedAt)

@@ -19,6 +19,7 @@ import { addedTo, amrText, type Proof, proofOf, tokenProofOf } from './proof.ts'
 import { createPrune } from './prune.ts';
 import { digestOf, isRefreshToken, newRefreshToken, sealSuccessor } from './refresh-token.ts';
 import type { Revocations } from './revocations.ts';
+import { tokenSubject } from './revocations-log.ts';
 import { type Held, type Rotation, rotate } from './rotation.ts';
 import type { Device, Grant, SessionRow } from './session.ts';
 import { createStart, type Subject } from './start.ts';
@@ -68,8 +69,8 @@ export interface Sessions {
   endIn(tx: Tx, actor: Actor, person: PersonId, tenant: TenantId, reason: string): Promise<number>;
   /** Ends whatever a scope names, however many there are. @returns how many were live */
   endScope(actor: Actor, scope: EndScope, reason: string): Promise<number>;
-  /** Calls one access token back by its `jti`; its session goes on. @returns false for what is no id of a token of ours */
-  revokeToken(actor: Actor, jti: string): Promise<boolean>;
+  /** Calls one access token of a tenant back by its `jti`; its session goes on. @returns false for what is no id of a token of ours */
+  revokeToken(actor: Actor, tenant: TenantId, jti: string): Promise<boolean>;
   /** How the person of a live session proved who they are. */
   proof(id: SessionId): Promise<Proof | undefined>;
   /** Notes, inside the write that used up what was given, that a session's person proved it anew. @throws SESSION_REVOKED */
@@ -255,10 +256,10 @@ export function createSessions(deps: SessionDeps): Sessions {
     });
   }
 
-  async function revokeToken(actor: Actor, jti: string): Promise<boolean> {
+  async function revokeToken(actor: Actor, tenant: TenantId, jti: string): Promise<boolean> {
     if (!isTokenId(jti)) return false;
     await storage.write(platform, async (tx) => {
-      await revocations.add(tx, 'token', jti);
+      await revocations.add(tx, 'token', tokenSubject(tenant, jti));
       const object = { type: 'token', id: jti };
       await audit.record(tx, { ...actor, action: 'token.revoked', outcome: 'done', object });
     });

@@ -4,6 +4,7 @@ import { epochMs, sessionId } from '../kernel/brand.ts';
 import { minutes } from '../kernel/clock.ts';
 import { platform } from '../kernel/tx.ts';
 import { createTestClock } from '../testing/index.ts';
+import { tokenSubject } from './revocations-log.ts';
 import { ada, createSessionsKit, expectRefused } from './sessions-kit.contract.ts';
 import { createVerifiedCache } from './verified-cache.ts';
 
@@ -24,7 +25,8 @@ async function verifier(fresh: () => boolean = () => true) {
       return { principal, issuedAt: at, tokenId: `jti of ${token}`, expiresAt: epochMs(at + minutes(15)) };
     },
   });
-  const revoke = (jti: string) => storage.write(platform, (tx) => revocations.add(tx, 'token', jti));
+  const revoke = (jti: string) =>
+    storage.write(platform, (tx) => revocations.add(tx, 'token', tokenSubject(tenantId, jti)));
   return { clock, verify, reads, revoke };
 }
 

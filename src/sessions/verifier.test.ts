@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { hours, minutes } from '../kernel/clock.ts';
 import { platform } from '../kernel/tx.ts';
 import { type FeedServer, startFeedServer } from './feed-server.contract.ts';
+import { tokenSubject } from './revocations-log.ts';
 import { actor, ada, expectRefused } from './sessions-kit.contract.ts';
 import { createTokenVerifier } from './verifier.ts';
 import { FeedError } from './verifier-feed.ts';
@@ -56,7 +57,8 @@ test('what ends at Twinkeep is refused elsewhere within a second: token, session
   for (const kind of ['token', 'session', 'person', 'tenant', 'everyone'] as const) {
     const { accessToken } = await server.kit.start();
     const { tokenId, sessionId } = await verifier.verify(accessToken);
-    const subject = { token: tokenId, session: sessionId, person: ada.personId, tenant: ada.tenantId, everyone: '*' };
+    const token = tokenSubject(ada.tenantId, tokenId);
+    const subject = { token, session: sessionId, person: ada.personId, tenant: ada.tenantId, everyone: '*' };
     await revoke(server, kind, subject[kind]);
     const ms = await refusedWithin(1_000, 'SESSION_REVOKED', () => verifier.verify(accessToken));
     t.diagnostic(`${kind}: ${ms.toFixed(1)} ms`);
@@ -72,7 +74,7 @@ test('a token called back alone leaves its session, and what is refreshed of it,
   const verifier = server.verifier();
   await verifier.ready();
   const { tokenId } = await verifier.verify(first.accessToken);
-  await revoke(server, 'token', tokenId);
+  await revoke(server, 'token', tokenSubject(ada.tenantId, tokenId));
   await refusedWithin(1_000, 'SESSION_REVOKED', () => verifier.verify(first.accessToken));
   const next = await kit.sessions.refresh(actor, first.refreshToken ?? '', undefined);
   assert.equal((await verifier.verify(next.accessToken)).sessionId, first.sessionId);

@@ -6,7 +6,7 @@ import { type Clock, minutes, seconds, systemClock } from '../kernel/clock.ts';
 import { createSystemRandom, type Random } from '../kernel/random.ts';
 import { sessionFault } from './errors.ts';
 import { decoded, momentOf } from './jwt.ts';
-import { revocationDigest } from './revocations-log.ts';
+import { revocationDigest, tokenSubject } from './revocations-log.ts';
 import { keyFor, type NamedKey } from './strict-jose.ts';
 import { dropOldest } from './verified-cache.ts';
 import { createFeedSource, type FeedAnswer, FeedError } from './verifier-feed.ts';
@@ -255,7 +255,7 @@ async function readToken(token: string, issuer: string, keys: readonly NamedKey[
     caller: { ...ids, ...times, username: name, amr, acr },
     kid: protectedHeader.kid ?? '',
     digests: {
-      ended: [revocationDigest('session', sid), revocationDigest('token', jti)],
+      ended: [revocationDigest('session', sid), revocationDigest('token', tokenSubject(tenant, jti))],
       before: [revocationDigest('person', sub), revocationDigest('tenant', tenant), revocationDigest('everyone', '*')],
     },
   };
