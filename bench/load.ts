@@ -3,6 +3,7 @@ import { type Connection, openConnection } from './load/connection.ts';
 import { fieldsBody } from './load/fields.ts';
 import { type LoadJob, type LoadResult, loadJob } from './load/job.ts';
 import { askLoop, type LoopDelay } from './load/loop.ts';
+import { openLoop } from './load/open-loop.ts';
 import { bulkBody, readingAt } from './load/readings.ts';
 import { refreshRequest, sessionAt } from './load/refreshes.ts';
 import { runWrk } from './load/wrk.ts';
@@ -65,13 +66,29 @@ function meter({ pids }: LoadJob): () => (number | null)[] {
     });
 }
 
-/** Every connection asks, waits and asks again; all have their answers when it ends, so that no work is left over. */
+/** All have their answers when it ends, so that no work is left over. */
 async function phase(
   connections: readonly Connection[],
   job: LoadJob,
   limit: LoadJob['measure'],
   nextRequest: () => string,
 ): Promise<Phase> {
+  const { rate } = job;
+  const startedAt = performance.now();
+  const latencies =
+    rate === undefined
+      ? await closedLoop(connections, job, limit, nextRequest)
+      : await openLoop(connections, { rate, ms: limit.ms }, (connection) => ask(connection, job, nextRequest()));
+  return { seconds: (performance.now() - startedAt) / 1_000, latencies: Float64Array.from(latencies) };
+}
+
+/** Every connection asks, waits and asks again. */
+async function closedLoop(
+  connections: readonly Connection[],
+  job: LoadJob,
+  limit: LoadJob['measure'],
+  nextRequest: () => string,
+): Promise<number[]> {
   const latencies: number[] = [];
   const startedAt = performance.now();
   let left = limit.requests;
@@ -81,18 +98,25 @@ async function phase(
       left -= 1;
       const request = nextRequest();
       const sentAt = performance.now();
-      const reply = await connection.send(request);
+      await ask(connection, job, request);
       now = performance.now();
-      if (reply.status !== job.status || (job.says !== '' && !reply.body().includes(job.says))) {
-        left = 0;
-        throw new Error(`${job.method} ${job.path} was answered ${reply.status}: ${reply.body().slice(0, 500)}`);
-      }
       latencies.push(now - sentAt);
     }
   }
 
-  await Promise.all(connections.map(work));
-  return { seconds: (performance.now() - startedAt) / 1_000, latencies: Float64Array.from(latencies) };
+  try {
+    await Promise.all(connections.map(work));
+  } finally {
+    left = 0; // whoever failed fails for all
+  }
+  return latencies;
+}
+
+/** @throws Error for an answer that is not the right one */
+async function ask(connection: Connection, { method, path, status, says }: LoadJob, request: string): Promise<void> {
+  const reply = await connection.send(request);
+  if (reply.status !== status || (says !== '' && !reply.body().includes(says)))
+    throw new Error(`${method} ${path} was answered ${reply.status}: ${reply.body().slice(0, 500)}`);
 }
 
 function requests(job: LoadJob): () => string {

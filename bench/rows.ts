@@ -62,7 +62,10 @@ export interface RefreshRow {
   readonly kind: 'refresh';
   readonly id: string;
   readonly title: string;
+  /** Of the load that asks as soon as it is answered. */
   readonly connections: number;
+  /** Refreshes a second that are due whether those before were answered or not. */
+  readonly rates: readonly number[];
 }
 
 /** How soon a logout is known in each of several processes, and the sockets of its session are closed. */
@@ -209,8 +212,9 @@ const workersRow: ScaleRow = {
 const refreshRow: RefreshRow = {
   kind: 'refresh',
   id: 'refresh',
-  title: 'Refresh, PostgreSQL and Redis, 8 connections',
+  title: 'Refresh, PostgreSQL and Redis: 8 connections that ask without a pause, and so many a second',
   connections: 8,
+  rates: [100, 200, 400],
 };
 
 const revocationRow: RevocationRow = {

@@ -95,11 +95,11 @@ POST    /v1/tenants                                      platform:tenants       
 GET     /v1/token-keys                                   platform:vault                           general                                admits everything  read     none
 POST    /v1/token-keys/rotate                            platform:vault, proved within 720 min    general; 10 per 60 s and principal     admits everything  change   JSON up to 1024 KiB
 POST    /v1/token/refresh                                public                                   general; 120 per 60 s and address      admits everything  none     JSON up to 1024 KiB
-POST    /v1/tokens/revoke                                admin:users                              general                                admits everything  change   JSON up to 1024 KiB
+POST    /v1/tokens/revoke                                admin:users                              general; 600 per 60 s and principal    admits everything  change   JSON up to 1024 KiB
 GET     /v1/users                                        admin:users                              general                                admits everything  read     none
 POST    /v1/users                                        admin:users, proved within 720 min       general                                admits everything  change   JSON up to 1024 KiB
 DELETE  /v1/users/:id                                    admin:users, proved within 10 min        general                                admits everything  change   none
-PATCH   /v1/users/:id                                    admin:users, proved within 720 min       general                                admits everything  change   JSON up to 1024 KiB
+PATCH   /v1/users/:id                                    admin:users, proved within 10 min        general                                admits everything  change   JSON up to 1024 KiB
 POST    /v1/users/:id/compromised                        admin:users, proved within 10 min        general; 60 per 3600 s and principal   admits everything  change   JSON up to 1024 KiB
 DELETE  /v1/users/:id/factors                            admin:users, proved within 10 min        general                                admits everything  change   none
 POST    /v1/users/:id/logout-all                         admin:users, proved within 10 min        general                                admits everything  change   none
@@ -108,7 +108,7 @@ PUT     /v1/users/:id/membership                         platform:tenants       
 POST    /v1/users/:id/password-reset                     admin:users, proved within 10 min        general; 60 per 3600 s and principal   admits everything  change   none
 POST    /v1/users/:id/recovery                           admin:users, proved within 10 min        general; 60 per 3600 s and principal   admits everything  change   none
 POST    /v1/users/import                                 admin:users, proved within 720 min       general; 600 per 60 s and principal    admits everything  change   JSON up to 1024 KiB
-POST    /v1/users/import/undo                            admin:users, proved within 720 min       general; 600 per 60 s and principal    admits everything  change   JSON up to 1024 KiB
+POST    /v1/users/import/undo                            admin:users, proved within 10 min        general; 600 per 60 s and principal    admits everything  change   JSON up to 1024 KiB
 POST    /v1/vault/index                                  seal:fields                              general                                admits everything  read     JSON up to 512 KiB
 GET     /v1/vault/keys                                   admin:vault                              general                                admits everything  read     none
 POST    /v1/vault/keys/:version/destroy                  platform:vault, proved within 720 min    general; 10 per 60 s and principal     admits everything  change   JSON up to 1024 KiB

@@ -30,6 +30,8 @@ export interface Stranger {
   readonly home: Home;
   /** Calls with the stranger's own credential: an administrator's token, or a key with all that he may give. */
   call(method: string, path: string, call?: Call): Promise<Answer>;
+  /** The same credential, for what is no call: a stream. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly isPerson: boolean;
   /** Another administrator of the stranger's tenant, signed in with both factors. */
   readonly intruder: Intruder;

@@ -15,7 +15,6 @@ import {
   startPostgres,
   type TestClock,
 } from '../src/testing/index.ts';
-import { ELSEWHERE } from './elsewhere.ts';
 import {
   ACCOUNT_CASES,
   assertOwnTenantEnds,
@@ -26,6 +25,7 @@ import {
 } from './stranger-accounts.ts';
 import { AT, assertSame, type Case, codeOf, type Home, NOBODY, refused, type Stranger } from './stranger-case.ts';
 import type { Intruder } from './stranger-people.ts';
+import { SELF_CASES } from './stranger-self.ts';
 import { sealSome, VAULT_CASES, viewOfVault } from './stranger-vault.ts';
 import { DELIVERY, sendSome, WEBHOOK_CASES } from './stranger-webhooks.ts';
 
@@ -119,6 +119,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'POST /v1/config/reload': async ({ call }) => refused(await call('POST', '/v1/config/reload')),
 
   ...ACCOUNT_CASES,
+  ...SELF_CASES,
   ...WEBHOOK_CASES,
   ...VAULT_CASES,
 
@@ -273,7 +274,11 @@ function strangerSuite(database: string, openStorage?: (clock: TestClock) => Pro
       kit = await createKit({
         clock,
         storage: await openStorage?.(clock),
-        config: { delivery: DELIVERY, accounts: { registration: 'invited' } },
+        config: {
+          delivery: DELIVERY,
+          accounts: { registration: 'invited', publicUrl: 'https://twin.example' },
+          mfa: { passkeys: { rpId: 'twin.example', origins: ['https://twin.example'] } },
+        },
       });
       home = await settleIn(kit);
       rival = await bringRival(kit);
@@ -288,15 +293,16 @@ function strangerSuite(database: string, openStorage?: (clock: TestClock) => Pro
         const people = await viewOfPeople(kit, home);
         const call = (method: string, path: string, more: Call = {}) =>
           kit.call(method, path, more.headers?.['x-api-key'] ? more : { [means]: rival[means], ...more });
-        const stranger: Stranger = { kit, home, call, isPerson: means === 'token', intruder };
+        const headers: Record<string, string> =
+          means === 'key' ? { 'x-api-key': rival.key } : { authorization: `Bearer ${rival.token}` };
+        const stranger: Stranger = { kit, home, call, headers, isPerson: means === 'token', intruder };
         const routes = kit.twinkeep.ledger.map(({ method, path }) => `${method} ${path}`);
-        const cased = routes.filter((route) => route in CASES || !ELSEWHERE.test(route));
-        assert.deepEqual(Object.keys(CASES).sort(), cased.toSorted(), 'a route has no case here');
-        for (const route of cased) {
+        assert.deepEqual(Object.keys(CASES).sort(), routes.toSorted(), 'a route has no case here');
+        for (const route of routes) {
           for (const { text } of (await CASES[route]?.(stranger)) ?? []) {
             for (const mark of home.marks) assert.ok(!text.includes(mark), `${route} revealed ${mark}`);
           }
-          if (route in ACCOUNT_CASES)
+          if (route in ACCOUNT_CASES || route in SELF_CASES)
             assert.deepEqual(await viewOfPeople(kit, home), people, `${route} changed a person`);
           else assert.deepEqual(await viewOfHome(kit, home), untouched, `${route} changed something`);
         }

@@ -8,6 +8,8 @@ export const loadJob = z.strictObject({
   /** The processes whose CPU time is taken: the server's first, then its helpers'. */
   pids: z.array(z.int()).min(1),
   connections: z.int().min(1),
+  /** How many requests are due a second, whether those before were answered or not; otherwise each connection waits. */
+  rate: z.number().positive().optional(),
   method: z.enum(['GET', 'POST']),
   path: z.string(),
   headers: z.record(z.string(), z.string()),

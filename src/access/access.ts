@@ -30,6 +30,8 @@ export interface Access {
   permissionsOf(principal: KnownPrincipal, tenantId: TenantId): readonly string[] | Promise<readonly string[]>;
   /** The names of the roles of a person; what a key may do, and `operator` for that one. Read anew at each call. */
   rolesOf(principal: RoleHolder, tenantId: TenantId): Promise<readonly string[]>;
+  /** The same of a person, out of what `may` goes by: for what is asked at each request. */
+  roleNames(person: PersonId, tenantId: TenantId): readonly string[] | Promise<readonly string[]>;
   /** Gives a new tenant its roles. */
   seedRoles(tx: Tx): Promise<void>;
   roles(tenantId: TenantId): Promise<readonly Role[]>;
@@ -55,13 +57,19 @@ export interface Access {
   assertHolds(tx: Tx, actor: Actor, tenantId: TenantId, permissions: readonly string[]): Promise<void>;
 }
 
+/** What a person has in a tenant. */
+interface Held {
+  readonly names: readonly string[];
+  readonly permissions: readonly string[];
+}
+
 /** Everything; for the operator, whom the file system has let in. */
 const ALL = ['read', 'write', 'delete', 'analyze', 'admin', 'platform', 'seal', 'open'] as const;
 const MAX_CACHED = 50_000;
 
 export function createAccess({ storage, audit, bus, clock, catalogue }: AccessDeps): Access {
   const topic = 'access.changed';
-  const cache = createFreshCache<readonly string[]>({ storage, bus, topic, clock, maxEntries: MAX_CACHED });
+  const cache = createFreshCache<Held>({ storage, bus, topic, clock, maxEntries: MAX_CACHED });
 
   function permissionsOf(
     principal: KnownPrincipal,
@@ -69,13 +77,19 @@ export function createAccess({ storage, audit, bus, clock, catalogue }: AccessDe
   ): readonly string[] | Promise<readonly string[]> {
     if (principal.kind === 'operator') return ALL;
     if (principal.kind === 'api-key') return principal.tenantId === tenantId ? principal.scopes : [];
-    const key = `${tenantId}/${principal.personId}`;
-    return cache.get(key) ?? cache.load(key, () => load(tenantId, principal.personId));
+    const held = heldBy(principal.personId, tenantId);
+    return held instanceof Promise ? held.then(({ permissions }) => permissions) : held.permissions;
   }
 
-  async function load(tenantId: TenantId, person: PersonId): Promise<readonly string[]> {
+  function heldBy(person: PersonId, tenantId: TenantId): Held | Promise<Held> {
+    const key = `${tenantId}/${person}`;
+    return cache.get(key) ?? cache.load(key, () => load(tenantId, person));
+  }
+
+  async function load(tenantId: TenantId, person: PersonId): Promise<Held> {
     const roles = await storage.read(inTenant(tenantId), (tx) => accessStore.rolesOf(tx, person));
-    return [...new Set(roles.flatMap((role) => role.permissions))];
+    const permissions = [...new Set(roles.flatMap((role) => role.permissions))];
+    return { names: roles.map(({ name }) => name), permissions };
   }
 
   function assertWithin(held: readonly string[], permissions: readonly string[]): void {
@@ -102,6 +116,10 @@ export function createAccess({ storage, audit, bus, clock, catalogue }: AccessDe
   return {
     rolesOf,
     permissionsOf,
+    roleNames: (person, tenantId) => {
+      const held = heldBy(person, tenantId);
+      return held instanceof Promise ? held.then(({ names }) => names) : held.names;
+    },
     assertHolds: async (tx, actor, tenantId, permissions) =>
       assertWithin(await heldIn(tx, actor.principal, tenantId), permissions),
     assertCovers: async (tx, actor, tenantId, person) => {

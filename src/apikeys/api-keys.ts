@@ -1,10 +1,10 @@
 import { type Bcrypt, createBcrypt, createHashQueue, equalBytes } from '../crypto/index.ts';
 import type { AuditSink } from '../kernel/audit.ts';
-import { type ApiKeyId, apiKeyId, type EpochMs, epochMs, type TenantId } from '../kernel/brand.ts';
+import { type ApiKeyId, apiKeyId, type EpochMs, epochMs, type PersonId, type TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Actor, type ApiKeyPrincipal, nameOf } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
-import { inTenant, lookup } from '../kernel/tx.ts';
+import { inTenant, lookup, type Tx } from '../kernel/tx.ts';
 import { type Bus, createFreshCache, type Storage } from '../storage/index.ts';
 import { apiKeyFault } from './errors.ts';
 import { newKey, readKey } from './key.ts';
@@ -40,6 +40,12 @@ export interface ApiKeys {
   list(tenantId: TenantId): Promise<readonly ApiKey[]>;
   /** Ends a key from the next request on. @throws APIKEY_UNKNOWN */
   revoke(actor: Actor, tenantId: TenantId, id: ApiKeyId): Promise<void>;
+  /** Inside a transaction of a tenant: its live keys that a person made, those that these made, and so on. */
+  madeBy(tx: Tx, person: PersonId): Promise<readonly ApiKey[]>;
+  /** `revoke` of several, inside a write of their tenant. */
+  end(tx: Tx, actor: Actor, tenantId: TenantId, keys: readonly ApiKey[]): Promise<void>;
+  /** Inside any write: from its commit on they let nobody in. Their tenant has yet to note it, by `end`. */
+  cutOff(tx: Tx, tenantId: TenantId, keys: readonly ApiKey[]): Promise<void>;
   /**
    * Who a key stands for. One answer, in equal work, for a key that is unknown, altered, ended or run out.
    *
@@ -102,6 +108,18 @@ export function createApiKeys(deps: ApiKeyDeps): ApiKeys {
     };
   }
 
+  const drop = (tx: Tx, { id, prefix, legacy: isLegacy }: ApiKey): void =>
+    isLegacy ? legacy.drop(tx, id) : cache.drop(tx, prefix);
+
+  const end: ApiKeys['end'] = async (tx, actor, tenantId, keys) => {
+    for (const key of keys) {
+      await apiKeyStore.revoke(tx, tenantId, key, clock.now());
+      const object = { type: 'api-key', id: key.id };
+      await audit.record(tx, { ...actor, tenantId, action: 'api_key.revoked', outcome: 'done', object });
+      drop(tx, key);
+    }
+  };
+
   return {
     create: async (actor, tenantId, wish, assertMayGive) => {
       const now = clock.now();
@@ -132,12 +150,16 @@ export function createApiKeys(deps: ApiKeyDeps): ApiKeys {
       await storage.write(inTenant(tenantId), async (tx) => {
         const key = await apiKeyStore.get(tx, id);
         if (key === undefined) throw apiKeyFault('APIKEY_UNKNOWN');
-        await apiKeyStore.revoke(tx, tenantId, key, clock.now());
-        const object = { type: 'api-key', id };
-        await audit.record(tx, { ...actor, tenantId, action: 'api_key.revoked', outcome: 'done', object });
-        if (key.legacy) legacy.drop(tx, id);
-        else cache.drop(tx, key.prefix);
+        await end(tx, actor, tenantId, [key]);
       });
+    },
+    madeBy: (tx, person) => apiKeyStore.madeBy(tx, `person:${person}`), // as `nameOf` has it
+    end,
+    cutOff: async (tx, tenantId, keys) => {
+      for (const key of keys) {
+        await apiKeyStore.cutOff(tx, tenantId, key);
+        drop(tx, key);
+      }
     },
     verify: (text, guard) => {
       const presented = readKey(text);

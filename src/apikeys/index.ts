@@ -4,3 +4,4 @@ export { apiKeyFault } from './errors.ts';
 export type { AssertMayGive } from './legacy-import.ts';
 export { apiKeyMigrations } from './migrations/index.ts';
 export { apiKeyRoutes } from './routes.ts';
+export type { ApiKey } from './store.ts';

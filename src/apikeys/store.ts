@@ -53,6 +53,20 @@ const selectKeys = statement({
   returns: key,
 });
 
+/** A key that may make keys hands on what its maker had, also after it has ended itself. */
+const selectMadeBy = statement({
+  reach: 'tenant',
+  sql: `with recursive made (maker) as (
+      select created_by from api_key where tenant_id = :tenant_id and created_by = :maker
+      union select 'api-key:' || id from api_key join made on created_by = maker where tenant_id = :tenant_id
+    )
+    select ${columns} from api_key
+    where tenant_id = :tenant_id and revoked_at is null and created_by in (select maker from made)
+    order by created_at, id`,
+  params: { maker: 'text' },
+  returns: key,
+});
+
 const revokeKey = statement({
   reach: 'tenant',
   sql: 'update api_key set revoked_at = :now where tenant_id = :tenant_id and id = :id and revoked_at is null',
@@ -107,10 +121,17 @@ export const apiKeyStore = {
     return row && keyOf(row);
   },
   all: async (tx: Tx): Promise<readonly ApiKey[]> => (await tx.all(selectKeys, {})).map(keyOf),
+  /** @param maker as audit entries name it */
+  madeBy: async (tx: Tx, maker: string): Promise<readonly ApiKey[]> =>
+    (await tx.all(selectMadeBy, { maker })).map(keyOf),
   revoke: async (tx: Tx, tenant: TenantId, found: ApiKey, now: EpochMs): Promise<void> => {
     await tx.run(revokeKey, { id: found.id, now });
-    if (found.legacy) await legacyStore.end(tx, tenant, found.id, 'revoked');
-    else await tx.run(deleteLookup, { prefix: found.prefix });
+    await apiKeyStore.cutOff(tx, tenant, found);
+  },
+  /** Takes away what finds it, which a write of any tenant reaches. */
+  cutOff: async (tx: Tx, tenant: TenantId, { id, prefix, legacy }: ApiKey): Promise<void> => {
+    if (legacy) await legacyStore.end(tx, tenant, id, 'revoked');
+    else await tx.run(deleteLookup, { prefix });
   },
   /** Of a legacy key that its file no longer has. */
   end: async (tx: Tx, tenant: TenantId, id: ApiKeyId, now: EpochMs): Promise<void> => {

@@ -19,6 +19,7 @@ import { readConfigFile } from './config-file.ts';
 import { type Environment, nameOf, readEnvironment } from './environment.ts';
 import { appFault } from './errors.ts';
 import { merge } from './merge.ts';
+import { variableAt } from './profile-environment.ts';
 import { unsafe } from './unsafe.ts';
 
 const databaseUrl = z
@@ -126,7 +127,8 @@ export async function loadConfig(env: Environment, overrides: ConfigInput = {}):
       else flaws.push({ at, reason: issue.message });
     }
   } else flaws.push(...unsafe(parsed.data));
-  if (flaws.length > 0 || !parsed.success) throw appFault('CONFIG_INVALID', { errors: flaws });
+  const errors = flaws.map(({ at, reason }) => ({ at: variableAt(at, (name) => (env[name] ?? '') !== ''), reason }));
+  if (errors.length > 0 || !parsed.success) throw appFault('CONFIG_INVALID', { errors });
   return parsed.data;
 }
 

@@ -13,8 +13,9 @@ export function createContextReader(deps: {
   readonly random: Random;
   readonly addresses: AddressReader;
   readonly operators: OperatorSockets;
+  readonly production: boolean;
 }): (request: IncomingMessage) => Context {
-  const { clock, random, addresses, operators } = deps;
+  const { clock, random, addresses, operators, production } = deps;
   return (request) => {
     const { socket, headers } = request;
     const peer = socket.remoteAddress ?? '';
@@ -27,6 +28,7 @@ export function createContextReader(deps: {
       address,
       addressBlock: addressBlock(address),
       secure: viaTls || (addresses.trusts(peer) && headers['x-forwarded-proto'] === 'https'),
+      production,
       operator: operators.has(socket),
       method: request.method ?? '',
       url: request.url ?? '',

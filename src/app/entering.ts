@@ -10,6 +10,7 @@ import {
   accountAdminRoutes,
   accountPageRoutes,
   accountRoutes,
+  assertStaysGoverned,
   createAccountMails,
   createAccounts,
   createAttempts,
@@ -32,7 +33,7 @@ import type { Tx } from '../kernel/tx.ts';
 import type { Limits } from '../limits/index.ts';
 import { createMfa, type Mfa, mfaPolicyRoutes, mfaRoutes, passkeyRoutes } from '../mfa/index.ts';
 import type { Revocations, Sessions } from '../sessions/index.ts';
-import type { HotState, Storage } from '../storage/index.ts';
+import type { Bus, HotState, Storage } from '../storage/index.ts';
 import { MAIN_REALM, type Tenants } from '../tenants/index.ts';
 import type { Vault } from '../vault/index.ts';
 import type { Config } from './config.ts';
@@ -46,6 +47,7 @@ export interface EnteringDeps {
   readonly delivery: Delivery;
   readonly alerts: AlertConfig | undefined;
   readonly hot: HotState;
+  readonly bus: Bus;
   readonly limits: Limits;
   readonly failures: Failures;
   readonly identity: Identity;
@@ -106,7 +108,11 @@ export async function openEntering(deps: EnteringDeps): Promise<Entering> {
     },
     assertCovers: (tx, actor, tenant, person) => access.assertCovers(tx, actor, tenant, person),
     withdraw: async (tx, actor, tenant, person) => void (await access.grant(tx, actor, tenant, person, [])),
-    shutOut: (tx, actor, person) => sessions.endAll(tx, actor, person, 'import undone'),
+    stayGoverned: assertStaysGoverned,
+    shutOut: async (tx, actor, person) => {
+      await sessions.endAll(tx, actor, person, 'import undone');
+      await mfa.tickets.closeAll(tx, person);
+    },
     tenantsOf: tenants.tenantsOf,
   });
   return {

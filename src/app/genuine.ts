@@ -1,12 +1,9 @@
-import { type Context, httpFault, mediaType, readCookie } from '../http/index.ts';
+import { type Context, csrfHeaderOf, httpFault, readCookie } from '../http/index.ts';
 import type { Principal } from '../kernel/principal.ts';
-import type { CsrfPolicy, ServedProfile } from '../profiles/index.ts';
+import { isCsrfAsked, type ServedProfile } from '../profiles/index.ts';
 import { type Csrf, sessionFault } from '../sessions/index.ts';
 
 const DEVICE_COOKIE = 'tk_device';
-const CSRF_HEADER = 'x-csrf-token';
-/** What Flask-WTF has pages send. */
-const FORM_HEADER = 'x-csrftoken';
 
 /**
  * Refuses an unsafe request that carries a cookie of ours and was sent by a page of another site; pages of origins that
@@ -37,25 +34,11 @@ export function assertSameSite({ headers, secure }: Context, { cookies, cors }: 
  */
 export async function assertCsrfToken(
   csrf: Csrf,
-  { headers }: Pick<Context, 'headers'>,
+  context: Pick<Context, 'headers'>,
   caller: Principal,
   { csrf: policy }: Pick<ServedProfile, 'csrf'>,
 ): Promise<void> {
-  if (caller.kind !== 'person' || !isAsked(policy, headers['content-type'])) return;
-  const given = headers[CSRF_HEADER] ?? headers[FORM_HEADER];
-  const good = await csrf.matches(caller.sessionId, typeof given === 'string' ? given : undefined);
+  if (caller.kind !== 'person' || !isCsrfAsked(policy, context)) return;
+  const good = await csrf.matches(caller.sessionId, csrfHeaderOf(context));
   if (!good) throw sessionFault('SESSION_CSRF');
-}
-
-/** What pages of any site can have a browser send without asking us first. @see Fetch Standard, "CORS-safelisted" */
-const FORMS: ReadonlySet<string> = new Set([
-  '',
-  'application/x-www-form-urlencoded',
-  'multipart/form-data',
-  'text/plain',
-]);
-
-function isAsked(policy: CsrfPolicy | undefined, contentType: string | undefined): boolean {
-  if (policy === undefined || policy.always) return true;
-  return policy.forms && FORMS.has(mediaType(contentType));
 }

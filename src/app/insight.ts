@@ -1,11 +1,11 @@
 import { type Access, anyImplies } from '../access/index.ts';
-import type { Audit } from '../audit/index.ts';
+import { type Audit, createLogWatch, type HeadKeeper } from '../audit/index.ts';
 import type { Backups } from '../backups/index.ts';
 import { type PersonId, personId, type TenantId } from '../kernel/brand.ts';
 import { type Clock, seconds } from '../kernel/clock.ts';
 import type { Mfa } from '../mfa/index.ts';
 import { createChecks, createPosture, type PostureSources } from '../posture/index.ts';
-import { type Insight, isLegacy } from '../profiles/index.ts';
+import { type Insight, isLegacy, sessionMsOf } from '../profiles/index.ts';
 import { judgeSecret, type Revocations } from '../sessions/index.ts';
 import type { HotState, Storage } from '../storage/index.ts';
 import type { Tenants } from '../tenants/index.ts';
@@ -22,6 +22,7 @@ export interface InsightDeps {
   readonly keyring: { readonly masters: OpenMasters };
   readonly keys: Keys;
   readonly audit: Audit;
+  readonly head: HeadKeeper;
   readonly backups: Backups;
   readonly tenants: Tenants;
   readonly access: Access;
@@ -34,9 +35,13 @@ export interface InsightDeps {
 /** What can be told of the whole server's security, and where each part of it comes from. */
 export function openInsight(deps: InsightDeps): Insight {
   const { clock, onError, keys, mfa } = deps;
-  const posture = createPosture({ checks: createChecks({ sources: sourcesOf(deps), clock }), clock, onError });
+  const seen: Seen = { tls: undefined };
+  const posture = createPosture({ checks: createChecks({ sources: sourcesOf(deps, seen), clock }), clock, onError });
   return {
     posture,
+    noteAsked: ({ secure }) => {
+      seen.tls = secure;
+    },
     get tls() {
       return hasTls(deps);
     },
@@ -49,10 +54,16 @@ export function openInsight(deps: InsightDeps): Insight {
   };
 }
 
-function sourcesOf(deps: InsightDeps): PostureSources {
+/** What those who ask bring along by asking. */
+interface Seen {
+  tls: boolean | undefined;
+}
+
+function sourcesOf(deps: InsightDeps, seen: Seen): PostureSources {
   const { keys, revocations, audit, config } = deps;
+  const log = createLogWatch({ ...deps, key: audit.key });
   return {
-    settings: () => settingsOf(deps),
+    settings: () => ({ ...settingsOf(deps), seenTls: seen.tls }),
     keys: async () => {
       const all = await keys.statusOfAll();
       const versions = all.flatMap((status) => status.versions);
@@ -65,7 +76,7 @@ function sourcesOf(deps: InsightDeps): PostureSources {
     },
     people: () => peopleOf(deps),
     feedIsFresh: () => revocations.fresh(),
-    auditIsSigned: async () => (await audit.integrate()) >= 0, // throws what keeps the log from being signed
+    log: log.state,
     backups: async () => {
       const place = placeOf(config());
       return place.dialect === 'sqlite' && place.file === ':memory:' ? undefined : backupsOf(deps);
@@ -90,7 +101,7 @@ function settingsOf(deps: InsightDeps) {
     openCors: [corsOrigins, ...served.map((name) => profile[name].corsOrigins)].some((all) => all.includes('*')),
     sessions: {
       accessMs: Math.max(accessMs, ...served.map((name) => profile[name].accessMs)),
-      absoluteMs,
+      absoluteMs: Math.max(absoluteMs, ...served.map((name) => sessionMsOf(name, profile[name]))),
       maxPerPerson,
     },
     leastPassword: accounts.passwords.minLengthWithoutFactor,

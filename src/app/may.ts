@@ -4,12 +4,14 @@ import type { EpochMs, TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { PersonPrincipal, Principal } from '../kernel/principal.ts';
 import type { Sessions } from '../sessions/index.ts';
+import { createFactorDue, type FactorDueDeps } from './factor-due.ts';
 
 type Permission = Extract<Route['access'], { kind: 'permission' }>;
 
 export interface MayDeps {
   readonly access: Access;
   readonly sessions: Pick<Sessions, 'proof'>;
+  readonly mfa: FactorDueDeps['mfa'];
   readonly clock: Clock;
 }
 
@@ -17,7 +19,9 @@ export interface MayDeps {
 export type May = (route: Route, principal: Principal, tenant: TenantId) => Promise<void> | undefined;
 
 /** The step of the line that asks for the route's permission, and for how lately its caller proved who they are. */
-export function createMay({ access, sessions, clock }: MayDeps): May {
+export function createMay({ access, sessions, mfa, clock }: MayDeps): May {
+  const assertFactor = createFactorDue({ access, sessions, mfa });
+
   /** 401 before 403: who is not known is asked to sign in before anything is said about rights. */
   function may(route: Route, principal: Principal, tenant: TenantId): Promise<void> | undefined {
     const asked = route.access;
@@ -29,16 +33,28 @@ export function createMay({ access, sessions, clock }: MayDeps): May {
     if (asked.kind === 'signed-in') {
       if (asked.as !== undefined && asked.as !== principal.kind)
         throw accessFault('ACCESS_FORBIDDEN', { needs: asked.as });
-      return assertProved(asked, principal);
+      // What is the caller's own stays open: there a factor is set up. What is handed on to a back end is not that.
+      return route.relay === undefined ? assertProved(asked, principal) : assertStanding(asked, principal, tenant);
     }
     const allowed = access.may(principal, tenant, asked.permission);
-    if (allowed instanceof Promise) return allowed.then((one) => assertAllowed(asked, principal, one));
-    return assertAllowed(asked, principal, allowed);
+    if (allowed instanceof Promise) return allowed.then((one) => assertAllowed(asked, principal, tenant, one));
+    return assertAllowed(asked, principal, tenant, allowed);
   }
 
-  function assertAllowed(asked: Permission, principal: Principal, allowed: boolean): Promise<void> | undefined {
+  function assertAllowed(
+    asked: Permission,
+    principal: Principal,
+    tenant: TenantId,
+    allowed: boolean,
+  ): Promise<void> | undefined {
     if (!allowed) throw accessFault('ACCESS_FORBIDDEN', { permission: asked.permission });
-    return assertProved(asked, principal);
+    return assertStanding(asked, principal, tenant);
+  }
+
+  /** The second factor that the tenant asks for, then what the route does. */
+  function assertStanding(asked: StepUp, principal: Principal, tenant: TenantId): Promise<void> | undefined {
+    const due = principal.kind === 'person' ? assertFactor(principal, tenant) : undefined;
+    return due === undefined ? assertProved(asked, principal) : due.then(() => assertProved(asked, principal));
   }
 
   /** Keys and the operator prove who they are with each request. */

@@ -32,6 +32,15 @@ export function readProfileEnvironment(
   return { ...shared, profile: settings };
 }
 
+/** @returns the variable that sets a setting of a profile here, as in `profile.ems.secret`, or else its place itself */
+export function variableAt(at: string, isSet: (name: string) => boolean): string {
+  const [root, profile = '', key] = at.split('.');
+  if (root !== 'profile' || !isLegacy(profile)) return at;
+  const ours = PROFILE_VARIABLES.filter(({ key: own, only = [profile] }) => own === key && only.includes(profile));
+  const names = [prefixOf(profile), ''].flatMap((prefix) => ours.map(({ name }) => prefix + name));
+  return names.flatMap((name) => [name, `${name}_FILE`]).find(isSet) ?? at;
+}
+
 function settingsOf(profile: LegacyName, setting: Setting, flaws: Flaw[]): Record<string, unknown> {
   const settings: Record<string, unknown> = {};
   const ours = PROFILE_VARIABLES.filter(({ only = [profile] }) => only.includes(profile));

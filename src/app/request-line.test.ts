@@ -51,6 +51,7 @@ before(async () => {
     random,
     addresses: createAddressReader([]),
     operators: new WeakSet(),
+    production: false,
   });
   const onError = (error: unknown): void => void failures.push(error);
   const { house } = twinkeep;

@@ -18,6 +18,7 @@ import { isFault } from '../kernel/errors.ts';
 import { anonymous, nameOf, type Principal } from '../kernel/principal.ts';
 import { rateLimitHeaders, type Tightest } from '../limits/index.ts';
 import type { Metrics } from '../metrics/index.ts';
+import type { Mfa } from '../mfa/index.ts';
 import type { ServedProfile } from '../profiles/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Bus } from '../storage/index.ts';
@@ -44,6 +45,7 @@ export interface LineDeps {
   readonly tenants: Tenants;
   readonly access: Access;
   readonly sessions: Pick<Sessions, 'csrf' | 'proof' | 'used'>;
+  readonly mfa: Pick<Mfa, 'policy' | 'isEnrolled'>;
   readonly audit: Audit;
   readonly bus: Bus;
   readonly metrics: Metrics;
@@ -83,7 +85,7 @@ const TENANT_HEADER = 'twinkeep-tenant';
 export function createRequestLine(deps: LineDeps): RequestLine {
   const { contextOf, profileOf, who, slow, detection, blocks, tenants, access, audit, bus, metrics, clock } = deps;
   const { sessions } = deps;
-  const may = createMay({ access, sessions, clock });
+  const may = createMay({ access, sessions, mfa: deps.mfa, clock });
 
   return async (route, request, response, params, upgrade) => {
     const context = contextOf(request);
@@ -112,7 +114,8 @@ export function createRequestLine(deps: LineDeps): RequestLine {
       const { caller } = passage;
       const confirm = () => confirmed(route, context, tenant);
       const admit = caller.kind === 'anonymous' && route.admits === 'later' ? admitting(route, passage) : undefined;
-      status = await answer(route, { ...input, context, caller, tenantId: tenant, confirm }, admit);
+      const left = () => leftBy(response);
+      status = await answer(route, { ...input, context, caller, tenantId: tenant, confirm, left }, admit);
     } catch (error) {
       await noteRefusal(route, passage, error);
       status = sendFault(request, response, answering(passage, error), error);
@@ -156,6 +159,7 @@ export function createRequestLine(deps: LineDeps): RequestLine {
         const caller = await who.askLate(route, context, token);
         if (caller.kind === 'anonymous') throw accessFault('ACCESS_UNAUTHENTICATED');
         passage.caller = caller;
+        if (caller.kind === 'person') sessions.used(caller.sessionId);
         const tenant = await where(context, caller);
         await slowByPrincipal(route, passage, tenant);
         await may(route, caller, tenant);
@@ -304,6 +308,14 @@ export function createRequestLine(deps: LineDeps): RequestLine {
 }
 
 const REFUSALS = new Set(['unauthenticated', 'forbidden', 'limited']);
+
+/** Aborted when nobody waits for the answer any more. */
+function leftBy(response: ServerResponse): AbortSignal {
+  const leaving = new AbortController();
+  if (response.destroyed) leaving.abort();
+  else response.once('close', () => leaving.abort());
+  return leaving.signal;
+}
 
 const shareOf = ({ rule, remaining }: Tightest): number => remaining / rule.count;
 

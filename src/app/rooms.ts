@@ -16,6 +16,7 @@ import {
 import {
   type Accounts,
   type Attempts,
+  createEndsOfMember,
   createMembers,
   createTenancy,
   memberRoutes,
@@ -25,8 +26,7 @@ import {
   tenancyRoutes,
 } from '../flows/index.ts';
 import { createAddressReader, type Route } from '../http/index.ts';
-import { createIdentity, type Identity, identityFault, passwordSchemeOf } from '../identity/index.ts';
-import type { PersonId, TenantId } from '../kernel/brand.ts';
+import { createIdentity, type Identity, passwordSchemeOf } from '../identity/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { createLimits, type Limits } from '../limits/index.ts';
@@ -119,7 +119,7 @@ export interface House {
   readonly tenants: Tenants;
   readonly identity: Identity;
   readonly access: Access;
-  readonly assertMember: (tenant: TenantId, person: PersonId) => Promise<void>;
+  readonly endsOfMember: ReturnType<typeof createEndsOfMember>;
   readonly revocations: Revocations;
   readonly tokens: Tokens;
   readonly sessions: Sessions;
@@ -238,22 +238,17 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   const entering = await openEntering({ ...deps, ...persons, apiKeys, alerts });
   const { signIn, stepUp, people, accounts, attempts, mfa } = entering;
   const feed = createRevocationFeed({ revocations, keys: tokens.keys, clock, random, accessMs: keepFor });
-  /** Whoever administers one tenant must not sign people out of another. */
-  const assertMember = async (tenant: TenantId, person: PersonId): Promise<void> => {
-    const own = await tenants.tenantsOf(person);
-    if (!own.includes(tenant)) throw identityFault('IDENTITY_PERSON_UNKNOWN');
-    if (own.length > 1) throw identityFault('IDENTITY_SHARED_PERSON');
-  };
+  const endsOfMember = createEndsOfMember(tenants);
 
   const routes = [
     ...entering.routes,
-    ...sessionRoutes(sessions, tokens, assertMember),
+    ...sessionRoutes(sessions, tokens, endsOfMember),
     ...revocationRoutes(feed),
     assertionJwksRoute(assertions),
     ...tokenKeyRoutes(tokenKeys),
     ...peopleRoutes(people, access),
     ...tenancyRoutes({ storage, tenants, access }),
-    ...memberRoutes(createMembers({ storage, audit, identity, tenants, access, sessions })),
+    ...memberRoutes(createMembers({ storage, audit, identity, tenants, access, sessions, apiKeys })),
     ...apiKeyRoutes(apiKeys, access.assertHolds),
     ...readingRoutes(readings),
     ...readingStreamRoutes(stream, { origins: config.corsOrigins.filter((origin) => origin !== '*') }),
@@ -274,7 +269,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     ...delivery.jobs,
     { name: 'apikeys.use', everyMs: 10_000, perProcess: true, run: apiKeys.flushUse },
   ];
-  const callers = { tenants, identity, access, assertMember, revocations, tokens, assertions, sessions, apiKeys };
+  const callers = { tenants, identity, access, endsOfMember, revocations, tokens, assertions, sessions, apiKeys };
   const adopt = (next: Config): void => {
     kept = next;
     revocations.keepFor(longestAccessMs(next));

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -48,4 +50,31 @@ test('two profiles that want one path stop the start, and a prefix lets both in'
   const paths = kit.twinkeep.routes.map(({ path }) => path);
   await kit.close();
   for (const path of ['/api/v1/auth/login', '/core/api/v1/auth/login']) assert.ok(paths.includes(path), path);
+});
+
+// Attack: a back end behind one profile collects the tokens that a caller's browser has of another.
+test('no back end sees the cookies of any profile that is served', async (t) => {
+  const seen: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    seen.push(request.headers.cookie);
+    response.writeHead(200, { 'set-cookie': ['refresh_token_cookie=planted', 'own=1'] }).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo; // a TCP server's address has a port
+  const kit = await createKit({
+    config: {
+      profiles: ['twinkeep', 'digital-twin-v2'],
+      profile: { 'digital-twin-v2': { secret: SECRET, prefix: '/v2' } },
+      gateway: {
+        backEnds: { twin: { url: `http://127.0.0.1:${port}` } },
+        routes: [{ path: '/twin/*', to: 'twin', access: 'signed-in' }],
+      },
+    },
+  });
+  t.after(kit.close);
+  const cookie = 'access_token_cookie=s; refresh_token_cookie=s; csrf_access_token=s; tk_device=s; a=1';
+  const headers = { cookie, authorization: `Bearer ${await kit.signIn()}`, connection: 'close' };
+  const answer = await fetch(`${kit.address}/twin/x`, { headers });
+  assert.deepEqual([answer.status, seen, answer.headers.getSetCookie()], [200, ['a=1'], ['own=1']]);
 });

@@ -17,10 +17,10 @@ export interface OpenSurface {
   retire(busy: () => boolean): Promise<void>;
 }
 
-export interface SurfaceDeps extends Omit<ServeDeps, 'generalRules' | 'production'> {
+export interface SurfaceDeps extends Omit<ServeDeps, 'generalRules'> {
   readonly tokens: Tokens;
   readonly assertions: Assertions;
-  readonly gatewayPorts: Omit<GatewayDeps, 'config' | 'assertions'>;
+  readonly gatewayPorts: Omit<GatewayDeps, 'config' | 'assertions' | 'cookies'>;
   /** The limits of the start: a reload does not take them up. */
   readonly ceilings: Config['limits'];
   /** Whether this thread is the one that owns the data: what is written once is written by it. */
@@ -39,7 +39,6 @@ export interface SurfaceDeps extends Omit<ServeDeps, 'generalRules' | 'productio
  * @throws CONFIG_INVALID where two routes want one place, or a back end's certificate can't be read; SESSION_SECRET_WEAK
  */
 export async function openSurface(config: Config, deps: SurfaceDeps): Promise<OpenSurface> {
-  const { production } = config;
   const generalRules = generalRulesOf(deps.ceilings);
   const native: ServedProfile = {
     name: 'twinkeep',
@@ -62,7 +61,7 @@ export async function openSurface(config: Config, deps: SurfaceDeps): Promise<Op
     for (const name of config.profiles)
       served.push(
         isLegacy(name)
-          ? await serveProfile(name, config.profile, { ...deps, generalRules, production }).catch(unusable(name))
+          ? await serveProfile(name, config.profile, { ...deps, generalRules }).catch(unusable(name))
           : native,
       );
     if (!served.includes(native)) served.push(native);
@@ -71,6 +70,7 @@ export async function openSurface(config: Config, deps: SurfaceDeps): Promise<Op
       ...deps.gatewayPorts,
       config: gatewayOf(config),
       assertions: deps.assertions,
+      cookies: served.flatMap(({ cookies = {} }) => Object.values(cookies)),
     });
     const routes = [...withHealth(served), ...gateway.routes];
     assertOnePlaceEach(routes);

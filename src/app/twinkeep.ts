@@ -246,7 +246,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
   });
   const operators = new WeakSet<object>();
   const addresses = createAddressReader(config.trustedProxies);
-  const contextOf = createContextReader({ clock, random, addresses, operators });
+  const contextOf = createContextReader({ clock, random, addresses, operators, production: config.production });
   const { profileOf, assertServed, hold } = surface;
   const slow = createSlow(house.limits, profileOf);
   const who = createWho({ ...house, profileOf, slow });

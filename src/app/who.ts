@@ -56,6 +56,13 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks, 
     return name === undefined || headers.cookie === undefined ? undefined : readCookie(headers.cookie, name);
   }
 
+  const isByCookie: Who['byCookie'] = (route, context) =>
+    context.headers.cookie !== undefined &&
+    withoutCredential(route, context) === undefined &&
+    bearerOf(context, route) === undefined &&
+    context.headers['x-api-key'] === undefined &&
+    accessCookie(route, context) !== undefined;
+
   function ask(route: Route, context: Context): Principal | Promise<Principal> {
     const early = withoutCredential(route, context);
     if (early !== undefined) return early;
@@ -69,9 +76,9 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks, 
       kind = credential.kind;
       const found =
         kind === 'token' ? profileOf(route).tokens.verify(credential.text) : keyOf(credential.text, route, context);
-      return found instanceof Promise ? found.catch((error) => refuse(error, kind, route, context)) : found;
+      return found instanceof Promise ? found.catch((error) => badly(error, kind, route, context)) : found;
     } catch (error) {
-      return refuse(error, kind, route, context);
+      return badly(error, kind, route, context);
     }
   }
 
@@ -84,6 +91,15 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks, 
   function proved(principal: Principal, { addressBlock }: Context): Principal {
     failures.succeeded(addressBlock); // a key is a proof each time; a token merely repeats one
     return principal;
+  }
+
+  /** Where nobody has to be known yet, a cookie that a browser adds by itself must not stand in the way of a ticket. */
+  async function badly(error: unknown, what: Credential['kind'], route: Route, context: Context): Promise<Principal> {
+    if (route.admits !== 'later' || route.relay !== undefined) return refuse(error, what, route, context);
+    if (!isFault(error) || !PRESENTED.has(error.code) || !isByCookie(route, context))
+      return refuse(error, what, route, context);
+    if (!GONE_BY.has(error.code)) await refused(error, what, route, context);
+    return anonymous;
   }
 
   async function refuse(error: unknown, what: Credential['kind'], route: Route, context: Context): Promise<never> {
@@ -135,12 +151,7 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks, 
     ask,
     askLate,
     askAgain,
-    byCookie: (route, context) =>
-      context.headers.cookie !== undefined &&
-      withoutCredential(route, context) === undefined &&
-      bearerOf(context, route) === undefined &&
-      context.headers['x-api-key'] === undefined &&
-      accessCookie(route, context) !== undefined,
+    byCookie: isByCookie,
   };
 }
 

@@ -8,3 +8,4 @@ export { auditRoutes } from './routes.ts';
 export { sealedFields } from './sealed-fields.ts';
 export { openLogKey, readVerifier } from './signing-key.ts';
 export { type AuditReport, verifyLog } from './verify.ts';
+export { createLogWatch } from './watch.ts';

@@ -68,9 +68,9 @@ export function createIntegrator({ storage, key, guard, clock, holder, onError }
     guard.assertContinues({ size: before.size, root: frontierRoot(before) });
 
     const leaves = entries.map(({ body }) => hashLeaf(Buffer.from(body)));
-    for (const [at, { id }] of entries.entries()) {
-      await auditStore.number(tx, id, before.size + at, leaves[at] ?? Buffer.alloc(0));
-    }
+    await Promise.all(
+      entries.map(({ id }, at) => auditStore.number(tx, id, before.size + at, leaves[at] ?? Buffer.alloc(0))),
+    );
     const { frontier, completed } = extendFrontier(before, leaves);
     const kept = completed.filter(({ level }) => level > 0 && level % NODE_LEVELS === 0);
     await auditStore.addNodes(

@@ -42,7 +42,7 @@ export const USER_COMMANDS: readonly Command[] = [
     name: 'users list',
     operands: [],
     summary: 'List the people of a tenant.',
-    options: { tenant },
+    options: { 'without-tenant': { summary: 'Those who belong to no tenant any more, instead.' }, tenant },
     example: 'twinkeep users list --json',
     load: async () => (await import('./users.ts')).listUsers,
   },
@@ -89,10 +89,10 @@ export const USER_COMMANDS: readonly Command[] = [
   {
     name: 'users compromised',
     operands: ['<username>'],
-    summary: 'End sessions, API keys and the password of a person whose account others got into.',
+    summary: 'End sessions, API keys, second factors and password of a person whose account others got into.',
     options: {
       reason: { value: 'TEXT', summary: 'For the audit log and the alert.' },
-      factors: { summary: 'Take their second factors away too.' },
+      'keep-factors': { summary: 'Leave second factors that are surely their own; passkeys go all the same.' },
       tenant,
     },
     example: 'twinkeep users compromised vera --reason "phished"',
@@ -129,6 +129,11 @@ export const USER_COMMANDS: readonly Command[] = [
     options: {
       from: { value: 'FORM', summary: 'json, csv or flask; by the name of the file unless told.' },
       table: { value: 'TABLE', summary: 'The table of a SQLite file, where several could be meant.' },
+      'ignore-column': {
+        value: 'NAME',
+        several: true,
+        summary: 'A column that may shut people out, such as locked or deleted_at, and is not to.',
+      },
       role,
       'dry-run': { summary: 'Say what would be done.' },
       undo: { summary: 'Take back what the import of this report made.' },

@@ -2,7 +2,9 @@ import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type CsvError, parse } from 'csv-parse';
+import { emailAddress } from '../identity/index.ts';
 import { failure, usageFault } from './errors.ts';
+import { columnsOf, columnsOfAll, type Found, firstOf, isShut, KNOWN_NAMES, textOf } from './users-import-columns.ts';
 
 export type PeopleFormat = 'json' | 'csv' | 'flask';
 
@@ -17,40 +19,38 @@ export interface PersonRow {
   readonly createdAt: string | undefined;
 }
 
-type Field = 'username' | 'passwordHash' | 'email' | 'roles' | 'disabled' | 'enabled' | 'createdAt';
-type Found = Readonly<Record<string, unknown>>;
-
-/** How systems call their columns, the likeliest first. */
-const NAMES: Readonly<Record<Field, readonly string[]>> = {
-  username: ['username', 'user_name', 'login', 'user', 'name', 'user_id', 'email'],
-  passwordHash: ['password_hash', 'hashed_password', 'pw_hash', 'passwordhash', 'password', 'passwd', 'hash'],
-  email: ['email', 'e_mail', 'email_address', 'mail'],
-  roles: ['roles', 'role'],
-  disabled: ['disabled', 'is_disabled'],
-  enabled: ['enabled', 'active', 'is_active'],
-  createdAt: ['created_at', 'created', 'date_joined', 'registered_at', 'registered_on'],
-};
-
 const MOST_BYTES = 268_435_456;
 const MOST_ROWS = 500_000;
 const MAX_RECORD_CHARACTERS = 65_536;
 
+/** How a file is to be read. */
+export interface ReadWish {
+  /** Of a database; found by its columns unless told. */
+  readonly table?: string | undefined;
+  /** Columns that are left out. */
+  readonly ignored?: readonly string[] | undefined;
+}
+
 /**
  * The people of a file, in order.
  *
- * @param table of a database; found by its columns unless told
- * @throws CLI_FAILED for a file that is not of the format, lacks a column, or is larger than 256 MiB or 500,000 people
+ * @throws CLI_FAILED for a file that is not of the format, lacks a column, has one that may shut people out and is not
+ *   understood, or is larger than 256 MiB or 500,000 people
  */
-export async function readPeople(file: string, format: PeopleFormat, table?: string): Promise<readonly PersonRow[]> {
+export async function readPeople(
+  file: string,
+  format: PeopleFormat,
+  { table, ignored = [] }: ReadWish = {},
+): Promise<readonly PersonRow[]> {
   const { size } = fileOf(file);
   if (size > MOST_BYTES) throw failure(`${file} has more than ${MOST_BYTES} bytes; split it.`);
   switch (format) {
     case 'json':
-      return rowsOf(jsonOf(file), (at) => `entry ${at + 1}`, 'entry');
+      return rowsOf(jsonOf(file), (at) => `entry ${at + 1}`, { head: 'file', ignored });
     case 'csv':
-      return csvOf(file);
+      return csvOf(file, ignored);
     case 'flask':
-      return databaseOf(file, table);
+      return databaseOf(file, table, ignored);
   }
 }
 
@@ -96,7 +96,7 @@ function jsonOf(file: string): readonly Found[] {
   });
 }
 
-async function csvOf(file: string): Promise<readonly PersonRow[]> {
+async function csvOf(file: string, ignored: readonly string[]): Promise<readonly PersonRow[]> {
   const source = createReadStream(file);
   const parser = parse({
     bom: true,
@@ -123,7 +123,7 @@ async function csvOf(file: string): Promise<readonly PersonRow[]> {
   } finally {
     source.destroy();
   }
-  return rowsOf(records, (at) => `line ${lines[at]}`, 'first line');
+  return rowsOf(records, (at) => `line ${lines[at]}`, { head: 'first line', ignored });
 }
 
 function csvLine(error: unknown): number | undefined {
@@ -133,13 +133,13 @@ function csvLine(error: unknown): number | undefined {
 }
 
 /** Read-only: what the other system still writes, journal included, is seen and left as it is. */
-function databaseOf(file: string, table: string | undefined): readonly PersonRow[] {
+function databaseOf(file: string, table: string | undefined, ignored: readonly string[]): readonly PersonRow[] {
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(file, { readOnly: true });
     const name = table ?? tableOf(db, file);
     const rows = db.prepare(`select * from main.${quoted(name)} limit ${MOST_ROWS + 1}`).all();
-    return rowsOf(rows, (at) => `row ${at + 1} of ${name}`, `table ${name}`);
+    return rowsOf(rows, (at) => `row ${at + 1} of ${name}`, { head: `table ${name}`, ignored });
   } catch (error) {
     if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_SQLITE_ERROR') throw error;
     throw failure(`${file} cannot be read as a SQLite database: ${error.message}.`, {}, error);
@@ -154,8 +154,8 @@ function tableOf(db: DatabaseSync, file: string): string {
   const fitting = tables
     .map(({ name }) => String(name))
     .filter((name) => {
-      const fields = fieldsOf(columns.all(name).map((column) => String(column['name'])));
-      return fields.username !== undefined && fields.passwordHash !== undefined;
+      const { username, passwordHash } = columnsOf(columns.all(name).map((column) => String(column['name'])));
+      return username.length > 0 && passwordHash.length > 0;
     });
   const [only, second] = fitting;
   if (only === undefined) throw failure(`No table of ${file} has columns for a user name and a password hash.`);
@@ -168,56 +168,32 @@ const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 const tooMany = (file: string): Error => failure(`${file} has more than ${MOST_ROWS} people; split it.`);
 
-/** Which column holds what, by the names that are there. */
-function fieldsOf(columns: readonly string[]): Readonly<Partial<Record<Field, string>>> {
-  const byName = new Map(
-    columns.map((column) => [
-      column
-        .trim()
-        .toLowerCase()
-        .replaceAll(/[\s-]+/g, '_'),
-      column,
-    ]),
-  );
-  const fields: Partial<Record<Field, string>> = {};
-  for (const field of FIELDS) {
-    const name = NAMES[field].find((candidate) => byName.has(candidate));
-    const column = name === undefined ? undefined : byName.get(name);
-    if (column !== undefined) fields[field] = column;
-  }
-  return fields;
-}
-
-const FIELDS = ['username', 'passwordHash', 'email', 'roles', 'disabled', 'enabled', 'createdAt'] as const;
-
-function rowsOf(records: readonly Found[], placeOf: (at: number) => string, head: string): readonly PersonRow[] {
+function rowsOf(
+  records: readonly Found[],
+  placeOf: (at: number) => string,
+  { head, ignored }: { readonly head: string; readonly ignored: readonly string[] },
+): readonly PersonRow[] {
   if (records.length > MOST_ROWS) throw tooMany('The file');
-  const columns = new Set(records.slice(0, 100).flatMap((record) => Object.keys(record)));
-  const fields = fieldsOf([...columns]);
-  if (records.length > 0 && (fields.username === undefined || fields.passwordHash === undefined)) {
-    throw failure(
-      `The ${head} names no column for a user name and a password hash; known are ${NAMES.username.join(', ')} and ${NAMES.passwordHash.join(', ')}.`,
-    );
-  }
+  const columns = columnsOfAll(records, ignored);
+  const isWhole = columns.username.length > 0 && columns.passwordHash.length > 0;
+  if (records.length > 0 && !isWhole)
+    throw failure(`The ${head} names no column for a user name and a password hash; known are ${KNOWN_NAMES}.`);
   return records.map((record, at) => {
-    const of = (field: Field): unknown => (fields[field] === undefined ? undefined : record[fields[field]]);
-    const email = fields.email === fields.username ? textOf(of('username')) : textOf(of('email'));
+    const username = textOf(firstOf(record, columns.username)) ?? '';
     return {
       place: placeOf(at),
-      username: textOf(of('username')) ?? '',
-      passwordHash: textOf(of('passwordHash')) ?? '',
-      email: email === '' ? undefined : email,
-      roles: listOf(of('roles')),
-      disabled: isYes(of('disabled')) || isNo(of('enabled')),
-      createdAt: timeOf(of('createdAt')),
+      username,
+      passwordHash: textOf(firstOf(record, columns.passwordHash)) ?? '',
+      email: textOf(firstOf(record, columns.email)) ?? addressOf(username),
+      roles: listOf(firstOf(record, columns.roles)),
+      disabled: isShut(record, columns),
+      createdAt: timeOf(firstOf(record, columns.createdAt)),
     };
   });
 }
 
-const textOf = (value: unknown): string | undefined => {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8'); // bcrypt.hashpw gives bytes
-  return value === undefined || value === null ? undefined : String(value).trim();
-};
+/** Who is called by an address has it: sign-in takes addresses for names, so nobody is called by another's. */
+const addressOf = (username: string): string | undefined => emailAddress.safeParse(username).data;
 
 function listOf(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.map(String);
@@ -232,13 +208,11 @@ function listOf(value: unknown): readonly string[] {
   return text.split(/[,;|]/).flatMap((name) => name.trim() || []);
 }
 
-const isYes = (value: unknown): boolean => /^(1|true|t|yes|y)$/i.test(textOf(value) ?? '');
-const isNo = (value: unknown): boolean => /^(0|false|f|no|n)$/i.test(textOf(value) ?? '');
-
-/** Python writes `2024-08-27 14:05:23.123456`, in UTC where it says nothing; other numbers are seconds since 1970. */
+/** Python writes `2024-08-27 14:05:23.123456`, in UTC where it says nothing; other numbers are seconds since 1970, or milliseconds. */
 function timeOf(value: unknown): string | undefined {
   const text = textOf(value) ?? '';
   if (text === '') return undefined;
+  if (/^\d{12,13}$/.test(text)) return new Date(Number(text)).toISOString();
   if (/^\d{9,10}(\.\d+)?$/.test(text)) return new Date(Number(text) * 1_000).toISOString();
   const iso = text.replace(' ', 'T').replace(/\.(\d{3})\d+/, '.$1');
   if (/^\d{4}-\d\d-\d\d$/.test(iso)) return `${iso}T00:00:00Z`;

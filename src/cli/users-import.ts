@@ -5,7 +5,7 @@ import { createImportProgress, group } from './import-progress.ts';
 import type { Terminal } from './terminal.ts';
 import { namesOf } from './users.ts';
 import { type ImportReport, madeBefore, readReport, reportPathOf, writeReport } from './users-import-report.ts';
-import { formatOf, type PeopleFormat, type PersonRow, readPeople } from './users-import-rows.ts';
+import { formatOf, type PeopleFormat, type PersonRow, type ReadWish, readPeople } from './users-import-rows.ts';
 
 const answer = z.object({
   results: z.array(
@@ -27,12 +27,16 @@ export const importUsers: Run = async (args, terminal) => {
   const file = args.operand(0);
   if (args.flag('undo')) return undoImport(args, terminal, readReport(file));
   const format = formatOf(file, args.text('from'));
-  const rows = withRoles(await readPeople(file, format, args.text('table')), namesOf(args, 'role'));
+  const rows = withRoles(await readPeople(file, format, wishOf(args)), namesOf(args, 'role'));
   return throughDoor(args, terminal, 'makes', async (door) => {
     const wish = { file, format, tenant: args.text('tenant') ?? null, dryRun: args.flag('dry-run') };
+    const shut = rows.filter(({ disabled }) => disabled).length;
+    if (shut > 0) terminal.say(`${group(shut)} of ${group(rows.length)} are disabled in the file, and stay so.`);
     return tell(terminal, await sendPeople(door, terminal, rows, wish), wish.dryRun);
   });
 };
+
+const wishOf = (args: Arguments): ReadWish => ({ table: args.text('table'), ignored: namesOf(args, 'ignore-column') });
 
 /** What `sendPeople` is to do. */
 export interface SendWish {

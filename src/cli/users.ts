@@ -26,7 +26,12 @@ const invited = z.object({
 });
 const resetLink = z.object({ token: z.string(), link: z.string().nullable(), expires_at: z.string() });
 const removedCount = z.object({ removed: z.int() });
-const endedCounts = z.object({ sessions: z.int(), api_keys: z.int(), factors: z.int() });
+const endedCounts = z.object({
+  sessions: z.int(),
+  api_keys: z.int(),
+  factors: z.int(),
+  kept: z.array(z.string()),
+});
 const recoveryCode = z.object({ code: z.string() });
 const page = z.object({ items: z.array(person), next_after: z.string().nullable() });
 
@@ -51,7 +56,7 @@ export const addUser: Run = async (args, terminal) => {
 export const listUsers: Run = async (args, terminal) =>
   throughDoor(args, terminal, 'needs data', async (door) => {
     const people: Person[] = [];
-    for await (const one of peopleOf(door)) people.push(one);
+    for await (const one of peopleOf(door, args.flag('without-tenant'))) people.push(one);
     const rows = people.map((one) => [
       one.username,
       emailOf(one),
@@ -119,12 +124,13 @@ export const inviteUser: Run = async (args, terminal) => {
 /** `users compromised <username>`: ends whatever lets anybody in. */
 export const secureUser: Run = (args, terminal) =>
   withPerson(args, terminal, async (door, { id, username }) => {
-    const wish = { reason: args.text('reason'), factors: args.flag('factors') };
+    const wish = { reason: args.text('reason'), keep_factors: args.flag('keep-factors') };
     const ended = endedCounts.parse(await door.call('POST', `${pathOf(id)}/compromised`, wish));
-    const { sessions, api_keys: keys, factors } = ended;
+    const { sessions, api_keys: keys, factors, kept } = ended;
     const told = `Ended ${sessions} sessions, ${keys} API keys and ${factors} second factors of ${username}; the password is good no longer.`;
+    const stays = kept.length === 0 ? '' : `\nLeft as they were: ${kept.join(', ')}. Whoever was inside may know them.`;
     const next = `To let them in again: twinkeep users reset-password ${username}`;
-    terminal.answer({ id, username, ...ended }, `${told}\n${next}`);
+    terminal.answer({ id, username, ...ended }, `${told}${stays}\n${next}`);
   });
 
 /** `users reset-password <username>`: a link for them to choose a new one; the old one is good until it is used. */
@@ -206,10 +212,10 @@ export function namesOf(args: Arguments, option: string): readonly string[] {
   return names;
 }
 
-async function* peopleOf(door: Door): AsyncGenerator<Person> {
+async function* peopleOf(door: Door, withoutTenant = false): AsyncGenerator<Person> {
   let after = '';
   for (;;) {
-    const query = new URLSearchParams({ after, limit: String(PAGE) });
+    const query = new URLSearchParams({ after, limit: String(PAGE), without_tenant: String(withoutTenant) });
     const { items, next_after } = page.parse(await door.call('GET', `/v1/users?${query}`));
     yield* items;
     if (next_after === null) return;
@@ -217,9 +223,10 @@ async function* peopleOf(door: Door): AsyncGenerator<Person> {
   }
 }
 
-/** By name as a person types it: width and case do not tell people apart. */
+/** By name as a person types it: width and case do not tell people apart. Also one who belongs to no tenant any more. */
 export async function findPerson(door: Door, username: string): Promise<Person> {
   const key = usernameKey(username);
-  for await (const one of peopleOf(door)) if (usernameKey(one.username) === key) return one;
+  for (const withoutTenant of [false, true])
+    for await (const one of peopleOf(door, withoutTenant)) if (usernameKey(one.username) === key) return one;
   throw failure(`There is nobody called ${username} in this tenant; see: twinkeep users list`);
 }

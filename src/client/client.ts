@@ -1,6 +1,7 @@
 import { type AccountCalls, createAccount } from './account.ts';
 import { ClientError, isProblem } from './client-error.ts';
 import { type Core, createCore } from './core.ts';
+import { createCsrf } from './csrf.ts';
 import { here, type KeyValue, storageHere, wallClock } from './environment.ts';
 import { createJar } from './jar.ts';
 import { createLine, type StepUpChallenge } from './line.ts';
@@ -9,7 +10,7 @@ import { createRenewal } from './renewal.ts';
 import { createSignIn, type SignInCalls } from './sign-in.ts';
 import { createTokens } from './tokens.ts';
 import { createTurns } from './turns.ts';
-import { createWire, type Fetch, type Wire } from './wire.ts';
+import { createWire, type Fetch } from './wire.ts';
 
 export interface ClientOptions {
   /** Where Twinkeep is, as `https://twin.example`; the tokens go there and nowhere else. */
@@ -100,7 +101,7 @@ function assemble(options: ClientOptions) {
   const wire = createWire({ baseUrl, fetch, jar: createJar(wallClock), credentials });
   const tokens = createTokens({ mode, name, shared });
   const csrf = createCsrf(wire, preset);
-  const csrfHeaders = () => csrf(preset.csrfRefreshCookie ?? preset.csrfCookie, false);
+  const csrfHeaders = (anew: boolean) => csrf(preset.csrfRefreshCookie ?? preset.csrfCookie, anew);
   const turns = mode === 'memory' ? <T>(work: () => Promise<T>) => work() : createTurns(name, shared);
   const renewal = createRenewal({ preset, mode: byCookie ? 'cookie' : 'body', tokens, turns, wire, csrfHeaders });
 
@@ -134,19 +135,6 @@ function localOr(): KeyValue {
   const found = storageHere();
   if (found === undefined) throw new TypeError('there is no localStorage here; use memory, or hand in a storage');
   return found;
-}
-
-/** The header that says a request is of our page: of the readable cookie, or of the endpoint where that was refused. */
-function createCsrf(wire: Wire, preset: Preset) {
-  return async (cookie: string | undefined, anew: boolean): Promise<Readonly<Record<string, string>>> => {
-    const known = anew || cookie === undefined ? undefined : wire.cookie(cookie);
-    if (known !== undefined) return { 'x-csrf-token': known };
-    if (preset.csrf === undefined) return {};
-    const response = await wire.send(wire.urlOf(preset.csrf), {}, new Headers({ accept: 'application/json' }));
-    const body: unknown = response.ok ? await response.json() : undefined;
-    const value = isProblem(body) ? (body['csrf_token'] ?? body['csrf']) : undefined;
-    return typeof value === 'string' ? { 'x-csrf-token': value } : {}; // without it the server says what is missing
-  };
 }
 
 const typed = ({ call }: Core): TypedCalls => ({

@@ -21,6 +21,12 @@ const MOST = 50;
 export function createJar(now: () => number): Jar {
   const cookies = new Map<string, Cookie>();
   const live = (): readonly (readonly [string, Cookie])[] => [...cookies].filter(([, { until }]) => until > now());
+  /** Only what is new may find none: a change or an end that was not kept would leave a token that is good no more. */
+  const hasRoom = (): boolean => {
+    if (cookies.size < MOST) return true;
+    for (const [key, { until }] of cookies) if (until <= now()) cookies.delete(key);
+    return cookies.size < MOST;
+  };
   const nameOf = (key: string): string => key.slice(0, key.indexOf(' '));
 
   return {
@@ -30,10 +36,10 @@ export function createJar(now: () => number): Jar {
         const name = pair.slice(0, pair.indexOf('='));
         const path = attributeOf(attributes, 'path') ?? '/';
         const maxAge = Number(attributeOf(attributes, 'max-age') ?? Number.POSITIVE_INFINITY);
-        if (name === '' || cookies.size >= MOST) continue;
-        if (maxAge > 0)
-          cookies.set(`${name} ${path}`, { value: pair.slice(name.length + 1), path, until: now() + maxAge * 1_000 });
-        else cookies.delete(`${name} ${path}`);
+        const key = `${name} ${path}`;
+        if (maxAge <= 0) cookies.delete(key);
+        else if (name !== '' && (cookies.has(key) || hasRoom()))
+          cookies.set(key, { value: pair.slice(name.length + 1), path, until: now() + maxAge * 1_000 });
       }
     },
     headerFor: (path) => {

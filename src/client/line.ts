@@ -1,4 +1,5 @@
 import { codeIn, type Problem, problemOf } from './client-error.ts';
+import { isCsrf } from './csrf.ts';
 import { pause, unlessAborted, wallClock } from './environment.ts';
 import type { Renewal } from './renewal.ts';
 import type { Tokens } from './tokens.ts';
@@ -57,7 +58,7 @@ export function createLine(deps: LineDeps): Line {
     if (status !== 401 && status !== 403 && status !== 422) return undefined;
     const problem = await problemOf(response);
     const code = codeIn(problem);
-    if (status !== 401) return byCookie && isCsrf(code, problem) && !tried.has('csrf') ? 'csrf' : undefined;
+    if (status !== 401) return byCookie && isCsrf(status, problem) && !tried.has('csrf') ? 'csrf' : undefined;
     if (code === 'ACCESS_PROOF_TOO_OLD' || code === 'ACCESS_SECOND_FACTOR') {
       if (onStepUp === undefined || tried.has('step-up')) return undefined;
       return (await onStepUp({ code, problem })) ? 'step-up' : undefined;
@@ -94,8 +95,6 @@ type Mend = 'renewal' | 'step-up' | 'csrf';
 
 /** Codes of a 401 that a new token can mend; the profiles of older systems name none. */
 const ABOUT_TOKEN = /^(SESSION|ACCESS)_/;
-const isCsrf = (code: string | undefined, problem: Problem): boolean =>
-  code === 'SESSION_CSRF' || (code === undefined && /csrf/i.test(String(problem['msg'] ?? problem['error'])));
 
 const methodOf = ({ method = 'GET' }: RequestInit): string => method.toUpperCase();
 

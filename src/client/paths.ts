@@ -5,6 +5,8 @@ export interface Preset {
   readonly refresh?: string;
   /** Which member of the refresh body carries the token; none where only a cookie does. */
   readonly refreshBy?: 'body' | 'cookie';
+  /** Statuses by which a refresh says that the session has ended; 401 alone unless told. */
+  readonly refreshEnds?: readonly number[];
   readonly logout?: string;
   readonly logoutAll?: string;
   readonly me?: string;
@@ -42,6 +44,7 @@ export const presets = {
     login: '/api/auth/login',
     refresh: '/api/auth/refresh',
     refreshBy: 'cookie',
+    refreshEnds: [401, 422],
     logout: '/api/auth/logout',
     register: '/api/auth/register',
     csrf: '/api/auth/csrf',

@@ -14,6 +14,7 @@ export {
   generateEd25519,
   importEd25519Private,
   importEd25519Public,
+  signEd25519,
   verifyEd25519,
 } from './ed25519.ts';
 export { cryptoFault } from './errors.ts';

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Random } from '../kernel/random.ts';
 import { type Argon2Cost, argon2id, formatArgon2id, isAffordable } from './argon2id.ts';
-import { createBcrypt, hashBcrypt } from './bcrypt.ts';
+import { bcryptCostOf, createBcrypt, hashBcrypt } from './bcrypt.ts';
 import { type HashScheme, readPasswordHash, risenScheme, SCRYPT_COST } from './password-schemes.ts';
 import { matchesStored, type StoredHash, scryptHash } from './stored-hash.ts';
 import { formatWerkzeugScrypt } from './werkzeug-form.ts';
@@ -59,6 +59,8 @@ const TAG_BYTES = 32;
 const SCRYPT_TAG_BYTES = 64;
 /** What bcrypt reads of a password. */
 const BCRYPT_BYTES = 72;
+/** From here on one takes a second or more, where no evening out reaches. */
+const DEAR_COST = 13;
 const OURS: HashScheme = { kind: 'argon2id' };
 const QUEUE_LIMIT = 64;
 /** @see OWASP Password Storage Cheat Sheet: the least of its equivalent settings in memory, most in parallel sign-ins */
@@ -117,11 +119,23 @@ export function createPasswordHasher(deps: PasswordHasherDeps): PasswordHasher {
         await queue.run(() => matches({ kind: 'argon2', variant: 'argon2id', cost, ...nobody }, password));
         return false;
       case 'bcrypt':
-        return bcrypt.pretend(wish.cost);
+        for (const _ of formsOf(password)) await bcrypt.pretend(wish.cost);
+        return false;
       case 'werkzeug-scrypt':
         await queue.run(() => matches({ kind: 'scrypt', cost: SCRYPT_COST, ...nobody }, password));
         return false;
     }
+  }
+
+  /** A hash that is cheaper than one that nobody has must not be told by it. */
+  async function makeUp(stored: StoredHash, password: string, wish: HashScheme = OURS): Promise<false> {
+    if (stored.kind === 'hmac') return pretend(password, wish);
+    if (wish.kind !== 'bcrypt' || wish.cost < DEAR_COST) return false; // answers are evened out to more than that
+    if (stored.kind !== 'bcrypt') return pretend(password, wish);
+    // Rounds of one cost are twice those of the one below: all from the stored one on are together what is missing.
+    for (let cost = bcryptCostOf(stored.hash) ?? wish.cost; cost < wish.cost; cost++)
+      await pretend(password, { kind: 'bcrypt', cost });
+    return false;
   }
 
   function schemeFor(text: string, password: string, wish: HashScheme = OURS): HashScheme | undefined {
@@ -140,7 +154,7 @@ export function createPasswordHasher(deps: PasswordHasherDeps): PasswordHasher {
       const read = readPasswordHash(text ?? '');
       if (read.kind !== 'read') return pretend(password, wish);
       const proved = await verify(text ?? '', password);
-      return proved || (read.stored.kind === 'hmac' && pretend(password, wish));
+      return proved || makeUp(read.stored, password, wish);
     },
     schemeFor,
     needsRehash: (text, wish) => schemeFor(text, '', wish) !== undefined,
@@ -153,8 +167,10 @@ export function createPasswordHasher(deps: PasswordHasherDeps): PasswordHasher {
  * normalise, and whoever had such a password there could not sign in any more.
  */
 async function matches(stored: StoredHash, password: string): Promise<boolean> {
-  for (const form of new Set([password.normalize('NFC'), password])) {
+  for (const form of formsOf(password)) {
     if (await matchesStored(stored, form)) return true;
   }
   return false;
 }
+
+const formsOf = (password: string): ReadonlySet<string> => new Set([password.normalize('NFC'), password]);

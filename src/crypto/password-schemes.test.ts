@@ -237,3 +237,27 @@ test('a check does the work of a sign-in whatever is stored', async () => {
   assert.equal(await full.check('!', 'horse'), false);
   assert.equal(await full.check(await full.hash('horse'), 'horse'), true);
 });
+
+// Attack: a profile hashes by a bcrypt that takes seconds, and a quick refusal tells accounts that others made.
+test('a wrong password for a cheap hash costs what an unknown name costs, where that is dear', async () => {
+  const queue = createHashQueue();
+  let runs = 0;
+  const counting = {
+    ...queue,
+    run: <T>(work: () => Promise<T>): Promise<T> => {
+      runs++;
+      return queue.run(work);
+    },
+  };
+  const counted = createPasswordHasher({ random, queue: counting });
+  const runsOf = async (text: string | undefined, cost: number): Promise<number> => {
+    runs = 0;
+    assert.equal(await counted.check(text, 'wrong', { kind: 'bcrypt', cost }), false);
+    return runs;
+  };
+  const ten = await bcryptHash('horse', { cost: 10 });
+  assert.equal(await runsOf(undefined, 13), 1);
+  assert.equal(await runsOf(argon2i(), 13), 2, 'its own, and that of nobody');
+  assert.equal(await runsOf(ten, 13), 4, 'of 10, 11 and 12 beside its own, which is one of 13');
+  assert.equal(await runsOf(ten, 12), 1, 'what is evened out costs nothing more');
+});

@@ -112,7 +112,7 @@ function othersRoutes(accounts: Accounts): readonly Route[] {
       records: 'change',
       params,
       replies: { 201: z.strictObject({ token: z.string(), link: z.string().nullable(), expires_at: z.string() }) },
-      faults: PERSON_FAULTS,
+      faults: [...PERSON_FAULTS, 'IDENTITY_OWN_PASSWORD'],
       handle: async ({ params: { id }, caller, tenantId, context }) => {
         const actor = actorOf(context, caller, tenantId);
         const person = await accounts.memberOf(actor, tenantId, personId(id));

@@ -18,7 +18,7 @@ import type { Tx } from '../kernel/tx.ts';
 import type { Limits } from '../limits/index.ts';
 import type { Storage } from '../storage/index.ts';
 import { MAIN_TENANT, type Tenants } from '../tenants/index.ts';
-import { foldedEmail, type Vault } from '../vault/index.ts';
+import type { Vault } from '../vault/index.ts';
 import type { AccountMails } from './account-mails.ts';
 import type { Attempts } from './attempts.ts';
 import type { EvenTime } from './even-time.ts';
@@ -27,8 +27,12 @@ import type { EvenTime } from './even-time.ts';
 export interface AccountSessions {
   /** Ends all sessions of a person but `except`, and no device stands in for a second factor any more. @returns how many */
   endAll(tx: Tx, actor: Actor, person: PersonId, reason: string, except?: SessionId): Promise<number>;
-  /** Forgets the devices of somebody who is erased. */
-  readonly devices: { forgetAll(tx: Tx, person: PersonId): Promise<unknown> };
+  readonly devices: {
+    /** Of somebody who is erased. */
+    forgetAll(tx: Tx, person: PersonId): Promise<unknown>;
+    /** Has a count of attempts of its own from now on. */
+    learnAddress(tx: Tx, person: PersonId, addressBlock: string): Promise<void>;
+  };
 }
 
 /** What accounts need of second factors. */
@@ -52,7 +56,7 @@ export interface AccountDeps {
   readonly mfa: AccountFactors;
   readonly mails: AccountMails;
   readonly limits: Pick<Limits, 'takeOf'>;
-  readonly attempts: Pick<Attempts, 'begin' | 'good'>;
+  readonly attempts: Pick<Attempts, 'begin' | 'good' | 'clear'>;
   readonly evenTime: EvenTime;
   readonly clock: Clock;
   readonly random: Random;
@@ -70,15 +74,13 @@ export const byConfiguration = (context: Context): Actor =>
   actorOf(context, { kind: 'operator', tenantId: MAIN_TENANT }, MAIN_TENANT);
 
 /**
- * Sign-in takes addresses for names, so nobody may choose the address of somebody else for a name.
+ * What administrators may do with the passwords of others they may not with their own: a stolen session would be enough
+ * to keep its owner out for good.
  *
- * @param proved the address that a mail is going to prove, or has
- * @throws IDENTITY_USERNAME_REFUSED
+ * @throws IDENTITY_OWN_PASSWORD
  */
-export function assertOwnName(username: string, proved: string | undefined): void {
-  if (!username.normalize('NFKC').includes('@')) return;
-  const own = proved !== undefined && foldedEmail(username) === foldedEmail(proved);
-  if (!own) throw identityFault('IDENTITY_USERNAME_REFUSED');
+export function assertOthers({ principal }: Actor, id: PersonId): void {
+  if (principal.kind === 'person' && principal.personId === id) throw identityFault('IDENTITY_OWN_PASSWORD');
 }
 
 /** @throws IDENTITY_PASSWORD_WEAK with reasons and strength */

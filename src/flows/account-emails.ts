@@ -50,7 +50,7 @@ export function createEmailProofs(ground: AccountGround, { finish }: Pick<Regist
     const person = await identity.get(personId);
     const { address } = await storage.read(platform, (tx) => identity.emails.of(tx, person));
     if (address === undefined) return;
-    if (!(await mails.admits((await identity.emails.index(address)).stored()))) return;
+    if (!(await mails.admits('verify', (await identity.emails.index(address)).stored()))) return;
     const writer = await tokens.writer();
     await storage.write(platform, async (tx) => {
       const payload = { email: address };

@@ -1,6 +1,6 @@
 import { accessFault } from '../access/index.ts';
 import { actorOf, type Context } from '../http/index.ts';
-import { type AccountToken, type Invitation, identityFault } from '../identity/index.ts';
+import { type AccountToken, assertOwnName, type Invitation, identityFault } from '../identity/index.ts';
 import { epochMs, type PersonId, personId, sessionId, type TenantId, tenantId } from '../kernel/brand.ts';
 import { hours } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
@@ -8,7 +8,7 @@ import { type Actor, anonymous, nameOf, type PersonPrincipal, type Principal } f
 import { newUuid } from '../kernel/random.ts';
 import { inTenant, type Tx } from '../kernel/tx.ts';
 import { MAIN_REALM } from '../tenants/index.ts';
-import { type AccountGround, assertOwnName, assertStrong } from './account-deps.ts';
+import { type AccountGround, assertStrong } from './account-deps.ts';
 import type { RegistrationFlow } from './account-registration.ts';
 
 export interface InvitationWish {
@@ -55,7 +55,7 @@ export function createInvitationFlow(ground: AccountGround, { make }: Pick<Regis
     const invitedBy = nameOf(principal);
     const expiresAt = epochMs(now + config.inviteMs);
     const invitation: Invitation = { id, email, roles, invitedBy, createdAt: now, expiresAt };
-    const admitted = await mails.admits((await identity.emails.index(email)).stored());
+    const admitted = await mails.admits('invitation', (await identity.emails.index(email)).stored());
     const add = await invitations.writer(tenant);
     const writer = await tokens.writer();
     const sent = await storage.write(inTenant(tenant), async (tx) => {
@@ -110,7 +110,8 @@ export function createInvitationFlow(ground: AccountGround, { make }: Pick<Regis
   /**
    * Makes the account. The address is proved: nobody but its owner has read the token.
    *
-   * @throws IDENTITY_TOKEN_INVALID, IDENTITY_PASSWORD_WEAK, IDENTITY_USERNAME_TAKEN, IDENTITY_EMAIL_TAKEN
+   * @throws IDENTITY_REGISTRATION_CLOSED, IDENTITY_TOKEN_INVALID, IDENTITY_PASSWORD_WEAK, IDENTITY_USERNAME_TAKEN,
+   *   IDENTITY_EMAIL_TAKEN
    */
   async function accept(context: Context, given: string, wish: { username: string; password: string }): Promise<void> {
     if (config.registration === 'closed') throw identityFault('IDENTITY_REGISTRATION_CLOSED');
@@ -130,8 +131,13 @@ export function createInvitationFlow(ground: AccountGround, { make }: Pick<Regis
     });
   }
 
-  /** The same for somebody who has an account. @throws IDENTITY_TOKEN_INVALID, IDENTITY_MEMBER_ALREADY */
+  /**
+   * The same for somebody who has an account. Where invitations are off, those from before let nobody in either.
+   *
+   * @throws IDENTITY_REGISTRATION_CLOSED, IDENTITY_TOKEN_INVALID, IDENTITY_MEMBER_ALREADY
+   */
   async function join(context: Context, caller: PersonPrincipal, given: string): Promise<TenantId> {
+    if (config.registration === 'closed') throw identityFault('IDENTITY_REGISTRATION_CLOSED');
     const one = await held(given);
     const own = await tenants.tenantsOf(caller.personId);
     if (own.includes(one.tenant)) throw identityFault('IDENTITY_MEMBER_ALREADY');
@@ -152,10 +158,10 @@ export function createInvitationFlow(ground: AccountGround, { make }: Pick<Regis
   }
 
   async function admit(tx: Tx, context: Context, { tenant, invitation }: Held, id: PersonId): Promise<void> {
-    const inviter = await inviterOf(tx, invitation, tenant);
-    await tenants.addMember(tx, id, tenant);
-    const actor = actorOf(context, inviter, tenant);
+    const actor = actorOf(context, await inviterOf(tx, invitation, tenant), tenant);
     try {
+      await access.assertHolds(tx, actor, tenant, ['admin:users']); // also where no role is given
+      await tenants.addMember(tx, id, tenant);
       if (invitation.roles.length > 0) await access.grant(tx, actor, tenant, id, invitation.roles);
     } catch (error) {
       const outdated = isFault(error, 'ACCESS_ESCALATION') || isFault(error, 'ACCESS_ROLE_UNKNOWN');

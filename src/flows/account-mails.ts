@@ -1,10 +1,11 @@
 import type { Delivery } from '../delivery/index.ts';
 import type { AccountConfig } from '../identity/index.ts';
 import { type EpochMs, epochMs } from '../kernel/brand.ts';
-import { hours } from '../kernel/clock.ts';
+import { hours, minutes } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
 import type { Tx } from '../kernel/tx.ts';
 import type { Limits } from '../limits/index.ts';
+import type { Limit } from '../storage/index.ts';
 
 /** What is written to people about their accounts. Nothing in it was typed by a stranger but the address. */
 export type AccountMail =
@@ -16,6 +17,9 @@ export type AccountMail =
   | { readonly kind: 'invitation'; readonly tenant: string; readonly link: string }
   | { readonly kind: 'password-changed' | 'email-changed' | 'deleted' | 'secured'; readonly username: string };
 
+/** What is counted together of the mails that strangers can make us send; `notice` are those without a link. */
+export type CountedMail = 'register' | 'verify' | 'reset' | 'invitation' | 'notice';
+
 /** The pages that links lead to. */
 export type AccountPage = 'register' | 'verify' | 'reset' | 'invitation';
 
@@ -25,11 +29,12 @@ export interface AccountMails {
   /** The token stands in the fragment, which no server and no `Referer` sees. @returns undefined without a public URL */
   link(page: AccountPage, token: string): string | undefined;
   /**
-   * Whether one more mail with a link may go to an address within the hour. Whoever asks too often is not told.
+   * Whether one more mail of a kind may go to an address within the hour. Whoever asks too often is not told. Each kind
+   * has a count of its own, so that no other mail keeps somebody from the link that they need.
    *
    * @param index the blind index of the address
    */
-  admits(index: string): Promise<boolean>;
+  admits(kind: CountedMail, index: string): Promise<boolean>;
   /** Enqueues inside the write. @param until after this the link in it is dead. @returns false where it cannot be sent */
   send(tx: Tx, to: string, mail: AccountMail, until?: EpochMs): Promise<boolean>;
 }
@@ -37,7 +42,7 @@ export interface AccountMails {
 export interface AccountMailDeps {
   readonly delivery: Pick<Delivery, 'enqueue'>;
   readonly limits: Pick<Limits, 'takeOf'>;
-  readonly config: Pick<AccountConfig, 'siteName' | 'mailsPerHour'>;
+  readonly config: Pick<AccountConfig, 'siteName' | 'mailsPerHour' | 'resetMs'>;
   /** Where links lead: `https://twin.example`. */
   readonly publicUrl: string | undefined;
   /** Whether a mail server is configured. */
@@ -55,9 +60,9 @@ export function createAccountMails(deps: AccountMailDeps): AccountMails {
   return {
     areOn: canMail && base !== undefined,
     link: (page, token) => (base === undefined ? undefined : `${base}/account/${page}#${token}`),
-    admits: async (index) => {
+    admits: async (kind, index) => {
       try {
-        await limits.takeOf(`account-mail ${index}`, { count: config.mailsPerHour, windowMs: hours(1) });
+        await limits.takeOf(`account-mail ${kind} ${index}`, limitOf(kind, config));
         return true;
       } catch (error) {
         if (isFault(error, 'LIMIT_EXCEEDED')) return false;
@@ -80,6 +85,18 @@ export function createAccountMails(deps: AccountMailDeps): AccountMails {
     },
   };
 }
+
+/**
+ * Links to reset a password outlive the interval in which they are counted: whoever had the mails of an interval has one
+ * whose link still works, also where strangers asked for all of them.
+ */
+function limitOf(kind: CountedMail, { mailsPerHour, resetMs }: Pick<AccountConfig, 'mailsPerHour' | 'resetMs'>): Limit {
+  if (kind === 'notice') return { count: Math.min(NOTICES_PER_HOUR, mailsPerHour), windowMs: hours(1) };
+  const windowMs = kind === 'reset' ? Math.min(hours(1), resetMs - minutes(1)) : hours(1);
+  return { count: Math.ceil((mailsPerHour * windowMs) / hours(1)), windowMs };
+}
+
+const NOTICES_PER_HOUR = 2;
 
 interface Words {
   readonly subject: string;

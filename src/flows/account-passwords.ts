@@ -4,7 +4,8 @@ import { type EpochMs, epochMs, type PersonId, type TenantId } from '../kernel/b
 import { type Actor, anonymous, type PersonPrincipal } from '../kernel/principal.ts';
 import { inTenant, platform } from '../kernel/tx.ts';
 import { MAIN_REALM } from '../tenants/index.ts';
-import { type AccountGround, assertStrong, settlePassword } from './account-deps.ts';
+import { type AccountGround, assertOthers, assertStrong, settlePassword } from './account-deps.ts';
+import { namesOf } from './sign-in-accounts.ts';
 
 /** By one of the two, or both: whoever has either is found. */
 export interface Forgotten {
@@ -52,7 +53,7 @@ export function createPasswordFlow(ground: AccountGround) {
     const eligible = person !== undefined && person.disabledAt === undefined && hasPassword(person);
     const address = eligible ? await addressOf(person) : undefined;
     const index = (await identity.emails.index(address ?? asked.email ?? asked.username ?? '')).stored();
-    const admitted = await mails.admits(index);
+    const admitted = await mails.admits('reset', index);
     const writer = await tokens.writer();
     if (!eligible || address === undefined || !admitted) {
       audit.noteRefusal(context.addressBlock, {
@@ -99,7 +100,9 @@ export function createPasswordFlow(ground: AccountGround) {
       await settlePassword(tx, ground, { actor, person, passwordHash, reason: 'password reset' });
       const object = { type: 'person', id: person.id };
       await audit.record(tx, { ...actor, action: 'person.password_reset', outcome: 'done', object });
+      await ground.sessions.devices.learnAddress(tx, person.id, context.addressBlock); // strangers don't slow it down
     });
+    await ground.attempts.clear(await namesOf(ground, person));
   }
 
   async function judged(person: Person, password: string): Promise<string> {
@@ -112,11 +115,12 @@ export function createPasswordFlow(ground: AccountGround) {
   /** Ends the other sessions. @throws IDENTITY_CREDENTIALS, IDENTITY_PASSWORD_WEAK, LIMIT_EXCEEDED */
   async function change(context: Context, caller: PersonPrincipal, current: string, next: string): Promise<void> {
     const { username, realmId, disabledAt } = await identity.get(caller.personId);
-    const attempt = { account: username, addressBlock: context.addressBlock };
-    await ground.attempts.begin(attempt);
+    // As at a step-up, the session has a count of its own: strangers must not keep its owner from a new password.
+    const attempt = { account: username, addressBlock: context.addressBlock, knownDevice: caller.sessionId };
+    const begun = await ground.attempts.begin(attempt);
     const outcome = await identity.authenticate(realmId, username, current);
     if (outcome.kind === 'refused' || disabledAt !== undefined) throw identityFault('IDENTITY_CREDENTIALS');
-    await ground.attempts.good(attempt);
+    await ground.attempts.good(begun);
     const { person } = outcome;
     const passwordHash = await judged(person, next);
     const actor = actorOf(context, caller, caller.tenantId);
@@ -127,8 +131,13 @@ export function createPasswordFlow(ground: AccountGround) {
     });
   }
 
-  /** For whoever has no address, or no mail comes through. The caller has seen to it that `actor` may. */
+  /**
+   * For whoever has no address, or no mail comes through. The caller has seen to it that `actor` may.
+   *
+   * @throws IDENTITY_OWN_PASSWORD
+   */
   async function issueLink(actor: Actor, tenantId: TenantId, personId: PersonId): Promise<ResetLink> {
+    assertOthers(actor, personId);
     const writer = await tokens.writer();
     const expiresAt = epochMs(clock.now() + config.resetMs);
     const token = await storage.write(inTenant(tenantId), async (tx) => {

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import type { HashScheme } from '../crypto/index.ts';
 import { actorOf, type Context } from '../http/index.ts';
-import { type AccountToken, forgetEmailProof, identityFault, markEmailVerified } from '../identity/index.ts';
+import { type AccountToken, assertOwnName, identityFault, markEmailVerified } from '../identity/index.ts';
 import { epochMs, type PersonId } from '../kernel/brand.ts';
 import { isFault } from '../kernel/errors.ts';
 import { type Actor, anonymous } from '../kernel/principal.ts';
 import { inTenant, platform, type Tx } from '../kernel/tx.ts';
 import { MAIN_REALM, MAIN_TENANT } from '../tenants/index.ts';
-import { type AccountGround, assertOwnName, assertStrong, byConfiguration } from './account-deps.ts';
+import { type AccountGround, assertStrong, byConfiguration } from './account-deps.ts';
 import type { AccountMail } from './account-mails.ts';
 
 export interface Registration {
@@ -64,11 +64,12 @@ export function createRegistration(ground: AccountGround) {
     const { username, email } = wish;
     const roles = options.roles ?? config.registrationRoles;
     const namesake = await identity.find(MAIN_REALM, username);
-    const admitted = await mails.admits((await identity.emails.index(email)).stored());
-    const writer = await tokens.writer();
     const indexed = await identity.emails.index(email);
     const holder = await identity.emails.find(MAIN_REALM, indexed);
-    const opens = admitted && holder === undefined && namesake === undefined;
+    const isFree = holder === undefined && namesake === undefined;
+    const admitted = await mails.admits(isFree ? 'register' : 'notice', (await identity.emails.index(email)).stored());
+    const opens = admitted && isFree;
+    const writer = await tokens.writer();
     const payload = { username, email, roles: JSON.stringify(roles) };
     await storage.write(platform, async (tx) => {
       // A row that no link names stands for the token where there is none: the work must not tell.
@@ -120,12 +121,11 @@ export function createRegistration(ground: AccountGround) {
   async function make(
     tx: Tx,
     actor: Actor,
-    { username, passwordHash, proved }: NewAccount,
+    { username, email: address, passwordHash, proved }: NewAccount,
     indexed: Awaited<ReturnType<typeof identity.emails.index>> | undefined,
   ): Promise<PersonId> {
-    const id = await identity.create(tx, actor, { realmId: MAIN_REALM, username, passwordHash });
+    const id = await identity.create(tx, actor, { realmId: MAIN_REALM, username, passwordHash, address });
     if (indexed !== undefined) await identity.emails.set(tx, actor, id, indexed);
-    await forgetEmailProof(tx, id);
     const about = { ...actor, outcome: 'done', object: { type: 'person', id } } as const;
     await audit.record(tx, { ...about, action: 'person.registered' });
     if (!proved || indexed === undefined) return id;
@@ -134,13 +134,20 @@ export function createRegistration(ground: AccountGround) {
     return id;
   }
 
-  /** @throws IDENTITY_TOKEN_INVALID, IDENTITY_PASSWORD_WEAK, IDENTITY_USERNAME_TAKEN, IDENTITY_EMAIL_TAKEN */
+  /**
+   * What was open when the mail was sent may be closed by now, and what newcomers get may be less.
+   *
+   * @throws IDENTITY_REGISTRATION_CLOSED, IDENTITY_TOKEN_INVALID, IDENTITY_PASSWORD_WEAK, IDENTITY_USERNAME_TAKEN,
+   *   IDENTITY_EMAIL_TAKEN
+   */
   async function finish(context: Context, token: AccountToken, password: string): Promise<{ username: string }> {
+    if (config.registration !== 'open') throw identityFault('IDENTITY_REGISTRATION_CLOSED');
     const { username, email, roles } = token.payload;
     if (username === undefined || email === undefined) throw identityFault('IDENTITY_TOKEN_INVALID');
     await assertStrong(identity, password, { username, email });
     const passwordHash = await identity.hash(password);
-    const granted = rolesText.parse(JSON.parse(roles ?? '[]'));
+    const promised = rolesText.parse(JSON.parse(roles ?? '[]'));
+    const granted = promised.filter((role) => config.registrationRoles.includes(role));
     await makeMember(context, { username, email, passwordHash, roles: granted, proved: true }, async (tx) => {
       if (!(await tokens.spend(tx, token))) throw identityFault('IDENTITY_TOKEN_INVALID');
     });

@@ -65,7 +65,8 @@ export function createRemoval(ground: AccountGround) {
   }
 
   /**
-   * One's own account. The last administrator of a tenant stays, for nobody could let others in after that.
+   * One's own account. The last administrator of a tenant stays, for nobody could let others in after that: every tenant
+   * is asked before anything is taken away in the first.
    *
    * @throws IDENTITY_LAST_ADMINISTRATOR
    */
@@ -80,6 +81,7 @@ export function createRemoval(ground: AccountGround) {
       const held = await access.permissionsOf({ ...caller, tenantId: tenant }, tenant);
       if (governs(held)) governed.add(tenant);
     }
+    for (const tenant of governed) await storage.read(inTenant(tenant), (tx) => assertGoverned(tx, governs, id));
     for (const tenant of others) await leave(actor, tenant, id, governed.has(tenant));
     await storage.write(inTenant(last), async (tx) => {
       await erase(tx, actor, last, person);
@@ -87,11 +89,12 @@ export function createRemoval(ground: AccountGround) {
     });
   }
 
-  /** A member of the tenant of `actor`, and of no other unless the operator asks. */
+  /** A member of the tenant of `actor`, and of no other unless the operator asks, who also reaches those of none. */
   async function memberOf(actor: Actor, tenant: TenantId, id: PersonId): Promise<Person> {
     const person = await identity.get(id);
     const own = await tenants.tenantsOf(id);
-    if (!own.includes(tenant)) throw identityFault('IDENTITY_PERSON_UNKNOWN');
+    const isStray = own.length === 0 && actor.principal.kind === 'operator'; // whom no tenant could look after
+    if (!own.includes(tenant) && !isStray) throw identityFault('IDENTITY_PERSON_UNKNOWN');
     if (actor.principal.kind !== 'operator' && own.length > 1) throw identityFault('IDENTITY_SHARED_PERSON');
     return person;
   }

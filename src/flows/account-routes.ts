@@ -76,7 +76,7 @@ function registrationRoutes(accounts: Accounts): readonly Route[] {
         200: z.strictObject({ status: z.literal('verified') }),
         201: z.strictObject({ username: z.string() }),
       },
-      faults: ['IDENTITY_USERNAME_TAKEN', 'IDENTITY_EMAIL_TAKEN', ...LINK_FAULTS],
+      faults: ['IDENTITY_REGISTRATION_CLOSED', 'IDENTITY_USERNAME_TAKEN', 'IDENTITY_EMAIL_TAKEN', ...LINK_FAULTS],
       handle: async ({ body, context }) => {
         const done = await accounts.verifyEmail(context, body.token, body.password);
         return done.kind === 'verified' ? ok({ status: 'verified' }) : created({ username: done.username });
@@ -197,7 +197,7 @@ function ownRoutes(accounts: Accounts): readonly Route[] {
       records: 'change',
       body: z.strictObject({ invitation: linkToken }),
       replies: { 200: z.strictObject({ tenant: z.string() }) },
-      faults: ['IDENTITY_TOKEN_INVALID', 'IDENTITY_MEMBER_ALREADY'],
+      faults: ['IDENTITY_REGISTRATION_CLOSED', 'IDENTITY_TOKEN_INVALID', 'IDENTITY_MEMBER_ALREADY'],
       handle: async ({ body, caller, context }) =>
         ok({ tenant: await accounts.joinByInvitation(context, personOf(caller), body.invitation) }),
     }),

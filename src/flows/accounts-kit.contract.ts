@@ -13,7 +13,7 @@ import type { Storage } from '../storage/index.ts';
 import { MAIN_TENANT } from '../tenants/index.ts';
 import { type Answer, createKit, createTestClock, type Kit, type TestClock } from '../testing/index.ts';
 import { accountAdminRoutes } from './account-admin-routes.ts';
-import { createAccountMails } from './account-mails.ts';
+import { type AccountMails, createAccountMails } from './account-mails.ts';
 import { accountPageRoutes } from './account-pages.ts';
 import { accountRoutes } from './account-routes.ts';
 import { type Accounts, createAccounts } from './accounts.ts';
@@ -44,6 +44,8 @@ export interface AccountsKit {
   enrol(id: string, username: string): Promise<void>;
   /** Asks one of the room's routes as the line would, once it knows the caller. */
   ask(method: string, path: string, body?: unknown, caller?: Principal): Promise<Asked>;
+  /** Starts the rooms of accounts anew, over the same data, with another configuration. */
+  restart(config: Partial<AccountConfig>): void;
   close(): Promise<void>;
 }
 
@@ -65,26 +67,39 @@ export async function createAccountsKit(options: AccountsKitOptions = {}): Promi
   const storage = await options.storage?.(clock);
   const kit = await createKit({ clock, storage, config: canMail ? { delivery: { smtp } } : {} });
   const { house } = kit.twinkeep;
-  const config = accountConfig.parse({ registration: 'open', ...options.config });
   const onError = (error: unknown): void => {
     throw error;
   };
-  const mails = createAccountMails({ ...house, config, publicUrl: SITE, canMail, onError });
-  const accounts = createAccounts({
-    ...house,
-    mails,
-    config,
-    storage: kit.twinkeep.storage,
-    attempts: { begin: async () => undefined, good: async () => undefined },
-    evenTime: createEvenTime({ elapsed: () => 0, wait: async () => undefined, leastMs: 0 }),
-    clock,
-    random: createSystemRandom(),
-  });
-  const routes = [...accountRoutes(accounts, house.identity), ...accountAdminRoutes(accounts), ...accountPageRoutes()];
+  const opened = (given: Partial<AccountConfig>) => {
+    const config = accountConfig.parse({ registration: 'open', ...given });
+    const mails = createAccountMails({ ...house, config, publicUrl: SITE, canMail, onError });
+    const accounts = accountsWith(mails, config);
+    return {
+      accounts,
+      routes: [...accountRoutes(accounts, house.identity), ...accountAdminRoutes(accounts), ...accountPageRoutes()],
+    };
+  };
+  const accountsWith = (mails: AccountMails, config: AccountConfig): Accounts =>
+    createAccounts({
+      ...house,
+      mails,
+      config,
+      storage: kit.twinkeep.storage,
+      attempts: { begin: async (attempt) => attempt, good: async () => undefined, clear: async () => undefined },
+      evenTime: createEvenTime({ elapsed: () => 0, wait: async () => undefined, leastMs: 0 }),
+      clock,
+      random: createSystemRandom(),
+    });
+  let now = opened(options.config ?? {});
   return {
     kit,
     clock,
-    accounts,
+    get accounts() {
+      return now.accounts;
+    },
+    restart: (config) => {
+      now = opened(config);
+    },
     enrol: (id, name) => enrol(house.mfa, clock, personId(id), name),
     letters: async () => {
       await house.delivery.run();
@@ -94,7 +109,7 @@ export async function createAccountsKit(options: AccountsKitOptions = {}): Promi
       clock.advance(ms);
       while (!house.revocations.fresh()) await setTimeout(20);
     },
-    ask: (method, path, body, caller = anonymous) => ask(routes, method, path, body, caller),
+    ask: (method, path, body, caller = anonymous) => ask(now.routes, method, path, body, caller),
     close: async () => {
       await kit.close();
       await inbox.close();

@@ -1,5 +1,5 @@
 import { encodeBase62 } from '../crypto/index.ts';
-import type { Identity } from '../identity/index.ts';
+import { emailAddress, type Identity } from '../identity/index.ts';
 import { isFault } from '../kernel/errors.ts';
 import type { Actor } from '../kernel/principal.ts';
 import type { Random } from '../kernel/random.ts';
@@ -42,8 +42,9 @@ export async function firstStart(
 
   const generated = wish.password === undefined ? createSecret(newPassword(random)) : undefined;
   const password = (wish.password ?? generated)?.reveal() ?? '';
+  const email = emailAddress.safeParse(wish.username).data; // a name with an @ is an address that goes with it
   const made = await people
-    .create(operator, MAIN_TENANT, { username: wish.username, password, roles: ['admin'] })
+    .create(operator, MAIN_TENANT, { username: wish.username, password, roles: ['admin'], email })
     .catch(unless('IDENTITY_USERNAME_TAKEN'));
   return made && { username: made.person.username, generatedPassword: generated };
 }

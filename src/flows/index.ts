@@ -2,6 +2,7 @@
 export { accountAdminRoutes } from './account-admin-routes.ts';
 export { createAccountMails } from './account-mails.ts';
 export { accountPageRoutes } from './account-pages.ts';
+export { assertStaysGoverned } from './account-removal.ts';
 export { accountRoutes } from './account-routes.ts';
 export { type Accounts, createAccounts } from './accounts.ts';
 export { type Attempts, createAttempts } from './attempts.ts';
@@ -12,7 +13,7 @@ export { incidentRoutes } from './incident-routes.ts';
 export { knownCookie, knownOf } from './login-replies.ts';
 export { loginRoutes } from './login-routes.ts';
 export { memberRoutes } from './member-routes.ts';
-export { createMembers } from './members.ts';
+export { createEndsOfMember, createMembers } from './members.ts';
 export { createPeople, type People } from './people.ts';
 export { peopleRoutes } from './people-routes.ts';
 export { createSignIn } from './sign-in.ts';

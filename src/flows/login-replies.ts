@@ -1,11 +1,17 @@
-import { type Context, cookieOf, ok, type Reply, readCookie } from '../http/index.ts';
+import { type Context, cookieOf, isSecureCookie, ok, type Reply, readCookie } from '../http/index.ts';
 import { days } from '../kernel/clock.ts';
-import { type Csrf, deviceCookies, type Grant, grantCookies, NATIVE_COOKIES, NATIVE_PATHS } from '../sessions/index.ts';
+import {
+  type Csrf,
+  deviceCookies,
+  type Grant,
+  grantCookies,
+  KNOWN_COOKIE,
+  NATIVE_COOKIES,
+  NATIVE_PATHS,
+} from '../sessions/index.ts';
 import { offeredView } from './login-schemas.ts';
 import type { Challenge, SignInOptions, SignInOutcome } from './sign-in-types.ts';
 
-/** By which an account knows a device that signed in before. It opens nothing. */
-const KNOWN_COOKIE = 'tk_known';
 const KNOWN_S = days(400) / 1_000; // the longest that browsers keep any @see RFC 6265bis §5.5
 
 /** The cookie of a known device, as the options of a sign-in take it; for profiles too. */
@@ -14,8 +20,8 @@ export const knownOf = ({ headers }: Pick<Context, 'headers'>): Pick<SignInOptio
 });
 
 /** For profiles too, whose browsers are known by the same cookie. */
-export const knownCookie = (token: string, { secure }: Pick<Context, 'secure'>): string =>
-  cookieOf(KNOWN_COOKIE, token, { path: '/', maxAgeS: KNOWN_S, secure });
+export const knownCookie = (token: string, context: Pick<Context, 'secure' | 'production'>): string =>
+  cookieOf(KNOWN_COOKIE, token, { path: '/', maxAgeS: KNOWN_S, secure: isSecureCookie(context) });
 
 /** Where a client wants its tokens: `cookie` keeps them from every script. */
 type Delivery = 'body' | 'cookie' | 'both';

@@ -11,6 +11,9 @@ const removed = z.strictObject({
   id: z.string(),
   roles: z.array(z.string()).describe('Those that the person had: to be given back by who wants to undo this.'),
   ended: z.int().describe('How many live sessions acted here.'),
+  api_keys: z
+    .array(z.strictObject({ id: z.string(), name: z.string(), prefix: z.string() }))
+    .describe('Those that the person made here. They were ended with `end_keys`, else they are good still.'),
 });
 
 /** Who belongs to a tenant. Only the operator adds people by their id: an administrator invites, and is accepted or not. */
@@ -23,11 +26,19 @@ export function memberRoutes(members: Members): readonly Route[] {
       access: { kind: 'permission', permission: 'admin:users', provedWithinMs: minutes(10) },
       records: 'change',
       params,
+      query: z.strictObject({
+        end_keys: z
+          .enum(['true', 'false'])
+          .default('false')
+          .describe('End the API keys too that the person made here.'),
+      }),
       replies: { 200: removed },
       faults: ['IDENTITY_PERSON_UNKNOWN', 'IDENTITY_LAST_ADMINISTRATOR', 'ACCESS_ESCALATION'],
-      handle: async ({ params: { id }, caller, tenantId, context }) => {
-        const left = await members.remove(actorOf(context, caller, tenantId), tenantId, personId(id));
-        return ok({ id, roles: [...left.roles], ended: left.ended });
+      handle: async ({ params: { id }, query, caller, tenantId, context }) => {
+        const wish = { endKeys: query.end_keys === 'true' };
+        const left = await members.remove(actorOf(context, caller, tenantId), tenantId, personId(id), wish);
+        const keys = left.keys.map(({ id: keyId, name, prefix }) => ({ id: keyId, name, prefix }));
+        return ok({ id, roles: [...left.roles], ended: left.ended, api_keys: keys });
       },
     }),
     defineRoute({

@@ -46,7 +46,7 @@ function contract(name: string, open: (clock: TestClock) => Promise<Storage>): v
       assert.deepEqual([await statusOf(there), await statusOf(token, 'north')], [200, 200]);
 
       const left = await operate('DELETE', membership(id), undefined, 'north');
-      assert.deepEqual([left.status, left.json], [200, { id, roles: ['analyst'], ended: 1 }]);
+      assert.deepEqual([left.status, left.json], [200, { id, roles: ['analyst'], ended: 1, api_keys: [] }]);
       assert.deepEqual([await statusOf(there), await statusOf(token, 'north'), await statusOf(token)], [401, 403, 200]);
       assert.equal(await signIn('vera', 'north'), 'TENANT_FOREIGN');
       const { json } = await operate('GET', '/v1/users', undefined, 'north');
@@ -67,6 +67,34 @@ function contract(name: string, open: (clock: TestClock) => Promise<Storage>): v
       assert.equal(wrong.json.code, 'IDENTITY_CREDENTIALS');
       assert.equal((await operate('PUT', membership(id), { roles: ['viewer'] })).status, 204);
       assert.equal(await statusOf(await signIn('lone', 'main')), 200);
+    });
+
+    test('the operator sees, secures, lets in again and deletes who belongs to no tenant any more', async () => {
+      const { id } = await kit.person('stray', 'viewer');
+      await operate('DELETE', membership(id));
+      const strays = async () => (await operate('GET', '/v1/users?without_tenant=true')).json.items;
+      const named = async () => (await strays()).some((one: { username: string }) => one.username === 'stray');
+      assert.equal(await named(), true);
+      assert.equal((await operate('POST', `/v1/users/${id}/compromised`, {})).status, 200);
+      assert.equal((await operate('DELETE', `/v1/users/${id}/factors`)).status, 200);
+      assert.equal((await operate('PATCH', `/v1/users/${id}`, { disabled: true })).status, 200);
+      assert.equal((await operate('PATCH', `/v1/users/${id}`, { roles: ['admin'] })).status, 404);
+      assert.equal((await operate('PUT', membership(id), { roles: ['viewer'] })).status, 204);
+      assert.equal(await named(), false);
+      await operate('DELETE', membership(id));
+      assert.equal((await operate('DELETE', `/v1/users/${id}`)).status, 204);
+      assert.equal(await named(), false);
+    });
+
+    // Attack: an administrator of a tenant lists or takes over those who belong to none.
+    test('nobody but the operator reaches people of no tenant', async () => {
+      const { id } = await kit.person('adrift', 'viewer');
+      await operate('DELETE', membership(id));
+      const token = await kit.signIn();
+      assert.equal((await kit.call('GET', '/v1/users?without_tenant=true', { token })).status, 403);
+      assert.equal((await kit.call('PATCH', `/v1/users/${id}`, { token, body: { disabled: true } })).status, 404);
+      assert.equal((await kit.call('DELETE', `/v1/users/${id}`, { token })).status, 404);
+      assert.equal((await kit.call('POST', `/v1/users/${id}/compromised`, { token })).status, 404);
     });
 
     // Attack: a keeper of people throws out the administrators, or pulls people of other tenants in.

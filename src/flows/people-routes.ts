@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { Access } from '../access/index.ts';
+import { type Access, accessFault } from '../access/index.ts';
 import { actorOf, created, defineRoute, idText, ok, type Route, storableText, wholeNumber } from '../http/index.ts';
 import { emailAddress, newPassword, username } from '../identity/index.ts';
 import { personId } from '../kernel/brand.ts';
-import { hours, rfc3339 } from '../kernel/clock.ts';
+import { hours, minutes, rfc3339 } from '../kernel/clock.ts';
 import { strength } from './account-routes.ts';
 import type { Member, People } from './people.ts';
 
@@ -44,6 +44,7 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
       replies: { 201: person },
       faults: [
         'IDENTITY_USERNAME_TAKEN',
+        'IDENTITY_USERNAME_REFUSED',
         'IDENTITY_EMAIL_TAKEN',
         'IDENTITY_PASSWORD_WEAK',
         'ACCESS_ROLE_UNKNOWN',
@@ -65,17 +66,26 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
           .default('')
           .describe('Names after this one, as `next_after` of the last answer gives it.'),
         limit: wholeNumber(1, 1_000).default(100),
+        without_tenant: z
+          .enum(['true', 'false'])
+          .default('false')
+          .describe('Those who belong to no tenant any more instead; for the operator.'),
         email: emailAddress.optional().describe('The one who has this address, however it is spelt.'),
       }),
       replies: { 200: z.strictObject({ items: z.array(person), next_after: z.string().nullable() }) },
-      faults: ['VAULT_PROVIDER_AWAY'],
-      handle: async ({ query, tenantId }) => {
+      faults: ['ACCESS_FORBIDDEN', 'VAULT_PROVIDER_AWAY'],
+      handle: async ({ query, tenantId, caller }) => {
         if (query.email !== undefined) {
           const found = await people.findByEmail(tenantId, query.email);
           const items = found === undefined ? [] : [view(found)];
           return ok({ items, next_after: null }, { records: items.length });
         }
-        const members = await people.list(tenantId, query.after, query.limit);
+        const isStray = query.without_tenant === 'true';
+        if (isStray && caller.kind !== 'operator')
+          throw accessFault('ACCESS_FORBIDDEN', { permission: 'platform:tenants' });
+        const members = isStray
+          ? await people.listWithoutTenant(query.after, query.limit)
+          : await people.list(tenantId, query.after, query.limit);
         const last = members.length === query.limit ? members.at(-1)?.person.usernameKey : undefined;
         return ok({ items: members.map(view), next_after: last ?? null }, { records: members.length });
       },
@@ -85,7 +95,7 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
       path: '/v1/users/:id',
       summary:
         'Change roles, e-mail address or password, disable or enable. A new password or disabling ends every session.',
-      access: { ...admin, provedWithinMs: hours(12) },
+      access: { ...admin, provedWithinMs: minutes(10) },
       records: 'change',
       params: z.strictObject({ id: idText }),
       body: z
@@ -101,6 +111,7 @@ export function peopleRoutes(people: People, access: Access): readonly Route[] {
         'IDENTITY_PERSON_UNKNOWN',
         'IDENTITY_SHARED_PERSON',
         'IDENTITY_LAST_ADMINISTRATOR',
+        'IDENTITY_OWN_PASSWORD',
         'IDENTITY_EMAIL_TAKEN',
         'IDENTITY_PASSWORD_WEAK',
         'ACCESS_ROLE_UNKNOWN',

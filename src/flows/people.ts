@@ -1,8 +1,8 @@
 import type { Access } from '../access/index.ts';
 import {
+  assertOwnName,
   dropAccountTokens,
   type EmailFound,
-  forgetEmailProof,
   type Identity,
   identityFault,
   isEmailVerified,
@@ -16,7 +16,7 @@ import { inTenant, platform, type Tx } from '../kernel/tx.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Storage } from '../storage/index.ts';
 import { MAIN_REALM, type Tenants } from '../tenants/index.ts';
-import { type AccountFactors, assertStrong } from './account-deps.ts';
+import { type AccountFactors, assertOthers, assertStrong } from './account-deps.ts';
 import type { AccountMail, AccountMails } from './account-mails.ts';
 import { assertStaysGoverned } from './account-removal.ts';
 
@@ -59,28 +59,37 @@ export interface Member {
 
 /** Stories about people that need identity, membership, roles and sessions together. */
 export interface People {
-  /** @throws IDENTITY_USERNAME_TAKEN, IDENTITY_EMAIL_TAKEN, IDENTITY_PASSWORD_WEAK, ACCESS_ROLE_UNKNOWN, ACCESS_ESCALATION */
+  /**
+   * A name with an @ is refused unless it is the given address, whether it is anybody's or not.
+   *
+   * @throws IDENTITY_USERNAME_TAKEN, IDENTITY_USERNAME_REFUSED, IDENTITY_EMAIL_TAKEN, IDENTITY_PASSWORD_WEAK,
+   *   ACCESS_ROLE_UNKNOWN, ACCESS_ESCALATION
+   */
   create(actor: Actor, tenantId: TenantId, wish: NewPerson): Promise<Member>;
   /**
    * Changes roles in one tenant; e-mail, password and disabling concern the whole person. The last two end every session.
    * `actor` must be one who may give every right that the person has now.
    *
-   * The last administrator of a tenant cannot take that from himself.
+   * The last administrator of a tenant cannot take that from himself, and nobody changes the own password by this.
    *
    * @throws IDENTITY_PERSON_UNKNOWN, IDENTITY_SHARED_PERSON, IDENTITY_EMAIL_TAKEN, IDENTITY_PASSWORD_WEAK,
-   *   IDENTITY_LAST_ADMINISTRATOR, ACCESS_ROLE_UNKNOWN, ACCESS_ESCALATION
+   *   IDENTITY_OWN_PASSWORD, IDENTITY_LAST_ADMINISTRATOR, ACCESS_ROLE_UNKNOWN, ACCESS_ESCALATION
    */
   change(actor: Actor, tenantId: TenantId, id: PersonId, change: PersonChange): Promise<Member>;
   list(tenantId: TenantId, after: string, count: number): Promise<readonly Member[]>;
+  /** Those who belong to no tenant any more, for the operator alone. */
+  listWithoutTenant(after: string, count: number): Promise<readonly Member[]>;
   /** The member of a tenant who has an address, however it is spelt. */
   findByEmail(tenantId: TenantId, address: string): Promise<Member | undefined>;
 }
 
 export function createPeople({ storage, identity, tenants, access, sessions, mfa, mails }: PeopleDeps): People {
   /** Somebody of another tenant is as unknown as somebody who does not exist. */
-  async function memberOf(tenantId: TenantId, id: PersonId): Promise<Person> {
+  async function memberOf({ principal }: Actor, tenantId: TenantId, id: PersonId): Promise<Person> {
     const person = await identity.get(id);
-    if (!(await tenants.tenantsOf(id)).includes(tenantId)) throw identityFault('IDENTITY_PERSON_UNKNOWN');
+    const own = await tenants.tenantsOf(id);
+    const isStray = own.length === 0 && principal.kind === 'operator';
+    if (!own.includes(tenantId) && !isStray) throw identityFault('IDENTITY_PERSON_UNKNOWN');
     return person;
   }
 
@@ -114,11 +123,12 @@ export function createPeople({ storage, identity, tenants, access, sessions, mfa
   }
 
   const create: People['create'] = async (actor, tenantId, { username, password, roles, email }) => {
+    assertOwnName(username, email); // ahead of the work, and again in the write
     const { strength } = await assertStrong(identity, password, { username, email });
     const passwordHash = await identity.hash(password);
     const indexed = email === undefined ? undefined : await identity.emails.index(email);
     const id = await storage.write(inTenant(tenantId), async (tx) => {
-      const person = { realmId: MAIN_REALM, username, passwordHash };
+      const person = { realmId: MAIN_REALM, username, passwordHash, address: email };
       const made = await identity.create(tx, { ...actor, tenantId }, person);
       await tenants.addMember(tx, made, tenantId);
       await access.grant(tx, actor, tenantId, made, roles);
@@ -129,7 +139,10 @@ export function createPeople({ storage, identity, tenants, access, sessions, mfa
   };
 
   const change: People['change'] = async (actor, tenantId, id, { roles, password, disabled, email }) => {
-    const person = await memberOf(tenantId, id);
+    if (password !== undefined) assertOthers(actor, id);
+    const person = await memberOf(actor, tenantId, id);
+    if (roles !== undefined && (await tenants.tenantsOf(id)).length === 0)
+      throw identityFault('IDENTITY_PERSON_UNKNOWN');
     if (password !== undefined || disabled !== undefined || email !== undefined) await assertOwn(actor, id);
     const verdict = password === undefined ? undefined : await judged(person, password);
     const passwordHash = password === undefined ? undefined : await identity.hash(password);
@@ -144,7 +157,6 @@ export function createPeople({ storage, identity, tenants, access, sessions, mfa
       });
       if (email !== undefined) {
         await identity.emails.set(tx, acting, id, indexed);
-        await forgetEmailProof(tx, id);
         await tell(tx, before, 'email-changed', person);
       }
       if (passwordHash !== undefined) {
@@ -181,6 +193,11 @@ export function createPeople({ storage, identity, tenants, access, sessions, mfa
     create,
     change,
     list,
+    listWithoutTenant: async (after, count) => {
+      const members: Member[] = [];
+      for (const person of await identity.withoutTenant(after, count)) members.push(await memberWith(person, []));
+      return members;
+    },
     findByEmail: async (tenantId, address) => {
       const person = await identity.emails.find(MAIN_REALM, await identity.emails.index(address));
       if (person === undefined || !(await tenants.tenantsOf(person.id)).includes(tenantId)) return undefined;

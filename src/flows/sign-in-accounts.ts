@@ -1,15 +1,15 @@
-import type { Context } from '../http/index.ts';
-import { emailAddress, type Identity } from '../identity/index.ts';
+import { emailAddress, type Identity, type Person } from '../identity/index.ts';
 import { type PersonId, personId } from '../kernel/brand.ts';
+import { platform } from '../kernel/tx.ts';
 import type { Sessions } from '../sessions/index.ts';
+import type { Storage } from '../storage/index.ts';
 import { MAIN_REALM } from '../tenants/index.ts';
-import type { Attempt } from './attempts.ts';
 
 export type KnownDevice = NonNullable<Awaited<ReturnType<Sessions['devices']['known']>>>;
 
 export interface AccountDeps {
   readonly identity: Pick<Identity, 'find' | 'emails'>;
-  readonly devices: Pick<Sessions['devices'], 'known'>;
+  readonly devices: Pick<Sessions['devices'], 'known' | 'knowsAddress'>;
 }
 
 /** Nobody: so that a device is looked for, and not found, also where no account has the name. */
@@ -25,17 +25,40 @@ async function ownerOf({ identity }: AccountDeps, name: string): Promise<PersonI
   return byName?.id ?? byEmail?.id ?? NOBODY;
 }
 
-/** The device that a sign-in comes from, where it is known to the very account that is named. */
-export async function knownDevice(
+/** What of a sign-in the very account that is named knows. */
+export interface Familiar {
+  readonly device: KnownDevice | undefined;
+  /** Has a count of its own: the device, or else the address for clients that keep no cookie. */
+  readonly counted: string | undefined;
+}
+
+export async function familiarOf(
   deps: AccountDeps,
   name: string,
   token: string | undefined,
-): Promise<KnownDevice | undefined> {
-  return token === undefined ? undefined : deps.devices.known(await ownerOf(deps, name), token);
+  addressBlock: string,
+): Promise<Familiar> {
+  const owner = await ownerOf(deps, name);
+  const device = token === undefined ? undefined : await deps.devices.known(owner, token);
+  return { device, counted: await countedAs(deps.devices, owner, device?.id, addressBlock) };
 }
 
-export const attemptOf = (
-  { addressBlock }: Context,
-  account: string | undefined,
-  device: KnownDevice | undefined,
-): Attempt => ({ account, addressBlock, knownDevice: device?.id });
+/** All that somebody's attempts are counted by. */
+export async function namesOf(
+  { storage, identity }: { readonly storage: Storage; readonly identity: Pick<Identity, 'emails'> },
+  person: Person,
+): Promise<readonly string[]> {
+  const { address } = await storage.read(platform, (tx) => identity.emails.of(tx, person));
+  return [person.username, person.id, ...(address === undefined ? [] : [address])];
+}
+
+/** The name of the count of a device that is known, or of an address that somebody has signed in from before. */
+export async function countedAs(
+  devices: Pick<Sessions['devices'], 'knowsAddress'>,
+  person: PersonId,
+  deviceId: string | undefined,
+  addressBlock: string,
+): Promise<string | undefined> {
+  if (deviceId !== undefined) return deviceId;
+  return (await devices.knowsAddress(person, addressBlock)) ? `at ${addressBlock}` : undefined;
+}

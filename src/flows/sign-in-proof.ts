@@ -2,8 +2,8 @@ import { actorOf, type Context } from '../http/index.ts';
 import type { Person } from '../identity/index.ts';
 import { isFault } from '../kernel/errors.ts';
 import { anonymous, type Principal } from '../kernel/principal.ts';
-import type { Method, Mfa, MfaProof } from '../mfa/index.ts';
-import type { Attempts, CodeAttempt } from './attempts.ts';
+import { isSixDigits, type Method, type Mfa, type MfaProof } from '../mfa/index.ts';
+import type { Attempts } from './attempts.ts';
 import type { Refusals } from './sign-in-refusals.ts';
 
 export interface ProverDeps {
@@ -25,7 +25,7 @@ export interface Asked {
   readonly context: Context;
   readonly profile: string;
   readonly person: Person;
-  /** A device, or a session, that is known to the account: it has a count of its own. */
+  /** A device, a session or an address that is known to the account: it has a count of its own. */
   readonly knownDevice: string | undefined;
   /** Anonymous unless told. */
   readonly caller?: Principal | undefined;
@@ -42,8 +42,9 @@ export const createProve =
 
     async function byCode(code: string): Promise<MfaProof> {
       const { method, factorId } = answer;
-      const counted: CodeAttempt = { account: person.id, knownDevice };
-      await attempts.beginCode(counted);
+      const { addressBlock } = context;
+      const guessable = isSixDigits(code);
+      const counted = await attempts.beginCode({ account: person.id, addressBlock, knownDevice, guessable });
       const proof = await mfa.verify(actor, person.id, { method, factorId, code });
       if (proof === undefined) return refuse();
       await attempts.goodCode(counted);

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { personId, sessionId } from '../kernel/brand.ts';
 import { minutes } from '../kernel/clock.ts';
-import { platform } from '../kernel/tx.ts';
+import { inTenant, platform } from '../kernel/tx.ts';
+import { MAIN_TENANT } from '../tenants/index.ts';
 import {
   codeOf,
   contextFrom,
@@ -88,7 +89,7 @@ test('a ticket takes five answers, also in parallel, and no right one after that
 });
 
 // Attack: with the stolen password a new ticket is made for every five codes.
-test('twenty wrong codes a day are all, whatever they are for, and a device that is known has its own', async () => {
+test('twenty wrong codes a day are all that go quickly, whatever they are for, and a device that is known has its own', async () => {
   const { signIn, begin, code, clock } = await withApp();
   const first = await begin();
   const { newDevice } = expectKind(
@@ -102,6 +103,7 @@ test('twenty wrong codes a day are all, whatever they are for, and a device that
     clock.advance(minutes(1));
   }
   const { ticket } = await begin();
+  await expectFault('MFA_CODE_WRONG', signIn.verify(contextFrom(), { ticket, code: '000000' }));
   await expectFault('LIMIT_EXCEEDED', signIn.verify(contextFrom(), { ticket, code: code() }));
   const own = await begin({ knownDevice: newDevice });
   expectKind('signed-in', await signIn.verify(contextFrom(), { ticket: own.ticket, code: code() }));
@@ -159,6 +161,69 @@ test('a device that is remembered stands in for the second factor until its time
   expectKind('signed-in', await signIn.begin(contextFrom(), ada, options));
   clock.advance(minutes(60 * 24 * 31));
   expectKind('second-factor', await signIn.begin(contextFrom(), ada, options));
+});
+
+// Attack: a device that was remembered for long goes on when policy was made stricter since.
+test('a time of remembering that was made shorter holds for devices of before too', async () => {
+  const { signIn, begin, code, clock, storage, mfa } = await withApp();
+  const { ticket } = await begin();
+  const answer = { ticket, code: code(), rememberDevice: true };
+  const { newDevice } = expectKind('signed-in', await signIn.verify(contextFrom(), answer));
+  const options = { knownDevice: newDevice };
+  clock.advance(minutes(61));
+  expectKind('signed-in', await signIn.begin(contextFrom(), ada, options));
+  const policy = { requiredFor: [], methods: ['totp'] as const, rememberMs: minutes(60) };
+  await storage.write(inTenant(MAIN_TENANT), (tx) => mfa.policy.set(tx, nobody, MAIN_TENANT, policy));
+  expectKind('second-factor', await signIn.begin(contextFrom(), ada, options));
+});
+
+// Attack: with the password alone a second ticket sets up a factor of the attacker's own beside that of the owner.
+test('of several sign-ins that set a factor up at once one gets in, and one factor is there', async () => {
+  const kit = await createSignInKit({ policy: { requiredFor: ['admin'], methods: ['totp', 'email'] } });
+  const { signIn, person, sessions, clock, mfa } = kit;
+  for (let round = 0; round < 10; round++) {
+    const username = `ada-${round}`;
+    const id = await person(username, { role: 'admin' });
+    const begun = await Promise.all(
+      [1, 2].map(async () => expectKind('enrol', await signIn.begin(contextFrom(), { username, password: PASSWORD }))),
+    );
+    const wishes = [{ method: 'totp' }, { method: 'email', to: `eve-${round}@evil.example` }] as const;
+    const [app, mail] = await Promise.all(
+      wishes.map((wish, at) => signIn.enrol(contextFrom(), begun[at]?.ticket ?? '', wish)),
+    );
+    assert.notEqual(app?.factorId, mail?.factorId);
+    const codes = [codeOf(app?.secret ?? '', clock)(), lastCode(kit.sent)];
+    const done = await Promise.allSettled(
+      begun.map(({ ticket }, at) => signIn.verify(contextFrom(), { ticket, code: codes[at] ?? '' })),
+    );
+    assert.equal(done.filter(({ status }) => status === 'fulfilled').length, 1, JSON.stringify(done));
+    assert.equal((await sessions.list(id)).length, 1);
+    assert.equal((await mfa.list(id)).length, 1);
+  }
+});
+
+// Attack: an old client keeps no cookie, and strangers use up the count of its account.
+test('an address that signed in before gets in while strangers are slowed, without any cookie', async () => {
+  const { signIn, person } = await createSignInKit();
+  await person('ada');
+  const home = '203.0.113.77';
+  expectKind('signed-in', await signIn.begin(contextFrom(home), ada));
+  for (let each = 0; each < 10; each++)
+    await expectFault('IDENTITY_CREDENTIALS', signIn.begin(contextFrom(), { ...ada, password: 'wrong' }));
+  await expectFault('LIMIT_EXCEEDED', signIn.begin(contextFrom(), ada));
+  expectKind('signed-in', await signIn.begin(contextFrom(home), ada));
+});
+
+// Attack: whoever has the password tries codes, and its owner never hears of it.
+test('the owner is told once a day of wrong codes behind the right password', async () => {
+  const { signIn, begin, sent } = await withApp();
+  const told = () => sent.filter((one) => JSON.stringify(one).includes('several wrong codes')).length;
+  for (let round = 0; round < 3; round++) {
+    const { ticket } = await begin();
+    for (let each = 0; each < 4; each++)
+      await expectFault('MFA_CODE_WRONG', signIn.verify(contextFrom(), { ticket, code: '000000' }));
+    assert.equal(told(), round === 0 ? 0 : 1);
+  }
 });
 
 test('a known device without the wish to remember it is asked each time', async () => {

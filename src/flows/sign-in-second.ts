@@ -5,6 +5,7 @@ import { anonymous } from '../kernel/principal.ts';
 import { platform } from '../kernel/tx.ts';
 import { AMR, type Method, mfaFault, type Offered, type Ticket } from '../mfa/index.ts';
 import type { SignInDeps } from './sign-in.ts';
+import { countedAs } from './sign-in-accounts.ts';
 import { joined } from './sign-in-proof.ts';
 import { profileOf, type SoFar, type Steps } from './sign-in-steps.ts';
 import type { Challenge, ChallengeWish, Enrolling, EnrolWish, SecondAnswer, SignIn } from './sign-in-types.ts';
@@ -14,7 +15,7 @@ type Held = Awaited<ReturnType<Steps['holderOf']>>;
 
 /** What a ticket can be used for. */
 export function createSecond(deps: SignInDeps, { refusals, prove, goOn, holderOf, standingOf }: Steps): Second {
-  const { storage, mfa, attempts, evenTime } = deps;
+  const { storage, sessions, mfa, attempts, evenTime } = deps;
   const { tickets } = mfa;
 
   /** Sends a code, or makes the challenge that a passkey signs. */
@@ -36,24 +37,26 @@ export function createSecond(deps: SignInDeps, { refusals, prove, goOn, holderOf
 
   /** What was set up at this sign-in is confirmed by its first answer, which is the second factor of the sign-in too. */
   async function enrolled(context: Context, held: Held, answer: SecondAnswer): Promise<Partial<SoFar>> {
-    await assertMayEnrol(held);
+    await assertMayEnrol(held); // early; what counts is asked again in the write that confirms the factor
     const { person, ticket } = held;
     const actor = actorOf(context, anonymous, ticket.tenantId);
+    const within = mfa.bySignIn(answer.ticket, ticket);
+    const spent = { token: undefined, was: ticket };
     if (answer.passkey !== undefined) {
       if (ticket.factorId !== PASSKEY) throw mfaFault('MFA_TICKET_INVALID');
-      const { backupCodes } = await mfa.passkeys.register(actor, person.id, answer.passkey);
-      return { given: 'passkey', amr: joined(ticket.amr, ['hwk']), backupCodes };
+      const { backupCodes } = await mfa.passkeys.register(actor, person.id, answer.passkey, { within });
+      return { given: 'passkey', amr: joined(ticket.amr, ['hwk']), backupCodes, ticket: spent };
     }
     if (answer.code === undefined || ticket.factorId === undefined || ticket.factorId === PASSKEY)
       return refusals.code(context, ticket.profile, person);
     const method = await methodOf(person, ticket.factorId);
     const { backupCodes } = await mfa
-      .confirm(actor, person.id, ticket.factorId, answer.code)
+      .confirm(actor, person.id, ticket.factorId, answer.code, within)
       .catch((error: unknown) => {
         if (isFault(error, 'MFA_CODE_WRONG')) return refusals.code(context, ticket.profile, person);
         throw error;
       });
-    return { given: method, amr: joined(ticket.amr, [AMR[method]]), backupCodes };
+    return { given: method, amr: joined(ticket.amr, [AMR[method]]), backupCodes, ticket: spent };
   }
 
   async function methodOf(person: Person, factorId: string): Promise<Exclude<Method, 'passkey'>> {
@@ -63,8 +66,8 @@ export function createSecond(deps: SignInDeps, { refusals, prove, goOn, holderOf
   }
 
   async function verified(context: Context, { person, ticket }: Held, answer: SecondAnswer): Promise<Partial<SoFar>> {
-    const asked = { context, profile: ticket.profile, person, knownDevice: ticket.knownDeviceId };
-    const { method, amr } = await prove(asked, answer);
+    const knownDevice = await countedAs(sessions.devices, person.id, ticket.knownDeviceId, context.addressBlock);
+    const { method, amr } = await prove({ context, profile: ticket.profile, person, knownDevice }, answer);
     return { given: method, amr: joined(ticket.amr, amr) };
   }
 
@@ -81,9 +84,9 @@ export function createSecond(deps: SignInDeps, { refusals, prove, goOn, holderOf
       const before = { person, tenantId: ticket.tenantId, amr: ticket.amr, rememberDevice: answer.rememberDevice };
       return {
         ...before,
-        ...given,
         known: ticket.knownDeviceId === undefined ? undefined : known,
         ticket: { token: answer.ticket, was: ticket },
+        ...given,
       };
     });
     await attempts.good({ addressBlock });

@@ -6,7 +6,7 @@ import { anonymous } from '../kernel/principal.ts';
 import { platform } from '../kernel/tx.ts';
 import { type Method, mfaFault, type Offered, TICKET_MS, type Ticket } from '../mfa/index.ts';
 import type { SignInDeps } from './sign-in.ts';
-import type { KnownDevice } from './sign-in-accounts.ts';
+import { countedAs, type KnownDevice } from './sign-in-accounts.ts';
 import { createProve, joined, type Prove } from './sign-in-proof.ts';
 import { createRefusals, type Refusals } from './sign-in-refusals.ts';
 import { nextStep, type Standing, standingOf } from './sign-in-standing.ts';
@@ -23,8 +23,8 @@ export interface SoFar {
   /** Whether the device may stand in, and has a count of its own. */
   readonly known?: Partial<KnownDevice> | undefined;
   readonly rememberDevice?: boolean | undefined;
-  /** The ticket that this step was made with; the next step uses it up. */
-  readonly ticket?: { readonly token: string; readonly was: Ticket } | undefined;
+  /** The ticket that this step was made with; the next step uses it up, unless this one has. */
+  readonly ticket?: { readonly token: string | undefined; readonly was: Ticket } | undefined;
   readonly backupCodes?: readonly string[] | undefined;
 }
 
@@ -57,7 +57,8 @@ export function createSteps(deps: SignInDeps): Steps {
     const profile = profileOf(options);
     const pending = { personId: person.id, tenantId, profile, stage, amr, bound: boundTo(person) };
     const token = await storage.write(platform, async (tx) => {
-      if (ticket !== undefined && !(await tickets.spend(tx, ticket.token))) throw mfaFault('MFA_TICKET_INVALID');
+      const used = ticket?.token;
+      if (used !== undefined && !(await tickets.spend(tx, used))) throw mfaFault('MFA_TICKET_INVALID');
       const object = { type: 'person', id: person.id };
       const action = stage === 'enrol' ? 'signin.enrolment_asked' : 'signin.second_factor_asked';
       await audit.record(tx, { ...actorOf(context, anonymous), action, outcome: 'done', object, facts: { profile } });
@@ -69,15 +70,17 @@ export function createSteps(deps: SignInDeps): Steps {
   /** A code that came along in the same call is looked at as if it had come with a ticket. */
   async function answerNow(context: Context, options: SignInOptions, soFar: SoFar): Promise<SignInOutcome> {
     const { person, known } = soFar;
-    const asked = { context, profile: profileOf(options), person, knownDevice: known?.id };
-    const { method, amr } = await deps.evenTime.evenRefusals('code', () => prove(asked, { code: options.code }));
+    const { method, amr } = await deps.evenTime.evenRefusals('code', async () => {
+      const knownDevice = await countedAs(deps.sessions.devices, person.id, known?.id, context.addressBlock);
+      return prove({ context, profile: profileOf(options), person, knownDevice }, { code: options.code });
+    });
     return goOn(context, options, { ...soFar, amr: joined(soFar.amr, amr), given: method });
   }
 
   async function goOn(context: Context, options: SignInOptions, soFar: SoFar): Promise<SignInOutcome> {
     const { given, known, person } = soFar;
     const standing = await standingOf(mfa, person);
-    const remembered = standing.rememberMs > 0 && (known?.rememberedUntil ?? 0) > clock.now();
+    const remembered = isRemembered(known, standing.rememberMs, clock.now());
     const next = nextStep(standing, given, remembered);
     switch (next.kind) {
       case 'start':
@@ -117,6 +120,12 @@ export function createSteps(deps: SignInDeps): Steps {
   }
 
   return { refusals, prove, goOn, holderOf, standingOf: (person) => standingOf(mfa, person) };
+}
+
+/** As long as policy says today: what was shortened since holds for devices of before too. */
+function isRemembered(known: SoFar['known'], rememberMs: number, now: number): boolean {
+  const { rememberedAt, rememberedUntil } = known ?? {};
+  return rememberedAt !== undefined && (rememberedUntil ?? 0) > now && rememberedAt + rememberMs > now;
 }
 
 /** Changes with the password, and tells nothing of it: its hash is salted. */

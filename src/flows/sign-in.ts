@@ -10,7 +10,7 @@ import type { Storage } from '../storage/index.ts';
 import { MAIN_REALM, type Tenants, tenantFault } from '../tenants/index.ts';
 import type { Attempts } from './attempts.ts';
 import type { EvenTime } from './even-time.ts';
-import { attemptOf, knownDevice } from './sign-in-accounts.ts';
+import { familiarOf, namesOf } from './sign-in-accounts.ts';
 import { createSecond } from './sign-in-second.ts';
 import { createSteps, profileOf } from './sign-in-steps.ts';
 import type { SignIn, SignInOptions } from './sign-in-types.ts';
@@ -45,14 +45,14 @@ export function createSignIn(deps: SignInDeps): SignIn {
 
   const begin: SignIn['begin'] = async (context, { username, password, tenant }, options = {}) => {
     const { scheme } = options;
+    const { addressBlock } = context;
     const { person, known, attempt } = await evenTime.evenRefusals('login', async () => {
-      const device = await knownDevice(accounts, username, options.knownDevice);
-      const counted = attemptOf(context, username, device);
-      await attempts.begin(counted);
+      const { device, counted } = await familiarOf(accounts, username, options.knownDevice, addressBlock);
+      const begun = await attempts.begin({ account: username, addressBlock, knownDevice: counted });
       const outcome = await identity.authenticate(MAIN_REALM, username, password, { scheme });
       if (outcome.kind === 'refused')
         return refusals.credentials(context, profileOf(options), username, outcome.person);
-      return { person: outcome.person, known: device, attempt: counted };
+      return { person: outcome.person, known: device, attempt: begun };
     });
     await attempts.good(attempt);
     failures.succeeded(context.addressBlock);
@@ -74,6 +74,7 @@ export function createSignIn(deps: SignInDeps): SignIn {
   const passkey: SignIn['passkey'] = async (context, response, options = {}) => {
     const { person, amr } = await evenTime.evenRefusals('passkey', () => passkeyHolder(context, response, options));
     await attempts.good({ addressBlock: context.addressBlock });
+    await attempts.clear(await namesOf(deps, person)); // strangers had their tries, and this is the owner
     failures.succeeded(context.addressBlock);
     const tenantOf = await chooseTenant(person, undefined);
     const known = await sessions.devices.known(person.id, options.knownDevice);

@@ -104,11 +104,12 @@ export function createStepUp(deps: StepUpDeps): StepUp {
       const attempt = attemptOf(context, caller);
       const profile = terms?.profile ?? 'twinkeep';
       const isAlone = answer.passkey !== undefined && answer.password === undefined;
-      const { person, amr, secondFactor } = await evenTime.evenRefusals('login', async () => {
-        await attempts.begin(attempt);
-        return (isAlone ? byPasskey : byPassword)(context, caller, answer, profile);
+      const { person, amr, secondFactor, begun } = await evenTime.evenRefusals('login', async () => {
+        const counted = await attempts.begin(attempt);
+        const proof = await (isAlone ? byPasskey : byPassword)(context, caller, answer, profile);
+        return { ...proof, begun: counted };
       });
-      await attempts.good(attempt);
+      await attempts.good(begun);
       failures.succeeded(context.addressBlock);
       await storage.write(platform, async (tx) => {
         await identity.confirm(tx, person);
@@ -119,14 +120,14 @@ export function createStepUp(deps: StepUpDeps): StepUp {
     factor: async (context, caller, answer, terms) => {
       const attempt = attemptOf(context, caller);
       const asked = { context, profile: terms?.profile ?? 'twinkeep', knownDevice: caller.sessionId, caller };
-      const { person, amr } = await evenTime.evenRefusals('code', async () => {
-        await attempts.begin(attempt);
+      const { person, amr, begun } = await evenTime.evenRefusals('code', async () => {
+        const counted = await attempts.begin(attempt);
         const found = await identity.get(caller.personId);
         const isAsked = found.disabledAt === undefined && (await mfa.isEnrolled(found.id));
         if (!isAsked) return refusals.code(context, asked.profile, found); // a code that was handed out is no factor
-        return { person: found, amr: (await prove({ ...asked, person: found }, answer)).amr };
+        return { person: found, amr: (await prove({ ...asked, person: found }, answer)).amr, begun: counted };
       });
-      await attempts.good(attempt);
+      await attempts.good(begun);
       const given = { amr, secondFactor: true, partly: true };
       await storage.write(platform, async (tx) => {
         await identity.confirm(tx, person);

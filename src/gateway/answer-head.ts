@@ -1,5 +1,5 @@
 import { gatewayFault } from './errors.ts';
-import { OUR_COOKIE } from './request-head.ts';
+import { createOwnCookies, type OwnCookies } from './own-cookies.ts';
 
 /** Of one hop, or ours alone to say: a back end can't vouch for anybody, nor rename a request. */
 const DROPPED = new Set([
@@ -19,6 +19,8 @@ export interface AnswerOptions {
   /** `http://host:port` of the back end, taken out of redirects. */
   readonly origin: string;
   readonly status: number;
+  /** With `pass` the back end looks after the cookies of profiles itself; those of our own are never its to set. */
+  readonly credential: 'strip' | 'pass';
 }
 
 /** The head of an answer as the client gets it. */
@@ -33,6 +35,8 @@ export interface AnswerHead {
 export interface AnswerHeads {
   /** @throws GATEWAY_ANSWER for more headers than anybody needs */
   of(said: SaidHeaders, options: AnswerOptions): AnswerHead;
+  /** The same for what undici left as it was read. @param raw names and values in turn: buffers */
+  ofRaw(raw: unknown, options: AnswerOptions): AnswerHead;
 }
 
 /** What becomes of a header: of the back end's, and of ours of the same name. */
@@ -43,7 +47,8 @@ interface Fate {
 }
 
 /** @param assertionHeader in lower case */
-export function createAnswerHeads(assertionHeader: string): AnswerHeads {
+export function createAnswerHeads(assertionHeader: string, cookies: OwnCookies): AnswerHeads {
+  const native = createOwnCookies([]);
   const fates = new Map<string, Fate>();
 
   /** Judged once for each spelling: most answers have the same names. */
@@ -55,36 +60,37 @@ export function createAnswerHeads(assertionHeader: string): AnswerHeads {
     return fate;
   }
 
-  return {
-    of: (said, { answerHeaders, origin, status }) => {
-      const gone = nominated(said['connection']);
-      const unframed = status === 204 || said['transfer-encoding'] !== undefined;
-      const fields: string[] = [];
-      let length = -1;
-      let count = 0;
-      for (const name in said) {
-        const value = said[name] ?? '';
-        count += typeof value === 'string' ? 1 : value.length;
-        if (count > MAX_HEADERS) throw gatewayFault('GATEWAY_ANSWER', { reason: 'too many headers' });
-        const fate = fateOf(name).said;
-        if (fate === 'drop' || gone?.includes(name)) continue;
-        if (fate === 'cors' && hasCors(answerHeaders)) continue;
-        if (fate === 'length') {
-          if (unframed) continue; // one framing, and none where no body is
-          length = Number(value);
-        }
-        if (typeof value === 'string') pushSaid(fields, fate, name, value, origin);
-        else for (const one of value) pushSaid(fields, fate, name, one, origin);
+  const of: AnswerHeads['of'] = (said, { answerHeaders, origin, status, credential }) => {
+    const refused = credential === 'pass' ? native : cookies;
+    const gone = nominated(said['connection']);
+    const unframed = status === 204 || said['transfer-encoding'] !== undefined;
+    const fields: string[] = [];
+    let length = -1;
+    let count = 0;
+    for (const name in said) {
+      const value = said[name] ?? '';
+      count += typeof value === 'string' ? 1 : value.length;
+      if (count > MAX_HEADERS) throw gatewayFault('GATEWAY_ANSWER', { reason: 'too many headers' });
+      const fate = fateOf(name).said;
+      if (fate === 'drop' || gone?.includes(name)) continue;
+      if (fate === 'cors' && hasCors(answerHeaders)) continue;
+      if (fate === 'length') {
+        if (unframed) continue; // one framing, and none where no body is
+        length = Number(value);
       }
-      for (let at = 0; at < answerHeaders.length; at += 2) {
-        const { name, added } = fateOf(answerHeaders[at] ?? '');
-        if (added === 'never') continue;
-        if (added === 'always' || said[name] === undefined || gone?.includes(name) === true)
-          fields.push(name, answerHeaders[at + 1] ?? '');
-      }
-      return { fields, length };
-    },
+      if (typeof value === 'string') pushSaid(fields, fate, name, value, origin, refused);
+      else for (const one of value) pushSaid(fields, fate, name, one, origin, refused);
+    }
+    for (let at = 0; at < answerHeaders.length; at += 2) {
+      const { name, added } = fateOf(answerHeaders[at] ?? '');
+      if (added === 'never') continue;
+      if (added === 'always' || said[name] === undefined || gone?.includes(name) === true)
+        fields.push(name, answerHeaders[at + 1] ?? '');
+    }
+    return { fields, length };
   };
+
+  return { of, ofRaw: (raw, options) => of(saidIn(raw), options) };
 }
 
 function judge(name: string, assertionHeader: string): Fate {
@@ -104,21 +110,19 @@ const isCors = (name: string): boolean => name.startsWith('access-control-');
 const hasCors = (answerHeaders: readonly string[]): boolean =>
   answerHeaders.some((name, at) => at % 2 === 0 && isCors(name.toLowerCase()));
 
-function pushSaid(fields: string[], fate: Fate['said'], name: string, value: string, origin: string): void {
-  if (fate === 'cookie' && OUR_COOKIE.test(value.replace(/^[\s=]+/, ''))) return;
+function pushSaid(
+  fields: string[],
+  fate: Fate['said'],
+  name: string,
+  value: string,
+  origin: string,
+  refused: OwnCookies,
+): void {
+  if (fate === 'cookie' && refused.has(value)) return;
   fields.push(name, fate === 'redirect' ? pathOf(value, origin) : value);
 }
 
-/**
- * The same for what undici left as it was read.
- *
- * @param raw names and values in turn: buffers
- * @throws GATEWAY_ANSWER for more headers than anybody needs
- */
-export function answerHead(
-  raw: unknown,
-  { assertionHeader, ...options }: AnswerOptions & { readonly assertionHeader: string },
-): string[] {
+function saidIn(raw: unknown): SaidHeaders {
   const pairs: readonly unknown[] = Array.isArray(raw) ? raw : [];
   const said = new Map<string, string[]>();
   for (let at = 0; at < pairs.length; at += 2) {
@@ -128,7 +132,7 @@ export function answerHead(
     if (values === undefined) said.set(name, [value]);
     else values.push(value);
   }
-  return createAnswerHeads(assertionHeader).of(Object.fromEntries(said), options).fields;
+  return Object.fromEntries(said);
 }
 
 /** Header values are bytes; latin1 gives them back as they were. */

@@ -208,7 +208,9 @@ const route = z.strictObject({
   credential: z
     .enum(['strip', 'pass'])
     .default('strip')
-    .describe("Whether the back end sees the caller's own token, key and our cookies."),
+    .describe(
+      "Whether the back end sees the caller's own token, key and cookies of ours, and may set those of a profile.",
+    ),
 });
 
 /** What an operator may choose about back ends and the routes to them. */

@@ -19,7 +19,6 @@ export interface Job {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly answerHeaders: readonly string[];
-  readonly assertionHeader: string;
   readonly answerHeads: AnswerHeads;
   readonly confirm: (() => Promise<void>) | undefined;
   /** Names and values in turn. */
@@ -214,7 +213,10 @@ function start(live: Live, status: number, said: SaidHeaders): void {
     return;
   }
   const { answerHeaders, answerHeads, response } = job;
-  const head = answerHeads.of(said, { answerHeaders, origin: target.upstream.url, status });
+  const head = answerHeads.of(said, {
+    ...{ answerHeaders, origin: target.upstream.url, status },
+    credential: job.plan.credential,
+  });
   response.writeHead(status, head.fields);
   live.phase = 'answering';
   live.status = status;

@@ -113,10 +113,12 @@ export interface FrontOptions {
   readonly route?: Partial<RouteInput>;
   readonly routes?: readonly RouteInput[];
   readonly more?: Partial<ConfigInput>;
+  /** Of the profiles. */
+  readonly cookies?: readonly string[];
 }
 
 /** A small server that hands everything to the gateway as the request line would. */
-export async function startFront({ backEnd, route, routes, more }: FrontOptions): Promise<Front> {
+export async function startFront({ backEnd, route, routes, more, cookies = [] }: FrontOptions): Promise<Front> {
   const config = gatewayConfig.parse({
     backEnds: { twin: backEnd },
     routes: routes ?? [{ path: '/*', to: 'twin', ...route }],
@@ -129,6 +131,7 @@ export async function startFront({ backEnd, route, routes, more }: FrontOptions)
   const noted = { statuses: [] as number[], metered: [] as string[], asked: [] as string[] };
   const gateway = createGateway({
     config,
+    cookies,
     clock: systemClock,
     audit: {
       write: async (entry) => {

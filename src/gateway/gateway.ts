@@ -11,6 +11,7 @@ import type { GatewayConfig } from './config.ts';
 import { gatewayFault } from './errors.ts';
 import { type Ending, type Job, runExchange } from './exchange.ts';
 import type { BackEndEvent, BackEndStatus } from './health.ts';
+import { createOwnCookies } from './own-cookies.ts';
 import { giveBack, holderOf } from './places.ts';
 import { type Plan, planOf, rowsOf } from './plan.ts';
 import { createRecorder } from './record.ts';
@@ -40,6 +41,8 @@ export interface GatewayDeps {
   readonly config: GatewayConfig;
   readonly audit: Pick<Audit, 'write' | 'noteRead'>;
   readonly assertions: Assertions;
+  /** Cookies of the profiles that are served: no back end sees or sets them, but on routes that pass credentials. */
+  readonly cookies?: readonly string[];
   readonly meter: ExchangeMeter;
   readonly clock: Clock;
   /** The system's own unless told. */
@@ -81,8 +84,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const { config, assertions, meter, clock, onEvent, onError } = deps;
   const recorder = createRecorder(deps);
   const watch = createWatch(onError);
-  const heads = createRequestHeads(config.assertionHeader);
-  const answerHeads = createAnswerHeads(config.assertionHeader);
+  const cookies = createOwnCookies(deps.cookies ?? []);
+  const heads = createRequestHeads(config.assertionHeader, cookies);
+  const answerHeads = createAnswerHeads(config.assertionHeader, cookies);
   const backEnds = new Map<string, BackEnd>();
   for (const [name, own] of Object.entries(config.backEnds)) {
     backEnds.set(name, openBackEnd({ name, config: own, clock, onEvent }));
@@ -101,6 +105,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     sockets,
     prepare,
     meter,
+    answerHeads,
     onError,
   });
   let running = 0;
@@ -136,13 +141,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   function jobOf(plan: Plan, input: RelayInput, body: Job['body'], head: string[]): Job {
     const { request, response, answerHeaders, confirm, upgrade } = input;
-    const { assertionHeader } = config;
     return {
       plan,
       request,
       response,
       answerHeaders,
-      assertionHeader,
       answerHeads,
       confirm,
       head,

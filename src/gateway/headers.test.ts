@@ -69,3 +69,35 @@ test('headers that a server could take for ours are removed whatever sign stands
     ...['x-request-id', 'x.mine'],
   ]);
 });
+
+const V2 = ['access_token_cookie', 'refresh_token_cookie', 'csrf_access_token'];
+
+// Attack: a back end takes the token that its caller has of a profile, or plants one of its own.
+test('cookies of the profiles stay here, and no back end sets them', async () => {
+  const seen: (string | undefined)[] = [];
+  const { url } = await startBackEnd((request, response) => {
+    seen.push(request.headers.cookie);
+    const names = ['access_token_cookie', ' Refresh_Token_Cookie', '=csrf_access_token', '__Host-access_token_cookie'];
+    const cookies = [...names, 'tk_access', 'access_token_cookie_2', 'own'].map((name) => `${name}=1; Path=/`);
+    response.writeHead(200, { 'set-cookie': [...cookies, 'access_token_cookie'] }).end();
+  });
+  const cookie = 'access_token_cookie=s; my_access_token_cookie=1;REFRESH_TOKEN_COOKIE =s; csrf_access_token=s; a=1';
+  const strict = await startFront({ backEnd: { url }, cookies: V2 });
+  const { headers } = await ask(strict, 'GET', '/', { headers: { cookie } });
+  assert.deepEqual(seen, ['my_access_token_cookie=1; a=1']);
+  assert.deepEqual(headers['set-cookie'], ['access_token_cookie_2=1; Path=/', 'own=1; Path=/']);
+  const lone = await ask(strict, 'GET', '/', { headers: { cookie: 'access_token_cookie=s' } });
+  assert.deepEqual([lone.status, seen[1]], [200, undefined]);
+});
+
+test('a back end that is to verify the cookie of its profile itself gets it, and looks after it', async () => {
+  const seen: (string | undefined)[] = [];
+  const { url } = await startBackEnd((request, response) => {
+    seen.push(request.headers.cookie);
+    response.writeHead(200, { 'set-cookie': ['access_token_cookie=; Max-Age=0', 'tk_access=1'] }).end();
+  });
+  const front = await startFront({ backEnd: { url }, route: { credential: 'pass' }, cookies: V2 });
+  const { headers } = await ask(front, 'GET', '/', { headers: { cookie: 'access_token_cookie=s; a=1' } });
+  assert.deepEqual(seen, ['access_token_cookie=s; a=1']);
+  assert.deepEqual(headers['set-cookie'], ['access_token_cookie=; Max-Age=0']);
+});

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from '../http/index.ts';
+import type { OwnCookies } from './own-cookies.ts';
 
 /** What becomes of a header that came from outside. */
 type Fate = 'pass' | 'drop' | 'credential' | 'cookie' | 'once' | 'connection';
@@ -30,13 +31,10 @@ const CREDENTIALS = new Set(['authorization', 'x-api-key']);
 /** A `Connection` header can't take away what the policy looked at or what the body means. */
 const KEPT = /^(?:authorization|x-api-key|cookie|origin|referer|user-agent|range|if-.*|accept.*|content-.*|sec-.*)$/;
 
-/** Names of ours in every cookie of a client; what stands before them can't be part of a name. */
-export const OUR_COOKIE = /^(?:__host-|__secure-)?tk_/i;
-
 const MAX_NAMES = 2_048;
 
 /** @param assertionHeader in lower case */
-export function createRequestHeads(assertionHeader: string): RequestHeads {
+export function createRequestHeads(assertionHeader: string, cookies: OwnCookies): RequestHeads {
   const fates = new Map<string, Fate>();
 
   /** Looked up once for each spelling: a request has ten names, and most clients send the same ones. */
@@ -59,7 +57,7 @@ export function createRequestHeads(assertionHeader: string): RequestHeads {
       if (nominated?.has(name.toLowerCase())) continue;
       if (fate === 'pass') head.push(name, value);
       else if (fate === 'once') pushOnce(head, name, value);
-      else if (fate === 'cookie') pushCookie(head, name, value, pass);
+      else if (fate === 'cookie') pushCookie(head, name, value, pass ? undefined : cookies);
       else if (pass) pushOnce(head, name, value);
     }
   }
@@ -104,11 +102,12 @@ function pushOnce(head: string[], name: string, value: string): void {
   head.push(name, value);
 }
 
-function pushCookie(head: string[], name: string, value: string, pass: boolean): void {
-  if (pass || !/tk_/i.test(value)) {
+/** @param strip those that stay here */
+function pushCookie(head: string[], name: string, value: string, strip: OwnCookies | undefined): void {
+  if (strip === undefined || !strip.mayHave(value)) {
     head.push(name, value);
     return;
   }
-  const others = value.split(';').filter((pair) => !OUR_COOKIE.test(pair.trim()));
+  const others = value.split(';').filter((pair) => !strip.has(pair));
   if (others.length > 0) head.push(name, others.join(';').trim());
 }

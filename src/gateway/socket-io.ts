@@ -3,7 +3,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
 import { anonymous } from '../kernel/principal.ts';
 import type { Random } from '../kernel/random.ts';
-import { createAnswerHeads } from './answer-head.ts';
+import type { AnswerHeads } from './answer-head.ts';
 import type { Target } from './back-end.ts';
 import type { GatewayConfig } from './config.ts';
 import { admitAll, readSignIn } from './engine-admission.ts';
@@ -47,6 +47,7 @@ export interface SocketIoDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly meter: ExchangeMeter;
+  readonly answerHeads: AnswerHeads;
   readonly prepare: (plan: Plan, input: RelayInput, where?: Where) => Prepared | Promise<Prepared>;
   readonly onError: (error: unknown) => void;
 }
@@ -58,10 +59,9 @@ const POLL_MARGIN_MS = 15_000;
 const OPENING = { pingIntervalMs: 25_000, pingTimeoutMs: 60_000 };
 
 export function createSocketIo(deps: SocketIoDeps): SocketIo {
-  const { config, watch, waiting, recorder, sockets, clock, random, meter, prepare, onError } = deps;
+  const { config, watch, waiting, recorder, sockets, clock, random, meter, answerHeads, prepare, onError } = deps;
   const { maxOpen, maxPerPrincipal, authTimeoutMs } = config.sockets;
   const backEnd = createEngineBackEnd({ prepare });
-  const answerHeads = createAnswerHeads(config.assertionHeader);
   const sessions = createEngineSessions({ watch, waiting, maxOpen, maxPerPrincipal, authTimeoutMs, onEnd: tellEnd });
   const inputs = new WeakMap<EngineSession, RelayInput>();
   const newSession = (): EngineOpen => ({ sid: random.bytes(SID_BYTES).toString('base64url'), ...OPENING });
@@ -94,7 +94,8 @@ export function createSocketIo(deps: SocketIoDeps): SocketIo {
       inputs.set(session, input);
     };
     const said = await opening(plan, input, request.url ?? '', version, keep);
-    const options = { answerHeaders, origin: said.target.upstream.url, status: said.status };
+    const { credential } = plan;
+    const options = { answerHeaders, origin: said.target.upstream.url, status: said.status, credential };
     const { 'content-length': _, 'content-encoding': __, ...headers } = said.headers;
     response.writeHead(said.status, answerHeads.of(headers, options).fields);
     response.end(said.text);

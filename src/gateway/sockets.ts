@@ -3,7 +3,6 @@ import type { Duplex } from 'node:stream';
 import type { RelayInput, Upgrade } from '../http/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
-import { answerHead } from './answer-head.ts';
 import type { Picked, Target } from './back-end.ts';
 import type { GatewayConfig } from './config.ts';
 import { gatewayFault } from './errors.ts';
@@ -129,9 +128,9 @@ export function createSockets({ config, watch, recorder, clock, prepare }: Socke
   }
 
   async function carry(
-    { input, upgrade, handshake, way }: Opening,
+    { plan, input, upgrade, handshake, way }: Opening,
     { socket: server, rawHeaders }: Ending & { readonly kind: 'upgraded' },
-    { assertionHeader }: Job,
+    { answerHeads }: Job,
     { upstream }: Target,
   ): Promise<TunnelEnd> {
     const { response, answerHeaders, confirm } = input;
@@ -140,8 +139,8 @@ export function createSockets({ config, watch, recorder, clock, prepare }: Socke
     try {
       const plain = checkAgreement(rawHeaders, handshake);
       if (early === undefined) {
-        const options = { answerHeaders, assertionHeader, origin: upstream.url, status: 101 };
-        const lines = switching(answerHead(rawHeaders, options), plain);
+        const options = { answerHeaders, origin: upstream.url, status: 101, credential: plan.credential };
+        const lines = switching(answerHeads.ofRaw(rawHeaders, options).fields, plain);
         if (response.socket !== null) response.detachSocket(response.socket); // from here on it is no HTTP
         client.write(lines, 'latin1');
         if (head.length > 0) server.write(head);

@@ -12,6 +12,8 @@ export interface Context {
   readonly addressBlock: string;
   /** True over TLS, our own or a trusted proxy's. */
   readonly secure: boolean;
+  /** Whether the server runs as in production: then cookies go over TLS alone, seen by us or not. */
+  readonly production?: boolean | undefined;
   /** True when the request came over the data folder's own socket. */
   readonly operator: boolean;
   readonly method: string;

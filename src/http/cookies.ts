@@ -1,3 +1,5 @@
+import type { Context } from './context.ts';
+
 export interface CookieOptions {
   readonly path: string;
   /** 0 takes it away. */
@@ -8,6 +10,10 @@ export interface CookieOptions {
   /** Strict unless told. `None` is sent from pages of any site, and only over TLS. */
   readonly sameSite?: 'Strict' | 'Lax' | 'None';
 }
+
+/** The one rule for `Secure`: in production a proxy that we were not told to trust may stand before us. */
+export const isSecureCookie = ({ secure, production = false }: Pick<Context, 'secure' | 'production'>): boolean =>
+  secure || production;
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const VALUE = /^[A-Za-z0-9_.~-]{0,4000}$/;

@@ -11,7 +11,7 @@ export interface Cors {
 }
 
 const PREFLIGHT_S = 600;
-const SENT = 'authorization, content-type, x-api-key, x-csrf-token, twinkeep-tenant';
+const SENT = 'authorization, content-type, x-api-key, x-csrf-token, x-csrftoken, twinkeep-tenant';
 const SHOWN = 'ratelimit, ratelimit-policy, retry-after, x-request-id';
 
 /**

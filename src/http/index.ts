@@ -2,8 +2,9 @@
 export { type AddressReader, addressBlock, createAddressReader, isCidr } from './address.ts';
 export { mediaType, parseJson, readBody } from './body.ts';
 export { actorOf, type Context } from './context.ts';
-export { cookieOf, readCookie } from './cookies.ts';
+export { cookieOf, isSecureCookie, readCookie } from './cookies.ts';
 export { type Cors, createCors, isOrigin } from './cors.ts';
+export { csrfHeaderOf } from './csrf-header.ts';
 export { httpFault } from './errors.ts';
 export { type Face, nativeFace } from './face.ts';
 export { SECURITY_HEADERS } from './headers.ts';

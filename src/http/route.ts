@@ -63,6 +63,8 @@ export interface Input<P = unknown, Q = unknown, B = unknown> {
    * @throws what the line would answer a new request with
    */
   readonly confirm?: () => Promise<void>;
+  /** Aborted when the client leaves before its answer: for a handler that waits. */
+  readonly left?: () => AbortSignal;
 }
 
 /** A connection that asks to become a socket: a WebSocket handshake that has not been answered yet. */

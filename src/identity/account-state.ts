@@ -2,7 +2,6 @@ import type { PersonId, TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Tx } from '../kernel/tx.ts';
 import type { Vault } from '../vault/index.ts';
-import { dropVerifyTokens } from './account-tokens.ts';
 import { erasePerson } from './erase.ts';
 import { identityFault } from './errors.ts';
 import { NO_PASSWORD, type Person } from './store.ts';
@@ -15,12 +14,6 @@ export const hasPassword = ({ passwordHash }: Person): boolean => passwordHash !
 export const markEmailVerified = async (tx: Tx, id: PersonId, clock: Clock): Promise<void> =>
   void (await accountStore.setVerified(tx, id, clock.now()));
 
-/** To be called wherever the address changes: what proved the old one proves nothing of the new one. */
-export async function forgetEmailProof(tx: Tx, id: PersonId): Promise<void> {
-  await accountStore.setVerified(tx, id, null);
-  await dropVerifyTokens(tx, id);
-}
-
 export const isEmailVerified = (tx: Tx, id: PersonId): Promise<boolean> => accountStore.isVerified(tx, id);
 
 /** Members of a tenant with a proved address, of up to `count` from the one after `after` on. */
@@ -32,10 +25,15 @@ export const verifiedMembers = (tx: Tx, tenant: TenantId, after: string, count: 
  * who may look after its people.
  *
  * @param governs whether a permission that is held suffices for that
+ * @param without somebody who does not count, for they are about to leave
  * @throws IDENTITY_LAST_ADMINISTRATOR
  */
-export async function assertGoverned(tx: Tx, governs: (held: readonly string[]) => boolean): Promise<void> {
-  const grants = await accountStore.grants(tx);
+export async function assertGoverned(
+  tx: Tx,
+  governs: (held: readonly string[]) => boolean,
+  without?: PersonId,
+): Promise<void> {
+  const grants = (await accountStore.grants(tx)).filter(({ person }) => person !== without);
   const held = new Map<string, string[]>();
   for (const { person, permissions } of grants) held.set(person, [...(held.get(person) ?? []), ...permissions]);
   if (![...held.values()].some(governs)) throw identityFault('IDENTITY_LAST_ADMINISTRATOR');

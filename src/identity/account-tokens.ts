@@ -33,7 +33,12 @@ export interface AccountToken {
 
 /** Makes tokens inside a write. */
 export interface TokenWriter {
-  /** The older ones of that purpose, for the same person or address, die. @returns the token: 256 bits, kept nowhere */
+  /**
+   * The older ones of that purpose, for the same person or address, die. Not those that reset a password: strangers may
+   * ask for them, and must not kill the link that the owner is about to open.
+   *
+   * @returns the token: 256 bits, kept nowhere
+   */
   issue(tx: Tx, wish: NewToken): Promise<string>;
 }
 
@@ -49,13 +54,9 @@ export interface AccountTokens {
   prune(): Promise<void>;
 }
 
-/** Kills every link of a person: the password changed, the account was disabled or is gone. */
+/** Kills every link of a person: password or address changed, the account was disabled or is gone. */
 export const dropAccountTokens = async (tx: Tx, person: PersonId): Promise<void> =>
   void (await accountTokenStore.dropOfPerson(tx, person));
-
-/** Kills the links that prove an address, which was changed. */
-export const dropVerifyTokens = async (tx: Tx, person: PersonId): Promise<void> =>
-  void (await accountTokenStore.dropPurposeOfPerson(tx, person, 'verify'));
 
 export const TOKEN_PAYLOAD = { table: 'account_token', column: 'payload' } as const;
 
@@ -90,9 +91,11 @@ export function createAccountTokens({ storage, vault, clock, random }: AccountTo
           const now = clock.now();
           const text = JSON.stringify(payload);
           const email = indexedOf(text);
-          if (personId !== undefined) await accountTokenStore.dropPurposeOfPerson(tx, personId, purpose);
-          else if (email !== undefined)
-            await accountTokenStore.dropOfEmail(tx, fields.indexes(TOKEN_PAYLOAD, email), purpose);
+          if (purpose !== 'reset') {
+            if (personId !== undefined) await accountTokenStore.dropPurposeOfPerson(tx, personId, purpose);
+            else if (email !== undefined)
+              await accountTokenStore.dropOfEmail(tx, fields.indexes(TOKEN_PAYLOAD, email), purpose);
+          }
           const token = encodeBase64url(random.bytes(TOKEN_BYTES));
           const id = newUuid(clock, random);
           await accountTokenStore.add(tx, {

@@ -65,7 +65,7 @@ export const accountConfig = z.strictObject({
     .min(1)
     .max(100)
     .default(5)
-    .describe('Mails with links to one address within an hour; more are not sent, and nobody is told.'),
+    .describe('Mails of each kind with links to one address within an hour; more are not sent, and nobody is told.'),
   passwords: passwords.prefault({}),
   scheme: z
     .enum(['argon2id', 'bcrypt', 'werkzeug-scrypt'])

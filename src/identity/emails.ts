@@ -6,8 +6,11 @@ import type { Actor } from '../kernel/principal.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import { foldedEmail, type Vault } from '../vault/index.ts';
+import { dropAccountTokens } from './account-tokens.ts';
 import { identityFault } from './errors.ts';
 import { identityStore, type Person } from './store.ts';
+import { accountStore } from './store-accounts.ts';
+import { usernameKey } from './username.ts';
 
 export interface EmailDeps {
   readonly storage: Storage;
@@ -47,7 +50,12 @@ export interface Emails {
   of(tx: Tx, person: Person): Promise<EmailFound>;
   /** The address of whoever has that id; undefined where it does not open or there is none. */
   ofId(tx: Tx, id: PersonId): Promise<string | undefined>;
-  /** @param email undefined takes it away. @throws IDENTITY_EMAIL_TAKEN, IDENTITY_PERSON_UNKNOWN */
+  /**
+   * What proved the old address proves nothing of the new one, and no link that was sent to it works any more.
+   *
+   * @param email undefined takes it away
+   * @throws IDENTITY_EMAIL_TAKEN, IDENTITY_PERSON_UNKNOWN
+   */
   set(tx: Tx, actor: Actor, id: PersonId, email: IndexedEmail | undefined): Promise<void>;
 }
 
@@ -70,12 +78,6 @@ export function createEmails({ storage, vault, audit, onError }: EmailDeps): Ema
     if (told.size >= MOST_TOLD) told.clear();
     told.add(id);
     onError?.(new Error(`the stored e-mail address of the person ${id} does not open`, { cause }));
-  }
-
-  /** The write is serializable, so that two people who take one address at once do not both get it. */
-  async function assertFree(tx: Tx, person: Person, email: IndexedEmail): Promise<void> {
-    const holder = await identityStore.byEmail(tx, person.realmId, email.searched());
-    if (holder !== undefined && holder.id !== person.id) throw identityFault('IDENTITY_EMAIL_TAKEN');
   }
 
   async function of(tx: Tx, { id, sealedEmail }: Person): Promise<EmailFound> {
@@ -109,9 +111,11 @@ export function createEmails({ storage, vault, audit, onError }: EmailDeps): Ema
     set: async (tx, actor, id, email) => {
       const person = await identityStore.byId(tx, id);
       if (person === undefined) throw identityFault('IDENTITY_PERSON_UNKNOWN');
-      if (email !== undefined) await assertFree(tx, person, email);
+      if (email !== undefined) await assertAddressFree(tx, person.realmId, email, id);
       const sealed = email && (await subjects.seal(tx, id, BOUND, email.address));
       await identityStore.setEmail(tx, id, sealed ?? null, email?.stored() ?? null);
+      await accountStore.setVerified(tx, id, null);
+      await dropAccountTokens(tx, id);
       await audit.record(tx, {
         ...actor,
         action: 'person.email_changed',
@@ -121,6 +125,19 @@ export function createEmails({ storage, vault, audit, onError }: EmailDeps): Ema
       });
     },
   };
+}
+
+/**
+ * Nobody else has the address, nor is called like it: names go before addresses at sign-in. The write is serializable,
+ * so that two people who take one address at once do not both get it.
+ *
+ * @throws IDENTITY_EMAIL_TAKEN
+ */
+export async function assertAddressFree(tx: Tx, realm: RealmId, email: IndexedEmail, own?: PersonId): Promise<void> {
+  const holder = await identityStore.byEmail(tx, realm, email.searched());
+  const namesake = await identityStore.byName(tx, realm, usernameKey(email.address));
+  const isTaken = [holder, namesake].some((one) => one !== undefined && one.id !== own);
+  if (isTaken) throw identityFault('IDENTITY_EMAIL_TAKEN');
 }
 
 /** What the value, its key or the key's provider is to blame for; a database that fails is not among them. */

@@ -15,7 +15,13 @@ after(() => kit.close());
 const create = (body: object): Promise<Answer> => kit.call('POST', '/v1/users', { token, body });
 
 test('a person is made, shown without a password or hash, and signs in', async () => {
-  const body = { username: 'Ada.Lovelace+1@example.com', password: KIT_PASSWORD, roles: ['viewer', 'meter_reader'] };
+  const email = 'ada.lovelace+1@Example.com';
+  const body = {
+    username: 'Ada.Lovelace+1@example.com',
+    email,
+    password: KIT_PASSWORD,
+    roles: ['viewer', 'meter_reader'],
+  };
   const { status, json } = await create(body);
   assert.equal(status, 201);
   assert.match(json.id, /^[0-9a-f-]{36}$/);
@@ -23,7 +29,7 @@ test('a person is made, shown without a password or hash, and signs in', async (
   assert.equal(strength.score, 4);
   const wanted = {
     username: body.username,
-    email: null,
+    email,
     email_unreadable: false,
     roles: body.roles,
     disabled: false,

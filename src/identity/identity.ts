@@ -8,8 +8,9 @@ import { newUuid, type Random } from '../kernel/random.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import type { Vault } from '../vault/index.ts';
-import { createEmails, type Emails, type IndexedEmail } from './emails.ts';
+import { assertAddressFree, createEmails, type Emails, type IndexedEmail } from './emails.ts';
 import { identityFault } from './errors.ts';
+import { assertOwnName } from './own-name.ts';
 import {
   createPasswordRules,
   type PasswordContext,
@@ -45,12 +46,16 @@ export interface NewIdentity {
   readonly username: string;
   /** What `hash` gave, a hash of another system that `readPasswordHash` reads, or `NO_PASSWORD`. */
   readonly passwordHash: string;
+  /** The address that the same write gives them: the only one that they may be called by. */
+  readonly address?: string | undefined;
   /** Taken over from another system, which is recorded in the place of the creation. */
   readonly imported?: ImportedFacts | undefined;
 }
 
 /** What an import knows of a person besides. */
 export interface ImportedFacts {
+  /** Who may take the import back. */
+  readonly tenant: TenantId;
   readonly email?: IndexedEmail | undefined;
   readonly disabled: boolean;
   readonly createdAt?: EpochMs | undefined;
@@ -84,7 +89,7 @@ export interface Identity {
   hash(password: string, scheme?: HashScheme): Promise<string>;
   /** Whether a new password is good enough, and if not, why. To be asked wherever one is chosen. */
   judge(password: string, context?: PasswordContext): Promise<PasswordVerdict>;
-  /** @throws IDENTITY_USERNAME_TAKEN, and IDENTITY_EMAIL_TAKEN of one that is imported */
+  /** @throws IDENTITY_USERNAME_TAKEN, IDENTITY_USERNAME_REFUSED, and IDENTITY_EMAIL_TAKEN of one that is imported */
   create(tx: Tx, actor: Actor, person: NewIdentity): Promise<PersonId>;
   /** @throws IDENTITY_PERSON_UNKNOWN */
   get(id: PersonId): Promise<Person>;
@@ -93,6 +98,8 @@ export interface Identity {
   find(realm: RealmId, username: string): Promise<Person | undefined>;
   /** Members of a tenant by name, from the one after `after` on. */
   members(tenant: TenantId, after: string, count: number): Promise<readonly Person[]>;
+  /** Those who belong to no tenant any more, in the same order. */
+  withoutTenant(after: string, count: number): Promise<readonly Person[]>;
   setPassword(tx: Tx, actor: Actor, id: PersonId, passwordHash: string): Promise<void>;
   /** Takes the password away: a passkey alone signs the person in from then on. @throws IDENTITY_PERSON_UNKNOWN */
   setPasswordless(tx: Tx, actor: Actor, id: PersonId): Promise<void>;
@@ -137,6 +144,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
       const person = await identityStore.byId(tx, id);
       return person === undefined || person.disabledAt !== undefined ? undefined : person.username;
     },
+    withoutTenant: (after, count) => storage.read(platform, (tx) => identityStore.withoutTenant(tx, after, count)),
     members: (tenant, after, count) => storage.read(platform, (tx) => identityStore.members(tx, tenant, after, count)),
     setPassword: (tx, actor, id, hash) => storePassword(tx, actor, id, hash, 'person.password_changed'),
     setPasswordless: (tx, actor, id) => storePassword(tx, actor, id, NO_PASSWORD, 'person.password_removed'),
@@ -190,15 +198,14 @@ function createAuthentication(
 }
 
 function createCreation({ audit, clock, random, vault }: IdentityDeps): Identity['create'] {
-  /** The write is serializable, so that two people who take one address at once do not both get it. */
   async function seal(tx: Tx, realm: RealmId, id: PersonId, email: IndexedEmail | undefined) {
     if (email === undefined) return { email: null, email_index: null };
-    if ((await identityStore.byEmail(tx, realm, email.searched())) !== undefined)
-      throw identityFault('IDENTITY_EMAIL_TAKEN');
+    await assertAddressFree(tx, realm, email);
     return { email: await vault.subjects.seal(tx, id, EMAIL, email.address), email_index: email.stored() };
   }
 
-  return async (tx, actor, { realmId, username, passwordHash, imported }) => {
+  return async (tx, actor, { realmId, username, passwordHash, address, imported }) => {
+    assertOwnName(username, address ?? imported?.email?.address);
     const now = clock.now();
     const id = personId(newUuid(clock, random));
     const added = await identityStore.add(tx, {
@@ -211,6 +218,7 @@ function createCreation({ audit, clock, random, vault }: IdentityDeps): Identity
       disabled_at: imported?.disabled === true ? now : null,
       created_at: imported?.createdAt ?? now,
       ...(await seal(tx, realmId, id, imported?.email)),
+      imported_in: imported?.tenant ?? null,
     });
     if (!added) throw identityFault('IDENTITY_USERNAME_TAKEN');
     await audit.record(tx, {

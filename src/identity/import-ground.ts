@@ -14,9 +14,11 @@ export interface ImportPorts {
   admit(tx: Tx, actor: Actor, tenant: TenantId, person: PersonId, roles: readonly string[]): Promise<void>;
   /** Whether `actor` may govern that person. @throws ACCESS_ESCALATION */
   assertCovers(tx: Tx, actor: Actor, tenant: TenantId, person: PersonId): Promise<void>;
+  /** Does what takes rights of a person away: not by themselves as the last administrator. @throws IDENTITY_LAST_ADMINISTRATOR */
+  stayGoverned(tx: Tx, actor: Actor, person: PersonId, change: () => Promise<void>): Promise<void>;
   /** Takes the roles away. */
   withdraw(tx: Tx, actor: Actor, tenant: TenantId, person: PersonId): Promise<void>;
-  /** Ends all sessions. */
+  /** Ends all sessions, and the sign-ins that wait for a second factor. */
   shutOut(tx: Tx, actor: Actor, person: PersonId): Promise<unknown>;
   tenantsOf(person: PersonId): Promise<readonly TenantId[]>;
 }

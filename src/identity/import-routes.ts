@@ -62,12 +62,12 @@ export function peopleImportRoutes(people: PeopleImport): readonly Route[] {
       method: 'POST',
       path: '/v1/users/import/undo',
       summary: 'Take an import back: removes people who never signed in since, and disables the others.',
-      access,
+      access: { ...access, provedWithinMs: minutes(10) },
       limits,
       records: 'change',
       body: z.strictObject({ people: z.array(imported).min(1).max(MOST) }),
       replies: { 200: z.strictObject({ results: z.array(z.enum(['removed', 'disabled', 'gone'])) }) },
-      faults: ['ACCESS_ESCALATION'],
+      faults: ['ACCESS_ESCALATION', 'IDENTITY_LAST_ADMINISTRATOR'],
       handle: async ({ body, caller, tenantId, context }) => {
         const named = body.people.map(({ id, ...rest }) => ({ id: personId(id), ...rest }));
         return ok({ results: await people.undo(actorOf(context, caller, tenantId), tenantId, named) });

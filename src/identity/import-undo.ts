@@ -3,6 +3,7 @@ import { days } from '../kernel/clock.ts';
 import type { Actor } from '../kernel/principal.ts';
 import { inTenant, type Tx } from '../kernel/tx.ts';
 import { removePerson } from './account-state.ts';
+import { dropAccountTokens } from './account-tokens.ts';
 import { type ImportDeps, proofOf } from './import-ground.ts';
 import { importStore } from './store-import.ts';
 
@@ -16,12 +17,12 @@ export interface ImportedPerson {
 
 /**
  * `removed`: gone, the name is free. `disabled`: they have used the account since, or the week is over, so it is theirs and
- * only shut. `gone`: nobody here has that id and name, or they belong to other tenants too.
+ * only shut. `gone`: no import of this tenant made anybody of that id and name, or they belong to other tenants too.
  */
 export type UndoResult = 'removed' | 'disabled' | 'gone';
 
 export interface ImportUndo {
-  /** Takes back what an import made, and nothing else. @throws ACCESS_ESCALATION */
+  /** Takes back what an import made, and nothing else. @throws ACCESS_ESCALATION, IDENTITY_LAST_ADMINISTRATOR */
   undo(actor: Actor, tenant: TenantId, people: readonly ImportedPerson[]): Promise<readonly UndoResult[]>;
 }
 
@@ -45,15 +46,17 @@ export function createImportUndo(deps: ImportDeps): ImportUndo {
     if (own.length !== 1 || own[0] !== tenant) return 'gone'; // another tenant's people are not ours to remove
     const acting = { ...actor, tenantId: tenant };
     return storage.write(inTenant(tenant), async (tx) => {
-      if ((await importStore.imported(tx, id))?.username !== username) return 'gone';
+      const made = await importStore.imported(tx, id);
+      if (made?.username !== username || made.imported_in !== tenant) return 'gone'; // nobody else is shut out by this
       const unused = await isUnused(tx, person);
       await deps.assertCovers(tx, acting, tenant, id);
       if (!unused) {
-        await identity.setDisabled(tx, acting, id, true);
+        await deps.stayGoverned(tx, acting, id, () => identity.setDisabled(tx, acting, id, true));
+        await dropAccountTokens(tx, id);
         await deps.shutOut(tx, acting, id);
         return 'disabled';
       }
-      await deps.withdraw(tx, acting, tenant, id);
+      await deps.stayGoverned(tx, acting, id, () => deps.withdraw(tx, acting, tenant, id));
       const object = { type: 'person', id };
       const facts = { undone: 'import' };
       await audit.record(tx, { ...acting, action: 'person.deleted', outcome: 'done', object, facts });

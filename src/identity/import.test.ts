@@ -34,6 +34,7 @@ function importOf({ twinkeep, clock }: Kit): PeopleImport {
       if (roles.length > 0) await access.grant(tx, acting, tenant, person, roles);
     },
     assertCovers: access.assertCovers,
+    stayGoverned: (_tx, _actor, _person, change) => change(), // what it guards is tried with the whole house
     withdraw: (tx, acting, tenant, person) => access.grant(tx, acting, tenant, person, []),
     shutOut: (tx, acting, person) => sessions.endAll(tx, acting, person, 'import undone'),
     tenantsOf: tenants.tenantsOf,

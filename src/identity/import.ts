@@ -5,8 +5,10 @@ import { isFault } from '../kernel/errors.ts';
 import type { Actor } from '../kernel/principal.ts';
 import { inTenant } from '../kernel/tx.ts';
 import { emailAddress } from './emails.ts';
+import { identityFault } from './errors.ts';
 import { type ImportDeps, proofOf } from './import-ground.ts';
 import { createImportUndo, type ImportUndo } from './import-undo.ts';
+import { isOwnName } from './own-name.ts';
 import { username as usernameSchema } from './username.ts';
 
 /** A person as another system kept them. Bounded, and otherwise as it came. */
@@ -52,7 +54,12 @@ export interface PeopleImport extends ImportUndo {
 /** Writes at a time: those of one turn of the event loop share one sync of the disk. */
 const AT_ONCE = 16;
 /** What one person can be to blame for, and the others of the batch are not. */
-const OWN_FAULTS: ReadonlySet<string> = new Set(['IDENTITY_EMAIL_TAKEN', 'ACCESS_ROLE_UNKNOWN', 'ACCESS_ESCALATION']);
+const OWN_FAULTS: ReadonlySet<string> = new Set([
+  'IDENTITY_EMAIL_TAKEN',
+  'IDENTITY_USERNAME_REFUSED',
+  'ACCESS_ROLE_UNKNOWN',
+  'ACCESS_ESCALATION',
+]);
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
 
 export function createPeopleImport(deps: ImportDeps): PeopleImport {
@@ -88,7 +95,7 @@ export function createPeopleImport(deps: ImportDeps): PeopleImport {
     const facts = { from, hash: formOf(passwordHash) };
     try {
       return await storage.write(inTenant(tenant), async (tx) => {
-        const imported = { email, disabled, createdAt: since, facts };
+        const imported = { tenant, email, disabled, createdAt: since, facts };
         const id = await identity.create(tx, acting, { realmId: realm, username, passwordHash, imported });
         await deps.admit(tx, acting, tenant, id, roles);
         return id;
@@ -126,6 +133,7 @@ function flawOf({ username, passwordHash, email, createdAt }: ForeignPerson, clo
       break;
   }
   if (email !== undefined && !emailAddress.safeParse(email).success) return 'email must be an e-mail address';
+  if (!isOwnName(username, email)) return identityFault('IDENTITY_USERNAME_REFUSED').message;
   if (createdAt === undefined) return undefined;
   const at = TIME.test(createdAt) ? timeOf(createdAt) : Number.NaN;
   return at >= 0 && at <= clock.now() ? undefined : 'created_at must be an RFC 3339 time that has passed';

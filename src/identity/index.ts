@@ -3,7 +3,6 @@
 export type { HashScheme } from '../crypto/index.ts';
 export {
   assertGoverned,
-  forgetEmailProof,
   hasPassword,
   isEmailVerified,
   markEmailVerified,
@@ -20,6 +19,7 @@ export { createPeopleImport } from './import.ts';
 export { peopleImportRoutes } from './import-routes.ts';
 export { createInvitations, type Invitation, type Invitations } from './invitations.ts';
 export { identityMigrations } from './migrations/index.ts';
+export { assertOwnName } from './own-name.ts';
 export { createPasswordRules, type PasswordVerdict } from './password-rules.ts';
 export { sealedFields } from './sealed-fields.ts';
 export type { Person } from './store.ts';

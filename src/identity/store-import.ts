@@ -4,9 +4,9 @@ import { statement } from '../storage/index.ts';
 
 const selectImported = statement({
   reach: 'platform',
-  sql: 'select username, password_hash, password_changed_at from person where id = :id',
+  sql: 'select username, password_hash, password_changed_at, imported_in from person where id = :id',
   params: { id: 'text' },
-  returns: { username: 'text', password_hash: 'text', password_changed_at: 'int' },
+  returns: { username: 'text', password_hash: 'text', password_changed_at: 'int', imported_in: 'text?' },
 });
 
 /** Sessions are kept for a week behind their end, which is why an import can be undone for a week. */

@@ -13,6 +13,7 @@ const person = {
   created_at: 'int',
   email: 'text?',
   email_index: 'text?',
+  imported_in: 'text?', // the tenant whose import made this person
 } as const;
 
 const columns = Object.keys(person).join(', ');
@@ -57,6 +58,16 @@ const selectMembers = statement({
     where id in (select person_id from membership where tenant_id = :tenant) and username_key > :after
     order by username_key limit :count`,
   params: { tenant: 'text', after: 'text', count: 'int' },
+  returns: person,
+});
+
+/** Accounts that belong to no tenant any more; of an erased one nothing but the id is left. */
+const selectWithoutTenant = statement({
+  reach: 'platform',
+  sql: `select ${columns} from person
+    where id not in (select person_id from membership) and username <> 'erased-' || id and username_key > :after
+    order by username_key limit :count`,
+  params: { after: 'text', count: 'int' },
   returns: person,
 });
 
@@ -118,6 +129,8 @@ export const identityStore = {
   byId: async (tx: Tx, id: PersonId) => personOf(await tx.one(selectById, { id })),
   members: async (tx: Tx, tenant: string, after: string, count: number): Promise<readonly Person[]> =>
     (await tx.all(selectMembers, { tenant, after, count })).flatMap((row) => personOf(row) ?? []),
+  withoutTenant: async (tx: Tx, after: string, count: number): Promise<readonly Person[]> =>
+    (await tx.all(selectWithoutTenant, { after, count })).flatMap((row) => personOf(row) ?? []),
   setPassword: (tx: Tx, id: PersonId, hash: string, now: EpochMs) => tx.run(updatePassword, { id, hash, now }),
   /** Stores a stronger hash of the same password, unless it was changed meanwhile. */
   upgradeHash: (tx: Tx, id: PersonId, previous: string, next: string) => tx.run(replaceHash, { id, previous, next }),

@@ -1,4 +1,8 @@
 import { z } from 'zod';
+import { minutes } from '../kernel/clock.ts';
+
+const slowly = (everyMs: number, sentence: string) =>
+  z.int().min(minutes(1)).max(minutes(60)).default(everyMs).describe(sentence);
 
 const bounded = (count: number, sentence: string) => z.int().min(1).max(1_000_000).default(count).describe(sentence);
 
@@ -17,9 +21,24 @@ export const limitConfig = z.strictObject({
   signInFailuresPerAccountHour: bounded(30, 'The same in an hour.'),
   signInFailuresPerAccountDay: bounded(
     50,
-    'The same in a day. An account has two names, its username and its e-mail address: together twice as many.',
+    'The same in a day; more come slowly. An account has two names, its username and its e-mail address: together twice as many.',
   ),
-  codeFailuresPerAccountDay: bounded(20, 'Wrong second factors a day of one account, whatever sign-in they are for.'),
+  signInSlowEveryMs: slowly(
+    minutes(10),
+    'When those are used up one sign-in is looked at in this time, for each name, in milliseconds; an address gets two an hour.',
+  ),
+  codeFailuresPerAccountDay: bounded(
+    20,
+    'Wrong codes of six digits a day of one account, whatever sign-in they are for; more come slowly.',
+  ),
+  codeSlowEveryMs: slowly(
+    minutes(30),
+    'When those are used up one code is looked at in this time, in milliseconds; an address gets two an hour.',
+  ),
+  backupFailuresPerAccountHour: bounded(
+    600,
+    'Wrong backup and recovery codes an hour of one account: they have 60 bits.',
+  ),
   refusalMs: z
     .int()
     .min(0)

@@ -7,10 +7,11 @@ import type { Random } from '../kernel/random.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import type { BackupCodes } from './backup-codes.ts';
-import type { Budget } from './budget.ts';
+import type { Budget, Undo } from './budget.ts';
 import { sentDigest } from './codes.ts';
 import { createNoPepper, type Held, type HeldFactor, type Pepper } from './held.ts';
 import { AMR, type Answer, type Method, type MfaProof } from './method.ts';
+import type { Notices } from './notices.ts';
 import { mfaStore } from './store.ts';
 import { SECRET_BYTES, stepOf } from './totp.ts';
 
@@ -19,6 +20,7 @@ export interface AnswerDeps {
   readonly held: Held;
   readonly backupCodes: BackupCodes;
   readonly budget: Budget;
+  readonly notices: Notices;
   readonly audit: AuditSink;
   readonly clock: Clock;
   readonly random: Random;
@@ -26,6 +28,8 @@ export interface AnswerDeps {
 
 /** Factors of one kind that a person may have; so many are looked at whether there are as many or none. */
 export const MAX_FACTORS = 5;
+
+const uncounted: Undo = async () => undefined;
 
 const SIX_DIGITS = /^\d{6}$/;
 
@@ -36,7 +40,7 @@ const SIX_DIGITS = /^\d{6}$/;
  * @returns what `Mfa.verify` does
  */
 export function createAnswers(deps: AnswerDeps) {
-  const { storage, held, backupCodes, budget, audit, clock, random } = deps;
+  const { storage, held, backupCodes, budget, notices, audit, clock, random } = deps;
   const nobody = random.bytes(SECRET_BYTES);
   const noPepper = createNoPepper(random);
 
@@ -95,9 +99,13 @@ export function createAnswers(deps: AnswerDeps) {
   }
 
   return async (actor: Actor, person: PersonId, answer: Answer): Promise<MfaProof | undefined> => {
-    const undo = await budget.guess(person);
+    // What has 60 bits is guessed by nobody, so that wrong ones never keep its owner from giving the right one.
+    const isGuess = isSixDigits(answer.code);
+    const undo = isGuess ? await budget.guess(person) : uncounted;
     const proof = await storage.write(platform, (tx) => answerIn(tx, actor, person, answer));
     if (proof !== undefined) await undo();
+    else if (isGuess && (await budget.isTelling(person)))
+      await storage.write(platform, (tx) => notices.tell(tx, actor, person, { kind: 'codes-guessed' }));
     return proof;
   };
 }
@@ -120,6 +128,9 @@ const proofOf = (method: Exclude<Method, 'passkey'>, factorId?: string): MfaProo
   amr: [AMR[method]],
   ...(factorId === undefined ? {} : { factorId }),
 });
+
+/** Whether a code is one of those that can be found by trying. */
+export const isSixDigits = (code: string): boolean => SIX_DIGITS.test(plain(code));
 
 /** Apps show `123 456`. */
 export function plain(code: string): string {

@@ -75,8 +75,8 @@ async function spend(ask: (at: number) => Promise<unknown>, most = 200) {
 }
 
 // Attack: toll fraud: many accounts, many numbers of one range, many addresses.
-test('codes are counted by number, by range, by person, by address and by day', async () => {
-  const limits = { sms: { countries: ['49'], perNumber: 2, perPrefix: 5, perDay: 12 }, perPerson: 3, perAddress: 4 };
+test('codes to unconfirmed numbers are counted by number, by range, by person, by address and by day', async () => {
+  const limits = { sms: { countries: ['49'], perNumber: 5, perPrefix: 13, perDay: 30 }, perPerson: 3, perAddress: 4 };
   const ask = async (of: (at: number) => { person?: string; to?: string; block?: string }) => {
     const { mfa } = await createMfaKit(undefined, limits);
     return spend((at) => {
@@ -101,6 +101,38 @@ test('codes are counted by number, by range, by person, by address and by day', 
     assert.ok(fault('MFA_BUDGET_SPENT')(error) && isFault(error));
     assert.deepEqual(Object.keys(error.facts), ['retry_after_s']);
   }
+});
+
+// Attack: a member names somebody else's number again and again, so that its owner gets no code at sign-in.
+test('who merely names a number takes no codes away from whoever has confirmed it', async () => {
+  const { mfa, lastCode } = await createMfaKit(undefined, { perAddress: 1_000 });
+  const { factorId } = await mfa.beginCode(actor, ada.id, { method: 'sms', to: ADAS }, from);
+  await mfa.confirm(actor, ada.id, factorId, lastCode());
+  for (const at of [1, 2, 3]) {
+    const { error } = await spend((each) =>
+      mfa.beginCode(actor, personId(`s${at}-${each}`), { method: 'sms', to: ADAS }, from),
+    );
+    assert.ok(fault('MFA_BUDGET_SPENT')(error));
+  }
+  for (let each = 0; each < 3; each++) await mfa.sendCode(actor, ada.id, factorId, from);
+});
+
+// Attack: dear ranges behind a calling code that is allowed.
+test('what lies apart behind +44 and +7, and dear ranges of both, are refused', () => {
+  const allowed = ['44', '7', '49', '77'];
+  for (const bad of [
+    '+447012345678',
+    '+447612345678',
+    '+4970012345678',
+    '+441534123456',
+    '+447624123456',
+    '+76001234567',
+  ])
+    assert.throws(() => prefixOf(bad, allowed), fault('MFA_NUMBER_REFUSED'), bad);
+  assert.equal(prefixOf('+447712345678', allowed), '447712');
+  assert.equal(prefixOf('+77012345678', allowed), '770123');
+  assert.equal(prefixOf('+79161234567', allowed), '79161');
+  assert.equal(prefixOf('+441534123456', ['441534']), '4415341234');
 });
 
 test('what could not be sent is not counted, and leaves nothing', async () => {

@@ -37,7 +37,7 @@ export interface Codes {
    *
    * @throws MFA_CHANNEL_OFF, MFA_NUMBER_REFUSED, MFA_BUDGET_SPENT
    */
-  admit(target: Target, from: Sender): Promise<Undo>;
+  admit(target: Target & { readonly confirmed: boolean }, from: Sender): Promise<Undo>;
   /** A code for a factor, put into the outbox: what is to be stored of it. @throws MFA_CHANNEL_OFF */
   send(tx: Tx, actor: Actor, target: Target & { factorId: string; pepper: Pepper }): Promise<SentCode>;
 }
@@ -58,10 +58,10 @@ export interface CodeDeps {
 export function createCodes(deps: CodeDeps): Codes {
   const { delivery, channels, countries, budget, audit, clock, random } = deps;
   return {
-    admit: async ({ method, to, personId }, { addressBlock }) => {
+    admit: async ({ method, to, personId, confirmed }, { addressBlock }) => {
       if (!channels[method]) throw mfaFault('MFA_CHANNEL_OFF');
       const prefix = method === 'sms' ? prefixOf(to, countries) : undefined;
-      return budget.spend({ method, to, prefix, personId, addressBlock });
+      return budget.spend({ method, to, prefix, personId, addressBlock, confirmed });
     },
     send: async (tx, actor, { method, to, personId, factorId, pepper }) => {
       const code = newCode(random);

@@ -22,7 +22,7 @@ const policyConfig = z.strictObject({
   rememberMs: z
     .int()
     .min(0)
-    .max(days(365))
+    .max(days(90))
     .default(days(30))
     .describe('A device may be remembered for this long instead of being asked for a second factor; 0 for never.'),
 });

@@ -37,6 +37,8 @@ export interface NewTotpWithCodes extends NewTotp {
   readonly backupCodes: readonly string[];
 }
 
+const nothingMore: Within = async () => undefined;
+
 type TotpOwner = { readonly id: PersonId; readonly username: string };
 
 /** What it is called unless its owner says otherwise. */
@@ -52,7 +54,12 @@ export interface EnrolmentDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly name: string;
+  /** Runs in each write that confirms a factor. */
+  readonly onConfirmed?: Within | undefined;
 }
+
+/** A part of the write that confirms a factor; what it throws undoes all of it. */
+export type Within = (tx: Tx, person: PersonId) => Promise<unknown>;
 
 type Confirmation =
   | { readonly kind: 'wrong' | 'unknown' }
@@ -61,6 +68,7 @@ type Confirmation =
 /** Setting factors up: begun, then confirmed by somebody who shows to hold them. */
 export function createEnrolment(deps: EnrolmentDeps) {
   const { storage, held, codes, backupCodes, audit, notices, clock, random, name } = deps;
+  const onConfirmed: Within = deps.onConfirmed ?? nothingMore;
 
   const note = (tx: Tx, actor: Actor, person: PersonId, action: string, facts: { method: string; factor: string }) =>
     audit.record(tx, { ...actor, action, outcome: 'done', object: { type: 'person', id: person }, facts });
@@ -110,7 +118,7 @@ export function createEnrolment(deps: EnrolmentDeps) {
   async function beginCode(actor: Actor, personId: PersonId, { method, to, label }: CodeWish, from: Sender) {
     const id = newUuid(clock, random);
     const target = { method, to, personId };
-    const undo = await codes.admit(target, from);
+    const undo = await codes.admit({ ...target, confirmed: false }, from);
     const begin = async (tx: Tx): Promise<void> => {
       await makeRoom(tx, personId, method, to);
       const pepper = await held.needPepper(tx, personId);
@@ -128,7 +136,7 @@ export function createEnrolment(deps: EnrolmentDeps) {
     const to = factor?.details?.to;
     if (factor === undefined || factor.row.method === 'totp' || to === undefined) throw mfaFault('MFA_FACTOR_UNKNOWN');
     const target = { method: factor.row.method, to, personId };
-    const undo = await codes.admit(target, from);
+    const undo = await codes.admit({ ...target, confirmed: factor.row.confirmedAt !== undefined }, from);
     const send = async (tx: Tx): Promise<void> => {
       const pepper = await held.needPepper(tx, personId);
       const code = await codes.send(tx, actor, { ...target, factorId, pepper });
@@ -156,7 +164,12 @@ export function createEnrolment(deps: EnrolmentDeps) {
     return false;
   }
 
-  async function confirmIn(tx: Tx, actor: Actor, person: PersonId, id: string, code: string): Promise<Confirmation> {
+  async function confirmIn(
+    tx: Tx,
+    actor: Actor,
+    person: PersonId,
+    { id, code, within }: { id: string; code: string; within: Within },
+  ): Promise<Confirmation> {
     const factor = await find(tx, person, id);
     if (factor === undefined || factor.row.confirmedAt !== undefined) return { kind: 'unknown' };
     const { method } = factor.row;
@@ -171,6 +184,8 @@ export function createEnrolment(deps: EnrolmentDeps) {
       });
       return { kind: 'wrong' };
     }
+    await within(tx, person);
+    await onConfirmed(tx, person);
     await note(tx, actor, person, 'mfa.factor_added', { method, factor: id });
     await notices.tell(tx, actor, person, { kind: 'factor-added', method });
     if (await backupCodes.hasAny(tx, person)) return { kind: 'confirmed' };
@@ -190,9 +205,11 @@ export function createEnrolment(deps: EnrolmentDeps) {
     beginTotpWithCodes,
     beginCode,
     sendCode,
-    confirm: async (actor: Actor, person: PersonId, id: string, code: string) => {
+    confirm: async (actor: Actor, person: PersonId, id: string, code: string, within: Within = nothingMore) => {
       // The tries count also where the answer is no, so the fault is thrown behind the write.
-      const { kind, ...more } = await storage.write(platform, (tx) => confirmIn(tx, actor, person, id, code));
+      const { kind, ...more } = await storage.write(platform, (tx) =>
+        confirmIn(tx, actor, person, { id, code, within }),
+      );
       if (kind === 'unknown') throw mfaFault('MFA_FACTOR_UNKNOWN');
       if (kind === 'wrong') throw mfaFault('MFA_CODE_WRONG');
       return more;

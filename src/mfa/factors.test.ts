@@ -157,6 +157,25 @@ test('the strictest of several tenants is asked of a person', async () => {
   assert.deepEqual((await of()).methods, [...METHODS]);
 });
 
+// Attack: two tenants whose administrators each ask for something else lock out whoever belongs to both.
+test('where tenants have nothing in common the strongest is asked that can be set up here', async () => {
+  const { mfa, storage } = await createMfaKit(
+    undefined,
+    { sms: { countries: ['49'] } },
+    { issuer: 'http://192.0.2.1' },
+  );
+  const [north, south] = [tenantId('north'), tenantId('south')];
+  assert.equal(mfa.methodsHere().includes('passkey'), false);
+  const set = (tenant: typeof north, methods: MfaPolicy['methods']) =>
+    storage.write(inTenant(tenant), (tx) =>
+      mfa.policy.set(tx, actor, tenant, { requiredFor: ['*'], methods, rememberMs: 0 }),
+    );
+  await set(north, ['passkey', 'totp']);
+  await set(south, ['passkey', 'sms']);
+  const { methods } = await mfa.policy.of([north, south], () => []);
+  assert.deepEqual(methods, ['totp']);
+});
+
 // Attack: an administrator, or a slip of theirs, asks for what nobody can set up here, and shuts the tenant out.
 test('a policy that nobody could meet is refused', async () => {
   const { mfa, storage } = await createMfaKit(undefined, { sms: { countries: [] } });

@@ -5,14 +5,14 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Actor } from '../kernel/principal.ts';
 import type { Random } from '../kernel/random.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
-import type { Storage } from '../storage/index.ts';
+import type { Bus, Storage } from '../storage/index.ts';
 import type { Vault } from '../vault/index.ts';
 import { createAnswers } from './answers.ts';
 import { type BackupCodes, createBackupCodes, type ShownCode } from './backup-codes.ts';
 import { createBudget, type HotCounts } from './budget.ts';
 import { type Channels, createCodes } from './codes.ts';
 import type { MfaConfig } from './config.ts';
-import { type CodeWish, createEnrolment, type NewTotp, type NewTotpWithCodes } from './enrolment.ts';
+import { type CodeWish, createEnrolment, type NewTotp, type NewTotpWithCodes, type Within } from './enrolment.ts';
 import { mfaFault } from './errors.ts';
 import { createHeld } from './held.ts';
 import { type Answer, type Factor, METHODS, type Method, type MfaProof, type Offered, type Sender } from './method.ts';
@@ -23,6 +23,7 @@ import { hintOf } from './phone.ts';
 import { createPolicies, type Policies } from './policy.ts';
 import { mfaStore } from './store.ts';
 import { passkeyStore } from './store-passkeys.ts';
+import type { Ticket } from './store-tickets.ts';
 import { createTickets, type Tickets } from './tickets.ts';
 
 export interface MfaDeps {
@@ -33,6 +34,8 @@ export interface MfaDeps {
   /** Which messages can be sent at all. */
   readonly channels: Channels;
   readonly hot: HotCounts;
+  /** Tells other processes of a policy that was changed; without one they find out within the second. */
+  readonly bus?: Bus | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly config: MfaConfig;
@@ -76,13 +79,26 @@ export interface Mfa {
     factorId: string,
     from: Sender,
   ): Promise<{ readonly hint: string; readonly expiresInS: number }>;
-  /** The first confirmed factor makes ten backup codes. @throws MFA_CODE_WRONG, MFA_FACTOR_UNKNOWN */
+  /**
+   * The first confirmed factor makes ten backup codes. Sign-ins of the person that were to set one up end.
+   *
+   * @param within a part of the same write, for what must still hold then
+   * @throws MFA_CODE_WRONG, MFA_FACTOR_UNKNOWN
+   */
   confirm(
     actor: Actor,
     person: PersonId,
     factorId: string,
     code: string,
+    within?: Within,
   ): Promise<{ readonly backupCodes?: readonly string[] }>;
+  /**
+   * The `within` of a factor that is set up at sign-in: uses its ticket up and forgets what else was begun. Who has given
+   * no second factor may set up the first one alone.
+   *
+   * @throws MFA_TICKET_INVALID
+   */
+  bySignIn(token: string, ticket: Ticket): Within;
   /**
    * One answer, in the same work whatever is set up. Each code counts once, also in parallel and over processes.
    *
@@ -124,12 +140,16 @@ export async function createMfa(deps: MfaDeps): Promise<Mfa> {
   const backupCodes = createBackupCodes({ ...deps, held, notices, recoveryMs: config.recoveryMs });
   const { countries } = config.sms;
   const codes = createCodes({ ...deps, budget, countries, name, host: URL.parse(issuer)?.hostname });
-  const enrolment = createEnrolment({ ...deps, held, codes, backupCodes, notices, name });
-  const verify = createAnswers({ ...deps, held, backupCodes, budget });
+  const tickets = createTickets(deps);
+  // Else whoever has the password could go on with a ticket from before, and set up one of their own beside it.
+  const onConfirmed: Within = (tx, person) => tickets.closeEnrolling(tx, person);
+  const enrolment = createEnrolment({ ...deps, held, codes, backupCodes, notices, name, onConfirmed });
+  const verify = createAnswers({ ...deps, held, backupCodes, budget, notices });
   const passkeys = createPasskeys({
     ...{ storage, vault, audit, clock, random },
     party: relyingPartyOf(issuer, name, config.passkeys),
     onAdded: async (tx, actor, person) => {
+      await onConfirmed(tx, person);
       await notices.tell(tx, actor, person, { kind: 'factor-added', method: 'passkey' });
       return (await backupCodes.hasAny(tx, person)) ? undefined : backupCodes.make(tx, actor, person);
     },
@@ -139,8 +159,7 @@ export async function createMfa(deps: MfaDeps): Promise<Mfa> {
     if (method === 'email') return channels.email;
     return method !== 'passkey' || passkeys.isOffered;
   };
-  const policy = createPolicies({ storage, audit, normal: config.policy, isOffered });
-  const tickets = createTickets(deps);
+  const policy = createPolicies({ storage, audit, bus: deps.bus, clock, normal: config.policy, isOffered });
   const demandOf: Mfa['demandOf'] = async (person) => {
     const memberships = await deps.membershipsOf(person);
     return policy.of([...memberships.keys()], (tenant) => memberships.get(tenant) ?? []);
@@ -151,6 +170,14 @@ export async function createMfa(deps: MfaDeps): Promise<Mfa> {
     ...looks,
     ...enrolment,
     verify,
+    bySignIn:
+      (token, { amr }) =>
+      async (tx, person) => {
+        const held = (await mfaStore.confirmed(tx, person)) + (await passkeyStore.count(tx, person));
+        const isFirst = amr.includes('mfa') || held === 1;
+        if (!(await tickets.spend(tx, token)) || !isFirst) throw mfaFault('MFA_TICKET_INVALID');
+        for (const method of ['totp', 'sms', 'email']) await mfaStore.removePending(tx, person, method);
+      },
     remove: createRemoval({ storage, held, passkeys, backupCodes, audit, notices, demandOf }),
     reset: async (tx, actor, person) => {
       const removed = (await mfaStore.removeAll(tx, person)) + (await passkeys.removeAll(tx, person));

@@ -5,10 +5,10 @@ import type { Actor } from '../kernel/principal.ts';
 import type { Tx } from '../kernel/tx.ts';
 import type { Method } from './method.ts';
 
-/** What became of somebody's second factors. */
+/** What became of somebody's second factors, or was tried with them. */
 export type Change =
   | { readonly kind: 'factor-added' | 'factor-removed'; readonly method: Method }
-  | { readonly kind: 'backup-codes-made' | 'recovery-issued' | 'reset' }
+  | { readonly kind: 'backup-codes-made' | 'recovery-issued' | 'reset' | 'codes-guessed' }
   | { readonly kind: 'backup-code-used'; readonly left: number };
 
 /** Tells the owner of every change, and whoever listens for events. */
@@ -64,6 +64,8 @@ function subjectOf(change: Change): string {
       return 'a backup code was used';
     case 'recovery-issued':
       return 'a recovery code was issued';
+    case 'codes-guessed':
+      return 'wrong codes were given for your account';
     case 'reset':
       return 'your second factors were removed';
   }
@@ -81,6 +83,8 @@ function sentenceOf(change: Change): string {
       return `A single-use code was used with your account. You have ${change.left} backup codes left.`;
     case 'recovery-issued':
       return 'An administrator issued a recovery code for your account.';
+    case 'codes-guessed':
+      return 'Somebody who gave the right password has given several wrong codes for your account today.';
     case 'reset':
       return 'All second factors were removed from your account.';
   }

@@ -55,7 +55,9 @@ export function passkeyRoutes(passkeys: Passkeys): readonly Route[] {
       faults: ['MFA_PASSKEY_REFUSED', 'MFA_PASSKEY_TAKEN', 'MFA_PASSKEY_LIMIT', 'MFA_PASSKEYS_OFF'],
       handle: async ({ body, caller, tenantId, context }) => {
         const { personId } = personOf(caller);
-        const made = await passkeys.register(actorOf(context, caller, tenantId), personId, body.response, body.label);
+        const made = await passkeys.register(actorOf(context, caller, tenantId), personId, body.response, {
+          label: body.label,
+        });
         const codes = made.backupCodes === undefined ? {} : { backup_codes: made.backupCodes };
         return created({ ...viewOf(made.factor), ...codes });
       },

@@ -115,7 +115,7 @@ test('a challenge registers one passkey, of the person it was made for, within f
   const asked = await passkeys.authenticationOptions(ada.id);
   const mixed = createSoftAuthenticator().create({ ...options, challenge: asked.challenge });
   await assert.rejects(passkeys.register(actor, ada.id, mixed), refused);
-  await passkeys.register(actor, ada.id, createSoftAuthenticator().create(options), 'my key');
+  await passkeys.register(actor, ada.id, createSoftAuthenticator().create(options), { label: 'my key' });
   await assert.rejects(passkeys.register(actor, ada.id, createSoftAuthenticator().create(options)), refused);
   const late = await passkeys.registrationOptions(ada);
   clock.advance(5 * 60_000);
@@ -173,7 +173,7 @@ test('an answer of any other shape is refused without an error of our own', asyn
 test('what a passkey is called is sealed, and gone with the key of its person', async () => {
   const { passkeys, storage, vault } = await kit();
   const made = createSoftAuthenticator().create(await passkeys.registrationOptions(ada));
-  await passkeys.register(actor, ada.id, made, "ada's phone");
+  await passkeys.register(actor, ada.id, made, { label: "ada's phone" });
   await storage.write(platform, (tx) => vault.subjects.destroy(tx, ada.id));
   assert.deepEqual(
     (await passkeys.list(ada.id)).map(({ label }) => label),

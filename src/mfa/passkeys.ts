@@ -97,7 +97,11 @@ export interface Passkeys {
     actor: Actor,
     person: PersonId,
     response: unknown,
-    label?: string,
+    wish?: {
+      readonly label?: string | undefined;
+      /** A part of the same write; what it throws undoes all of it. */
+      readonly within?: ((tx: Tx, person: PersonId) => Promise<unknown>) | undefined;
+    },
   ): Promise<{ readonly factor: PasskeyFactor; readonly backupCodes?: readonly string[] }>;
   /**
    * What to hand to `navigator.credentials.get`.
@@ -246,7 +250,7 @@ export function createPasskeys(deps: PasskeyDeps): Passkeys {
         supportedAlgorithmIDs: [...ALGORITHMS],
       });
     },
-    register: async (actor, person, response, label) => {
+    register: async (actor, person, response, { label, within } = {}) => {
       const { made, transports, good } = await readNew(person, response);
       const { credentialId, publicKey, counter, backedUp } = made;
       const hint = keeperOf(made.aaguid);
@@ -267,6 +271,7 @@ export function createPasskeys(deps: PasskeyDeps): Passkeys {
         const object = { type: 'person', id: person };
         const facts = { method: 'passkey', factor: key.id };
         await audit.record(tx, { ...actor, action: 'mfa.factor_added', outcome: 'done', object, facts });
+        if (within !== undefined) await within(tx, person);
         const backupCodes = await onAdded?.(tx, actor, person);
         const factor = factorOf(key, about);
         return backupCodes === undefined ? { factor } : { factor, backupCodes };

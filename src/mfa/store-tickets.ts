@@ -55,6 +55,13 @@ const closeTickets = statement({
   params: { person: 'text', now: 'int' },
 });
 
+const closeEnrolments = statement({
+  reach: 'platform',
+  sql: `update mfa_ticket set closed_at = :now
+    where person_id = :person and stage = 'enrol' and closed_at is null and expires_at > :now`,
+  params: { person: 'text', now: 'int' },
+});
+
 const deleteTickets = statement({
   reach: 'platform',
   sql: 'delete from mfa_ticket where expires_at <= :now',
@@ -93,6 +100,7 @@ export const ticketStore = {
   /** One update decides which of two good answers is the one. */
   close: (tx: Tx, digest: Uint8Array, now: EpochMs) => tx.run(closeTicket, { digest, now }),
   closeAll: (tx: Tx, person: PersonId, now: EpochMs) => tx.run(closeTickets, { person, now }),
+  closeEnrolling: (tx: Tx, person: PersonId, now: EpochMs) => tx.run(closeEnrolments, { person, now }),
   prune: (tx: Tx, now: EpochMs) => tx.run(deleteTickets, { now }),
 };
 

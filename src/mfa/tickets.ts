@@ -29,6 +29,8 @@ export interface Tickets {
   enrolling(tx: Tx, token: string, factorId: string): Promise<boolean>;
   /** Uses a ticket up, in the write that starts its session. @returns false when another was first */
   spend(tx: Tx, token: string): Promise<boolean>;
+  /** Ends those of a person that are to set a factor up: in the write that confirms one. @returns how many */
+  closeEnrolling(tx: Tx, person: PersonId): Promise<number>;
   /** Ends all of a person, as when their sessions are ended. @returns how many */
   closeAll(tx: Tx, person: PersonId): Promise<number>;
   /** Forgets what ran out. */
@@ -61,6 +63,7 @@ export function createTickets({ storage, clock, random }: TicketDeps): Tickets {
     enrolling: async (tx, token, factorId) =>
       (await ticketStore.setFactor(tx, sha256(token), clock.now(), factorId)) === 1,
     spend: async (tx, token) => (await ticketStore.close(tx, sha256(token), clock.now())) === 1,
+    closeEnrolling: (tx, person) => ticketStore.closeEnrolling(tx, person, clock.now()),
     closeAll: (tx, person) => ticketStore.closeAll(tx, person, clock.now()),
     prune: async () => {
       await storage.write(platform, (tx) => ticketStore.prune(tx, clock.now()));

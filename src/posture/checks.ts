@@ -1,6 +1,6 @@
 import { type Clock, days, hours, minutes } from '../kernel/clock.ts';
 import { bad, type Check, type Finding, good, partly } from './finding.ts';
-import type { BackupFacts, PostureSources, SettingFacts } from './sources.ts';
+import type { BackupFacts, LogFacts, PostureSources, SettingFacts } from './sources.ts';
 
 export interface CheckDeps {
   readonly sources: PostureSources;
@@ -16,7 +16,7 @@ const DRILL_MS = days(35);
 
 /** Everything that is looked at, the heaviest first. */
 export function createChecks({ sources, clock }: CheckDeps): readonly Check[] {
-  const { keys, people, feedIsFresh, auditIsSigned, backups } = sources;
+  const { keys, people, feedIsFresh, log, backups } = sources;
   return [
     ...settingChecks(sources.settings),
     {
@@ -86,10 +86,7 @@ export function createChecks({ sources, clock }: CheckDeps): readonly Check[] {
       title: 'The audit log is chained and signed',
       weight: 10,
       needed: true,
-      look: async () =>
-        (await auditIsSigned())
-          ? good('Every entry stands under a signed head.')
-          : bad('Entries are not under a signed head.', 'Check the log: twinkeep audit verify.'),
+      look: async () => logOf(await log(), clock),
     },
     { id: 'backups.made', title: 'Backups are made', weight: 8, look: async () => madeOf(await backups(), clock) },
     {
@@ -106,11 +103,7 @@ function settingChecks(settings: () => SettingFacts): readonly Check[] {
     ...{ id, title, weight, look: () => look(settings()) },
   });
   return [
-    check('transport.tls', 'Clients come by TLS', 12, ({ tls }) =>
-      tls
-        ? good('The public address begins with https://, and HSTS is sent.')
-        : bad('The public address does not begin with https://.', 'Put TLS before it, and set accounts.publicUrl.'),
-    ),
+    check('transport.tls', 'Clients come by TLS', 12, tlsOf),
     check('keys.master', 'The master key is kept apart from the data', 8, ({ masterKeyFrom }) =>
       masterKeyFrom === 'file'
         ? partly(0.5, 'It lies in a file beside the data.', 'Hand it in, or name a provider: vault.provider.')
@@ -141,6 +134,19 @@ function settingChecks(settings: () => SettingFacts): readonly Check[] {
   ];
 }
 
+function tlsOf({ tls, seenTls }: SettingFacts): Finding {
+  if (!tls)
+    return bad('The public address does not begin with https://.', 'Put TLS before it, and set accounts.publicUrl.');
+  const said = 'The public address begins with https://';
+  if (seenTls !== false)
+    return good(`${said}${seenTls ? ', the latest who asked came by TLS' : ''}, and HSTS is sent.`);
+  return partly(
+    0.5,
+    `${said}, but the latest who asked was not seen to come by TLS.`,
+    'Name the proxy that speaks TLS in trustedProxies, and let nobody pass it by.',
+  );
+}
+
 function sessionsOf({ sessions: { accessMs, absoluteMs, maxPerPerson } }: SettingFacts): Finding {
   const seen = `Access tokens end after ${Math.round(accessMs / minutes(1))} minutes, sessions after ${Math.round(absoluteMs / hours(1))} hours.`;
   if (accessMs > LONGEST_ACCESS_MS || absoluteMs > LONGEST_SESSION_MS)
@@ -148,6 +154,15 @@ function sessionsOf({ sessions: { accessMs, absoluteMs, maxPerPerson } }: Settin
   return maxPerPerson === 0
     ? partly(0.75, `${seen} A person may have any number of them.`, 'Bound them: sessions.maxPerPerson.')
     : good(`${seen} A person may have ${maxPerPerson}.`);
+}
+
+function logOf({ looked, isBehind }: LogFacts, clock: Clock): Finding {
+  const advice = 'Check the log: twinkeep audit verify.';
+  if (isBehind) return bad('What was recorded more than a minute ago is under no signed head.', advice);
+  if (looked === undefined) return partly(0.5, 'It is being looked at for the first time.', 'Ask again in a while.');
+  const ago = Math.floor((clock.now() - looked.at) / minutes(1));
+  if (looked.flaw !== undefined) return bad(`Looked at ${ago} minutes ago: ${looked.flaw}.`, advice);
+  return good(`Its first ${looked.entries} entries were those that were signed, looked at ${ago} minutes ago.`);
 }
 
 function madeOf(facts: BackupFacts | undefined, clock: Clock): Finding | undefined {

@@ -15,6 +15,7 @@ const onError = (error: unknown): void => void errors.push(error);
 const SETTINGS: SettingFacts = {
   production: true,
   tls: true,
+  seenTls: true,
   masterKeyFrom: 'transit',
   limits: true,
   shortSecrets: [],
@@ -28,7 +29,7 @@ const SOUND: PostureSources = {
   keys: async () => ({ tenants: 4, overdue: 0, algorithms: ['AES-256-GCM'], readBy: [] }),
   people: async () => ({ administrators: 2, withSecondFactor: 2, secondFactorRequired: true }),
   feedIsFresh: () => true,
-  auditIsSigned: async () => true,
+  log: async () => ({ looked: { at: clock.now(), entries: 40, flaw: undefined }, isBehind: false }),
   backups: async () => ({ newestAt: clock.now(), drilledAt: clock.now(), warnings: 0 }),
 };
 
@@ -46,6 +47,7 @@ describe('the rating', () => {
   test('falls with each thing that is amiss, and its check says what to do', async () => {
     const worse: readonly (readonly [id: string, standing: ReturnType<typeof set>])[] = [
       ['transport.tls', set({ tls: false })],
+      ['transport.tls', set({ seenTls: false })],
       ['keys.master', set({ masterKeyFrom: 'file' })],
       ['limits.on', set({ limits: false })],
       ['secrets.strong', set({ shortSecrets: ['ems'] })],
@@ -62,7 +64,7 @@ describe('the rating', () => {
         standingOf({ keys: async () => ({ tenants: 4, overdue: 1, algorithms: [], readBy: [] }) }),
       ],
       ['sessions.revocation', standingOf({ feedIsFresh: () => false })],
-      ['audit.signed', standingOf({ auditIsSigned: async () => false })],
+      ['audit.signed', standingOf({ log: async () => ({ looked: undefined, isBehind: true }) })],
       [
         'mfa.required',
         standingOf({ people: async () => ({ administrators: 1, withSecondFactor: 1, secondFactorRequired: false }) }),
@@ -92,7 +94,7 @@ describe('the rating', () => {
 
   // Attack: one thing that all rests upon is broken, and fifteen others make up for it.
   test('is no better than D+ where something fails that the rest rests upon', async () => {
-    for (const broken of [{ feedIsFresh: () => false }, { auditIsSigned: async () => false }])
+    for (const broken of [{ feedIsFresh: () => false }, { log: async () => ({ looked: undefined, isBehind: true }) }])
       assert.equal((await standingOf(broken)).rating, 'D+');
   });
 
@@ -101,7 +103,7 @@ describe('the rating', () => {
     const away = async (): Promise<never> => {
       throw new Error('the database is away');
     };
-    const { rating, checks } = await standingOf({ auditIsSigned: away, keys: away });
+    const { rating, checks } = await standingOf({ log: away, keys: away });
     assert.equal(checks.find(({ id }) => id === 'audit.signed')?.score, 0);
     assert.equal(rating, 'D+');
     assert.equal(errors.length, 3);

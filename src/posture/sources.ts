@@ -7,8 +7,7 @@ export interface PostureSources {
   readonly people: () => Promise<PeopleFacts>;
   /** Whether revocations are known up to now, so that tokens may be believed. */
   readonly feedIsFresh: () => boolean;
-  /** Whether everything that was recorded is numbered and under a signed head. */
-  readonly auditIsSigned: () => Promise<boolean>;
+  readonly log: () => Promise<LogFacts>;
   readonly backups: () => Promise<BackupFacts | undefined>;
 }
 
@@ -17,6 +16,8 @@ export interface SettingFacts {
   readonly production: boolean;
   /** Whether clients reach it by TLS, as far as its own address says. */
   readonly tls: boolean;
+  /** Whether the latest who asked came by TLS, as far as we or a trusted proxy saw; undefined before anybody did. */
+  readonly seenTls: boolean | undefined;
   /** `file`, `environment`, `transit` and the like. */
   readonly masterKeyFrom: string;
   readonly limits: boolean;
@@ -44,6 +45,14 @@ export interface PeopleFacts {
   readonly administrators: number;
   readonly withSecondFactor: number;
   readonly secondFactorRequired: boolean;
+}
+
+/** Of the audit log. */
+export interface LogFacts {
+  /** The last time that its entries were held against the heads that were signed; undefined until it was done once. */
+  readonly looked: { readonly at: EpochMs; readonly entries: number; readonly flaw: string | undefined } | undefined;
+  /** Whether what was recorded is under no signed head for long. */
+  readonly isBehind: boolean;
 }
 
 export interface BackupFacts {

@@ -21,8 +21,8 @@ const settingsOf = ({ accessMs, refreshMs }: Preset) =>
   z.strictObject({
     bcryptCost: z
       .int()
-      .min(10)
-      .max(15)
+      .min(10, 'must be 10 or more: below that whoever gets the hashes tries thousands of passwords a second')
+      .max(15, 'must be 15 or less: above that a sign-in takes seconds, and few at once stop all others')
       .default(12)
       .describe('The cost of passwords that it hashes by bcrypt, where it does.'),
     host: z
@@ -161,6 +161,12 @@ export const profileConfig = z.strictObject({
     .extend({ ...registering(presets.coretwin), ...delivering(presets.coretwin), ...cookies })
     .prefault({}),
 });
+
+/** How long a session of a profile lives at most. */
+export const sessionMsOf = (
+  name: LegacyName,
+  { accessMs, refreshMs }: Pick<ProfileSettings, 'accessMs' | 'refreshMs'>,
+) => (presets[name].delivery === 'none' ? accessMs : refreshMs);
 
 export type ProfileConfig = z.output<typeof profileConfig>;
 export type ProfileSettings = ProfileConfig[LegacyName];

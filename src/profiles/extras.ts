@@ -10,17 +10,16 @@ import type { Random } from '../kernel/random.ts';
 import type { Json } from '../kernel/tx.ts';
 import type { Mfa } from '../mfa/index.ts';
 import type { Readings } from '../readings/index.ts';
-import type { Csrf, Grant, Revocations, Sessions, Terms, Tokens } from '../sessions/index.ts';
+import type { Csrf, EndScope, Grant, Revocations, Sessions, ShownDevice, Terms, Tokens } from '../sessions/index.ts';
 import type { Storage } from '../storage/index.ts';
 import type { Vault } from '../vault/index.ts';
 import type { Insight } from './aivillage/insight.ts';
 import type { Delivery, LegacyName, Preset } from './presets.ts';
-import type { Observer, PolicyRule, ServedProfile } from './profile.ts';
+import type { CsrfPolicy, Observer, PolicyRule, ServedProfile } from './profile.ts';
 
 /** The rooms and flows that profiles put their names on. */
 export interface ProfileDeps {
   readonly issuer: string;
-  readonly production: boolean;
   readonly storage: Storage;
   readonly vault: Vault;
   readonly clock: Clock;
@@ -37,8 +36,8 @@ export interface ProfileDeps {
   readonly rolesOf: (caller: KnownPrincipal, tenantId: TenantId) => readonly string[] | Promise<readonly string[]>;
   readonly assertHolds: AssertMayGive;
   readonly access: Access;
-  /** @throws IDENTITY_PERSON_UNKNOWN, IDENTITY_SHARED_PERSON for whom an administrator of that tenant must not touch */
-  readonly assertMember: (tenant: TenantId, person: PersonId) => Promise<void>;
+  /** Which sessions of somebody an administrator of that tenant may end. @throws IDENTITY_PERSON_UNKNOWN */
+  readonly endsOfMember: (tenant: TenantId, person: PersonId) => Promise<EndScope>;
   /** What can be told of the whole server's security. */
   readonly insight: Insight;
   /** The limits that hold for every profile. */
@@ -55,6 +54,7 @@ export interface ProfileGround extends ProfileDeps {
   readonly terms: Terms;
   readonly observer: Observer | undefined;
   readonly parcels: Parcels;
+  readonly csrfPolicy: CsrfPolicy | undefined;
   /** What every sign-in of the profile is told: its terms, its hashes, and the device that the browser says it is. */
   signInOptions(context: Context): SignInOptions;
 }
@@ -68,9 +68,9 @@ export interface Parcels {
   /** What the body of such an answer holds. */
   readonly schema: z.ZodType;
   /** The refresh token of the cookie. @throws SESSION_UNKNOWN, SESSION_CSRF */
-  tokenOfCookie(context: Context): string;
+  tokenOfCookie(context: Context): Promise<string>;
   /** What binds a refresh token to its device, where the client has it. */
-  deviceOf(context: Context): string | undefined;
+  deviceOf(context: Context): ShownDevice | undefined;
   /** The readable cookie of the CSRF value anew; none where there are no cookies. */
   csrfCookie(value: string, context: Context): readonly string[];
   /** Takes all cookies of the profile away. */

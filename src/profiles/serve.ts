@@ -4,13 +4,14 @@ import type { PersonPrincipal } from '../kernel/principal.ts';
 import { createSecret } from '../kernel/secret.ts';
 import { createSharedSecretTokens, type Tokens } from '../sessions/index.ts';
 import { openAivillage } from './aivillage/aivillage.ts';
-import type { ProfileConfig, ProfileSettings } from './config.ts';
+import { type ProfileConfig, type ProfileSettings, sessionMsOf } from './config.ts';
+import { csrfPolicyOf } from './csrf.ts';
 import { openDigitalTwinV1 } from './digital-twin-v1/digital-twin-v1.ts';
 import { openDigitalTwinV2 } from './digital-twin-v2/digital-twin-v2.ts';
 import { openEms } from './ems/ems.ts';
 import type { Extras, ProfileDeps, ProfileGround } from './extras.ts';
 import { type LegacyName, type Preset, presets } from './presets.ts';
-import type { CsrfPolicy, PolicyRule, ServedProfile } from './profile.ts';
+import type { PolicyRule, ServedProfile } from './profile.ts';
 import { createParcels, hasCookies } from './routes/parcels.ts';
 import { routesOf } from './routes/routes.ts';
 
@@ -42,7 +43,7 @@ export async function serveProfile(name: LegacyName, config: ProfileConfig, give
     cors: createCors(settings.corsOrigins),
     tokens,
     cookies: hasCookies(preset, settings) ? preset.cookies : undefined,
-    csrf: csrfOf(settings),
+    csrf: ground.csrfPolicy,
     rules: [...deps.generalRules, ...rulesOf(name, settings)],
     observer,
     ...(start && { start }),
@@ -71,14 +72,15 @@ function groundOf(
     accessMs,
     refresh,
     rotate: !('rotate' in settings) || settings.rotate,
-    absoluteMs: refresh ? refreshMs : accessMs,
+    absoluteMs: sessionMsOf(profile, settings),
     idleMs: refreshMs, // the systems say how long a refresh token lives, and nothing of idleness
   };
   const { replyOf, observer } = extras;
-  const parcels = createParcels({ preset, settings, csrf: deps.csrf, production: deps.production, replyOf });
+  const csrfPolicy = csrfPolicyOf(settings);
+  const parcels = createParcels({ preset, settings, csrf: deps.csrf, csrfPolicy, replyOf });
   const scheme = preset.scheme(settings);
   const signInOptions: ProfileGround['signInOptions'] = (context) => ({ terms, scheme, ...knownOf(context) });
-  return { ...deps, profile, prefix, preset, terms, observer, parcels, signInOptions };
+  return { ...deps, profile, prefix, preset, terms, observer, parcels, csrfPolicy, signInOptions };
 }
 
 function openTokens(name: LegacyName, settings: ProfileSettings, deps: ProfileDeps, extras: Extras): Tokens {
@@ -96,12 +98,6 @@ function openTokens(name: LegacyName, settings: ProfileSettings, deps: ProfileDe
 /** The one role of the old claim; the first of several. Back ends may look at it, we never do. */
 async function roleOf(deps: ProfileDeps, holder: PersonPrincipal): Promise<string> {
   return (await deps.rolesOf(holder, holder.tenantId))[0] ?? 'none';
-}
-
-function csrfOf(settings: ProfileSettings): CsrfPolicy | undefined {
-  if (!('csrfProtect' in settings)) return undefined;
-  const { csrfProtect: always } = settings;
-  return { always, forms: always || ('formCsrf' in settings && settings.formCsrf) };
 }
 
 function rulesOf(name: LegacyName, { limits, limitsEnabled }: ProfileSettings): readonly PolicyRule[] {

@@ -14,6 +14,8 @@ export interface ProfileVariable {
 }
 
 const text = (value: string): unknown => value;
+/** Browsers take it in any case, and so did the old systems. */
+const titled = (value: string): unknown => value.slice(0, 1).toUpperCase() + value.slice(1).toLowerCase();
 const scaled =
   (ms: number) =>
   (value: string): unknown =>
@@ -78,7 +80,7 @@ export const PROFILE_VARIABLES: readonly ProfileVariable[] = [
   { name: 'BCRYPT_LOG_ROUNDS', key: 'bcryptCost', read: scaled(1) },
   { name: 'BCRYPT_ROUNDS', key: 'bcryptCost', read: scaled(1) },
   { name: 'JWT_COOKIE_SECURE', key: 'cookieSecure', only: WITH_COOKIES, read: onOff },
-  { name: 'JWT_COOKIE_SAMESITE', key: 'cookieSameSite', only: WITH_COOKIES, read: text },
+  { name: 'JWT_COOKIE_SAMESITE', key: 'cookieSameSite', only: WITH_COOKIES, read: titled },
   { name: 'JWT_COOKIE_CSRF_PROTECT', key: 'csrfProtect', only: WITH_COOKIES, read: onOff },
   { name: 'WTF_CSRF_ENABLED', key: 'formCsrf', only: ['digital-twin-v2'], read: onOff },
   { name: 'SECURITY_LOG_DIR', key: 'logDirectory', only: ['ems'], read: text },

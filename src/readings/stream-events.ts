@@ -7,6 +7,7 @@ import { readerOf, wishOf } from './stream-wish.ts';
 const MAX_UNSENT_BYTES = 1_048_576;
 /** How soon a browser comes back by itself. */
 const RETRY_MS = 2_000;
+const LAST_WORD_MS = 2_000;
 
 /**
  * Server-sent events: `ready` first, `readings` with their items, `gap` where some may have been missed, and `end` with the reason.
@@ -15,7 +16,7 @@ const RETRY_MS = 2_000;
  * @throws READING_STREAM_CREDENTIAL, READING_STREAM_FULL, HTTP_INPUT_REFUSED
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-export function sendEvents(stream: ReadingStream, input: RelayInput): Promise<number> {
+export async function sendEvents(stream: ReadingStream, input: RelayInput): Promise<number> {
   const { response, request, answerHeaders } = input;
   const reader = readerOf(input);
   if (reader === undefined) throw readingFault('READING_STREAM_CREDENTIAL'); // there is no message to wait for
@@ -38,9 +39,10 @@ export function sendEvents(stream: ReadingStream, input: RelayInput): Promise<nu
       write(`event: end\ndata: ${JSON.stringify({ code: fault.code })}\n\n`);
       response.end();
       if (fault.code === 'READING_STREAM_SLOW') response.destroy(); // it would never be read
+      setTimeout(() => response.destroy(), LAST_WORD_MS).unref(); // nor would this, by whoever reads nothing
     },
   };
-  const detach = stream.attach({ ...reader, ...wish, sink });
+  const detach = await stream.attach({ ...reader, ...wish, sink });
   return new Promise((resolve) => {
     const over = (): void => {
       detach();
@@ -51,7 +53,7 @@ export function sendEvents(stream: ReadingStream, input: RelayInput): Promise<nu
     response.writeHead(200, headOf(answerHeaders));
     begun = true;
     write(`retry: ${RETRY_MS}\n\n${early.join('')}`);
-    if (response.destroyed) over();
+    if (response.destroyed) over(); // it left while it was asked for
   });
 }
 

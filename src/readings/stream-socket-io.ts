@@ -1,4 +1,5 @@
 import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Server, Socket } from 'socket.io';
 import { z } from 'zod';
 import type { RelayInput } from '../http/index.ts';
@@ -15,12 +16,27 @@ export interface StreamSocketIo {
   close(): void;
 }
 
-/** A session of Engine.IO, and whose it is. */
+/** A handshake on its way into the engine. */
+interface Arrival {
+  readonly input: RelayInput;
+  /** Gives back the place that was taken for it. */
+  readonly leave: () => void;
+  /** `gone` where its exchange ended before the engine made a session of it. */
+  state: 'coming' | 'taken' | 'gone';
+}
+
+/** A session of Engine.IO, and whose it is. It signs in once, and is over when that is. */
 interface Session {
   readonly input: RelayInput;
+  readonly engine: EngineSocket;
   reader: Reader | undefined;
-  /** Gives the place of one back that has yet to sign in. */
-  readonly leave: () => void;
+  /** Gives its place back: among those that wait or, once it is known whose it is, of its caller. */
+  leave: () => void;
+  state: 'waiting' | 'signing' | 'in' | 'over';
+  /** Ends it when nobody has signed in. */
+  readonly timer: NodeJS.Timeout;
+  /** Of its WebSocket, where it has one. */
+  duplex: Duplex | undefined;
 }
 
 export const SOCKET_IO_PATH = '/v1/socket.io';
@@ -28,6 +44,7 @@ const MAX_MESSAGE_BYTES = 16_384;
 /** Messages of at most 256 readings that were not taken yet. */
 const MAX_UNSENT = 128;
 const PING_MS = 15_000;
+const LAST_WORD_MS = 2_000;
 
 const auth = z.looseObject({ token: z.string().min(1).max(8_192) });
 const wrapped = z.looseObject({ auth });
@@ -37,6 +54,8 @@ interface EngineSocket {
   readonly id: string;
   readonly request: IncomingMessage;
   once(event: 'close', listener: () => void): unknown;
+  /** @param discard without a last word */
+  close(discard?: boolean): void;
 }
 
 interface Running {
@@ -48,7 +67,7 @@ interface Running {
 export function createStreamSocketIo(stream: ReadingStream, origins: readonly string[]): StreamSocketIo {
   const sessions = new Map<string, Session>();
   const ofEngine = new WeakMap<object, Session>();
-  const arriving = new WeakMap<IncomingMessage, RelayInput>();
+  const arriving = new WeakMap<IncomingMessage, Arrival>();
   let running: Promise<Running> | undefined;
 
   async function start(): Promise<Running> {
@@ -57,10 +76,10 @@ export function createStreamSocketIo(stream: ReadingStream, origins: readonly st
     const io = new SocketIo(door, {
       ...{ path: SOCKET_IO_PATH, serveClient: false, allowEIO3: false, perMessageDeflate: false },
       ...{ httpCompression: false, maxHttpBufferSize: MAX_MESSAGE_BYTES, pingInterval: PING_MS },
-      connectTimeout: stream.limits.authTimeoutMs,
+      connectTimeout: 2 * stream.limits.authTimeoutMs, // ours comes first, and gives the place back
     });
     io.engine.on('headers', (headers: Record<string, string>, request: IncomingMessage) => {
-      const { answerHeaders = [] } = arriving.get(request) ?? {};
+      const { answerHeaders = [] } = arriving.get(request)?.input ?? {};
       for (const [name, value] of pairsOf(answerHeaders)) headers[name] ??= value;
     });
     io.engine.on('connection', begin);
@@ -70,60 +89,78 @@ export function createStreamSocketIo(stream: ReadingStream, origins: readonly st
         (error) => next(told(error)),
       );
     });
-    io.on('connection', carry);
+    io.on('connection', (socket) => void carry(socket));
     return { io, door };
   }
 
-  function begin(socket: EngineSocket): void {
-    const input = arriving.get(socket.request);
-    if (input === undefined) return; // it came by no way of ours, and has no reader ever
+  /** Runs within the engine, where an error would be nobody's: so it throws none. */
+  function begin(engine: EngineSocket): void {
+    const arrival = arriving.get(engine.request);
+    if (arrival?.state !== 'coming') return void engine.close(true); // it came by no way of ours, or has left already
+    arrival.state = 'taken';
+    const { input, leave } = arrival;
+    const timer = setTimeout(() => end(session, true), stream.limits.authTimeoutMs).unref();
+    const { upgrade } = input;
     const reader = input.caller.kind === 'anonymous' ? undefined : readerOf(input);
-    const leave = reader === undefined ? stream.wait(input.context.addressBlock) : (): void => undefined;
-    const session: Session = { input, reader, leave };
-    sessions.set(socket.id, session);
-    ofEngine.set(socket, session);
-    socket.once('close', () => {
-      leave();
-      sessions.delete(socket.id);
+    const session: Session = { input, engine, reader, leave, state: 'waiting', timer, duplex: upgrade?.socket };
+    sessions.set(engine.id, session);
+    ofEngine.set(engine, session);
+    engine.once('close', () => {
+      clearTimeout(timer);
+      session.state = 'over';
+      session.leave();
+      sessions.delete(engine.id);
+      setTimeout(() => session.duplex?.destroy(), LAST_WORD_MS).unref(); // a client that never says goodbye
     });
+  }
+
+  /** @param discard without a last word, which it would have to fetch */
+  function end(session: Session, discard: boolean): void {
+    session.state = 'over';
+    clearTimeout(session.timer);
+    session.engine.close(discard);
+    if (!discard) setTimeout(() => session.engine.close(true), LAST_WORD_MS).unref();
   }
 
   async function signIn(socket: Socket): Promise<void> {
     const session = ofEngine.get(socket.conn);
-    if (session === undefined) throw readingFault('READING_STREAM_CREDENTIAL');
-    if (session.reader === undefined) {
-      const { data } = auth.safeParse(socket.handshake.auth);
-      const token = data?.token ?? wrapped.safeParse(socket.handshake.auth).data?.auth.token;
-      if (token === undefined || session.input.admit === undefined) throw readingFault('READING_STREAM_CREDENTIAL');
-      session.reader = await session.input.admit(token.replace(/^Bearer +/i, ''));
-      session.leave();
+    if (session?.state !== 'waiting') throw readingFault('READING_STREAM_CREDENTIAL');
+    session.state = 'signing';
+    try {
+      socket.data = wishInAuth(socket.handshake.auth);
+      if (session.reader === undefined) await learn(session, socket.handshake.auth);
+      else await session.reader.confirm?.(); // some time has gone by since its handshake
+      if (isOver(session)) throw readingFault('READING_STREAM_CREDENTIAL');
+      clearTimeout(session.timer);
+      session.state = 'in';
+    } finally {
+      if (session.state === 'signing') session.state = 'waiting'; // until its time is up
     }
-    socket.data = wishInAuth(socket.handshake.auth);
   }
 
-  function carry(socket: Socket): void {
-    const reader = ofEngine.get(socket.conn)?.reader;
-    if (reader === undefined) return void socket.disconnect(true);
-    let unsent = 0;
-    socket.conn.on('drain', () => {
-      unsent = 0;
-    });
-    const sink: Sink = {
-      send: ({ kind, ...event }) => {
-        unsent++;
-        socket.emit(kind, event);
-      },
-      backlog: () => unsent / MAX_UNSENT,
-      beat: () => undefined, // the engine pings by itself
-      end: ({ code }) => {
-        socket.emit('end', { code });
-        socket.disconnect(true);
-      },
-    };
+  /** Whose it is, by the token of its connect packet; its place is one of its caller's from then on. */
+  async function learn(session: Session, payload: unknown): Promise<void> {
+    const { data } = auth.safeParse(payload);
+    const token = data?.token ?? wrapped.safeParse(payload).data?.auth.token;
+    if (token === undefined || session.input.admit === undefined) throw readingFault('READING_STREAM_CREDENTIAL');
+    const reader = await session.input.admit(token.replace(/^Bearer +/i, ''));
+    if (isOver(session)) throw readingFault('READING_STREAM_CREDENTIAL');
+    const leave = stream.hold(reader.caller);
+    session.leave();
+    session.leave = leave;
+    session.reader = reader;
+  }
+
+  async function carry(socket: Socket): Promise<void> {
+    const session = ofEngine.get(socket.conn);
+    if (session?.reader === undefined) return void socket.disconnect(true);
+    socket.once('disconnect', () => end(session, false)); // also when the namespace alone was left
+    const sink = sinkOf(socket);
     socket.onAny(() => socket.disconnect(true)); // nothing is expected
     try {
-      const detach = stream.attach({ ...reader, ...socket.data, sink });
+      const detach = await stream.attach({ ...session.reader, ...socket.data, sink, hasPlace: true });
       socket.once('disconnect', detach);
+      if (socket.disconnected) detach();
     } catch (error) {
       sink.end(isFault(error) ? error : readingFault('READING_STREAM_OVER', {}, error));
     }
@@ -142,33 +179,82 @@ export function createStreamSocketIo(stream: ReadingStream, origins: readonly st
     }
   }
 
+  /** A place for a session that is about to begin: of its caller or, where that is to be told yet, of its address. */
+  function placeFor(input: RelayInput): () => void {
+    const reader = readerOf(input);
+    return reader === undefined ? stream.wait(input.context.addressBlock) : stream.hold(reader.caller);
+  }
+
+  /** @returns the status, once the exchange is over */
+  async function handIn({ request, response, upgrade, answerHeaders }: RelayInput): Promise<number> {
+    running ??= start();
+    const { door } = await running;
+    if (upgrade === undefined) {
+      if (response.destroyed) return 499;
+      // Its refusals know of no headers but these.
+      for (const [name, value] of pairsOf(answerHeaders)) response.setHeader(name, value);
+      const over = new Promise<number>((resolve) => response.once('close', () => resolve(response.statusCode)));
+      door.emit('request', request, response);
+      return over;
+    }
+    if (response.socket !== null) response.detachSocket(response.socket);
+    const over = new Promise<number>((resolve) => upgrade.socket.once('close', () => resolve(101)));
+    if (upgrade.socket.destroyed) return 499;
+    door.emit('upgrade', request, upgrade.socket, upgrade.head);
+    return over;
+  }
+
+  /** A session that goes on: of its own client alone. */
+  function goOn(input: RelayInput, session: Session | undefined): Promise<number> {
+    assertOwn(input, session);
+    if (session !== undefined && input.upgrade !== undefined) session.duplex = input.upgrade.socket;
+    arriving.set(input.request, { input, leave: () => undefined, state: 'gone' });
+    return handIn(input);
+  }
+
   return {
     relay: async (input) => {
-      const { request, response, upgrade } = input;
+      const { request, upgrade } = input;
       assertPage(input, origins);
       const query = new URLSearchParams((request.url ?? '').split('?')[1]);
       assertSpoken(query, request.method, upgrade !== undefined);
       const [sid, ...more] = query.getAll('sid');
       if (more.length > 0) throw readingFault('READING_STREAM_REQUEST', { reason: 'two sessions' });
-      if (sid !== undefined) assertOwn(input, sessions.get(sid));
-      else if (readerOf(input) === undefined) stream.wait(input.context.addressBlock)(); // refused while it can be told
-      arriving.set(request, input);
-      running ??= start();
-      const { door } = await running;
-      if (upgrade === undefined) {
-        if (response.destroyed) return 499;
-        // Its refusals know of no headers but these.
-        for (const [name, value] of pairsOf(input.answerHeaders)) response.setHeader(name, value);
-        const over = new Promise<number>((resolve) => response.once('close', () => resolve(response.statusCode)));
-        door.emit('request', request, response);
-        return over;
+      if (sid !== undefined) return goOn(input, sessions.get(sid));
+      const arrival: Arrival = { input, leave: placeFor(input), state: 'coming' };
+      arriving.set(request, arrival);
+      try {
+        return await handIn(input);
+      } finally {
+        if (arrival.state === 'coming') {
+          arrival.state = 'gone';
+          arrival.leave();
+        }
       }
-      if (response.socket !== null) response.detachSocket(response.socket);
-      const over = new Promise<number>((resolve) => upgrade.socket.once('close', () => resolve(101)));
-      door.emit('upgrade', request, upgrade.socket, upgrade.head);
-      return over;
     },
     close: () => void running?.then(({ io }) => io.disconnectSockets(true)),
+  };
+}
+
+/** Asked anew behind each wait. */
+const isOver = ({ state }: Session): boolean => state === 'over';
+
+function sinkOf(socket: Socket): Sink {
+  let unsent = 0;
+  socket.conn.on('drain', () => {
+    unsent = 0;
+  });
+  return {
+    send: ({ kind, ...event }) => {
+      unsent++;
+      socket.emit(kind, event);
+    },
+    backlog: () => unsent / MAX_UNSENT,
+    beat: () => undefined, // the engine pings by itself
+    end: ({ code }) => {
+      socket.emit('end', { code });
+      socket.disconnect(true);
+    },
   };
 }
 

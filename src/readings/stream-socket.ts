@@ -84,32 +84,29 @@ export function createStreamSockets(stream: ReadingStream, origins: readonly str
     }
   }
 
-  async function signIn(client: WebSocket, input: RelayInput, given: Reader | undefined): Promise<Reader | undefined> {
-    if (given !== undefined) return given;
-    const leave = stream.wait(input.context.addressBlock);
-    try {
-      return await firstToken(client, input);
-    } finally {
-      leave();
-    }
+  /** @param leave gives the place back that it waits at @returns once it closed */
+  async function open(input: RelayInput, upgrade: Upgrade, wish: Wish, leave: () => void): Promise<number> {
+    const client = await accept(input, upgrade).catch(() => undefined);
+    if (client === undefined) return 400; // ws has answered what is no handshake
+    client.on('error', () => client.terminate());
+    const closed = new Promise<number>((resolve) => client.once('close', () => resolve(101)));
+    const reader = readerOf(input) ?? (await firstToken(client, input));
+    leave();
+    if (reader !== undefined) await carry({ stream, client, socket: upgrade.socket, textOf }, reader, wish);
+    return closed;
   }
 
   return {
     relay: async (input, upgrade) => {
       assertPage(input, origins);
-      const given = readerOf(input);
       const wish = wishOf(input.request.url ?? '');
-      if (given === undefined) stream.wait(input.context.addressBlock)(); // refused while that can be an answer
-      const client = await accept(input, upgrade).catch(() => undefined);
-      if (client === undefined) return 400; // ws has answered what is no handshake
-      client.on('error', () => client.terminate());
-      const closed = new Promise<number>((resolve) => client.once('close', () => resolve(101)));
-      const reader = await signIn(client, input, given).catch((error) => {
-        if (isFault(error)) close(client, error);
-        else client.terminate();
-      });
-      if (reader !== undefined) carry({ stream, client, socket: upgrade.socket, textOf }, reader, wish);
-      return closed;
+      // Taken while a refusal can be an answer, and held until it is known who waits.
+      const leave = readerOf(input) === undefined ? stream.wait(input.context.addressBlock) : (): void => undefined;
+      try {
+        return await open(input, upgrade, wish, leave);
+      } finally {
+        leave();
+      }
     },
   };
 }
@@ -121,7 +118,7 @@ interface Open {
   readonly textOf: (event: StreamEvent) => string;
 }
 
-function carry({ stream, client, socket, textOf }: Open, reader: Reader, wish: Wish): void {
+async function carry({ stream, client, socket, textOf }: Open, reader: Reader, wish: Wish): Promise<void> {
   let alive = true;
   const sink: Sink = {
     send: (event) => client.send(textOf(event)),
@@ -138,7 +135,7 @@ function carry({ stream, client, socket, textOf }: Open, reader: Reader, wish: W
   });
   client.on('message', () => client.close(POLICY, 'nothing is expected'));
   try {
-    const detach = stream.attach({ ...reader, ...wish, sink });
+    const detach = await stream.attach({ ...reader, ...wish, sink });
     client.once('close', detach);
     if (client.readyState !== client.OPEN || socket.destroyed) detach();
   } catch (error) {

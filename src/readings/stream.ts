@@ -34,6 +34,8 @@ export interface Consumer {
   readonly after: string | undefined;
   readonly confirm: (() => Promise<void>) | undefined;
   readonly sink: Sink;
+  /** Whether whoever attaches it holds its place, and gives it back; otherwise it takes one of its own. */
+  readonly hasPlace?: boolean;
 }
 
 export interface ReadingStreamLimits {
@@ -70,8 +72,14 @@ export interface ReadingStream {
   readonly limits: ReadingStreamLimits;
   /** To be called with what is new, once it is durable. */
   readonly publish: (tenantId: TenantId, rows: readonly ReadingRow[]) => void;
-  /** @returns what takes it off again @throws READING_STREAM_FULL */
-  attach(consumer: Consumer): () => void;
+  /**
+   * Nothing is told before its right was asked for once more: what came since may be what it must not hear.
+   *
+   * @returns what takes it off again @throws READING_STREAM_FULL, READING_STREAM_OVER, what `confirm` does
+   */
+  attach(consumer: Consumer): Promise<() => void>;
+  /** A place for a client that is known, and about to be attached. @returns gives it back @throws READING_STREAM_FULL */
+  hold(caller: KnownPrincipal): () => void;
   /** A place for a client that has yet to say who it is. @returns gives it back @throws READING_STREAM_FULL */
   wait(addressBlock: string): () => void;
   open(): number;
@@ -118,6 +126,7 @@ export function createReadingStream({
   const perPrincipal = createTally();
   const perAddress = createTally();
   let ticks = 0;
+  let closed = false;
 
   const news = createReadingNews({
     ...{ bus, random, onError },
@@ -187,9 +196,14 @@ export function createReadingStream({
     return made;
   }
 
-  function attach(consumer: Consumer): () => void {
-    const leave = perPrincipal.take(nameOf(consumer.caller), limits.maxOpen, limits.maxPerPrincipal);
+  const hold = (caller: KnownPrincipal): (() => void) =>
+    perPrincipal.take(nameOf(caller), limits.maxOpen, limits.maxPerPrincipal);
+
+  async function attach(consumer: Consumer): Promise<() => void> {
+    const leave = consumer.hasPlace ? (): void => undefined : hold(consumer.caller);
     try {
+      if (consumer.confirm !== undefined) await inTime(consumer.confirm());
+      if (closed) throw readingFault('READING_STREAM_OVER');
       const of = feedOf(consumer.tenantId);
       const attached: Attached = { ...consumer, asked: undefined };
       of.consumers.add(attached);
@@ -240,15 +254,25 @@ export function createReadingStream({
   }, TICK_MS).unref();
 
   return {
-    ...{ limits, attach, publish: news.publish, open: perPrincipal.count },
+    ...{ limits, attach, hold, publish: news.publish, open: perPrincipal.count },
     wait: (addressBlock) => perAddress.take(addressBlock, limits.maxWaiting, limits.maxWaitingPerAddress),
     close: () => {
+      closed = true;
       clearInterval(timer);
       news.stop();
       for (const { consumers } of feeds.values())
         for (const { sink } of [...consumers]) sink.end(readingFault('READING_STREAM_OVER'));
     },
   };
+}
+
+/** A question that hangs must not keep its asker, nor the place that waits for the answer. @throws READING_STREAM_OVER */
+async function inTime(asking: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(readingFault('READING_STREAM_OVER')), PATIENCE_TICKS * TICK_MS);
+  });
+  await Promise.race([asking, late]).finally(() => clearTimeout(timer));
 }
 
 /** Places for all, and for each. */

@@ -1,6 +1,6 @@
-import { type Context, cookieOf } from '../http/index.ts';
+import { type Context, cookieOf, isSecureCookie, readCookie } from '../http/index.ts';
 import { days } from '../kernel/clock.ts';
-import type { Grant } from './session.ts';
+import type { Grant, ShownDevice } from './session.ts';
 
 /** The cookies that a profile keeps a grant in, by the names that its clients know. */
 export interface CookieNames {
@@ -29,12 +29,21 @@ export const NATIVE_COOKIES: CookieNames = {
 
 export const NATIVE_PATHS: CookiePaths = { refresh: '/v1/token', prefix: '/' };
 
+/** By which an account knows a device that signed in before, whatever the profile. It opens nothing. */
+export const KNOWN_COOKIE = 'tk_known';
+
+/** What a browser shows of itself at a refresh. */
+export const shownBy = ({ device }: CookieNames, { headers }: Pick<Context, 'headers'>): ShownDevice => ({
+  secret: readCookie(headers.cookie, device),
+  known: readCookie(headers.cookie, KNOWN_COOKIE),
+});
+
 /** No session lives longer. @see sessionConfig, absoluteMs */
 const LONGEST_S = days(90) / 1_000;
 
 /** Over TLS or not, and from which pages of other sites they go along: from none unless told. */
-type Sent = Pick<Context, 'secure'> & { readonly sameSite?: 'Strict' | 'Lax' | 'None' };
-const flagsOf = ({ secure, sameSite = 'Strict' }: Sent) => ({ secure, sameSite });
+type Sent = Pick<Context, 'secure' | 'production'> & { readonly sameSite?: 'Strict' | 'Lax' | 'None' };
+const flagsOf = ({ sameSite = 'Strict', ...seen }: Sent) => ({ secure: isSecureCookie(seen), sameSite });
 
 /**
  * A grant as cookies, `Set-Cookie` values in a row: HttpOnly but for the CSRF value, `Secure` over TLS, the refresh token

@@ -9,16 +9,20 @@ import { platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import type { SubjectKeys } from '../vault/index.ts';
 import { sessionFault } from './errors.ts';
+import { withBlock } from './habits.ts';
 import { openKnownDevice, sealKnownDevice } from './live-session.ts';
 import { digestOf } from './refresh-token.ts';
-import type { Device } from './session.ts';
+import type { Device, SessionRow } from './session.ts';
 import { deviceStore, type KnownDeviceRow } from './store-devices.ts';
+import { habitsOf, keepHabits } from './unusual.ts';
 
 /** A browser that a person has signed in with before. */
 export interface KnownDevice {
   readonly id: string;
   /** Until then it stands in for the second factor; `undefined` when it does not. */
   readonly rememberedUntil: EpochMs | undefined;
+  /** Since when, so that a time that was made shorter holds for it too. */
+  readonly rememberedAt: EpochMs | undefined;
 }
 
 export interface ListedDevice extends KnownDevice {
@@ -38,6 +42,10 @@ export interface DeviceWish {
 /** The devices of people: a cookie with a secret of 256 bits for each of up to five people who share a browser. */
 export interface Devices {
   known(person: PersonId, token: string | undefined): Promise<KnownDevice | undefined>;
+  /** Whether a person has signed in from that address block lately: for clients that keep no cookie. */
+  knowsAddress(person: PersonId, addressBlock: string): Promise<boolean>;
+  /** Of one who has proved there otherwise who they are, as by a link in a mail. */
+  learnAddress(tx: Tx, person: PersonId, addressBlock: string): Promise<void>;
   /**
    * Keeps a device, new or known. A secret is only ever made here: one that somebody planted in the browser, or that
    * another person of it knows, is not taken on.
@@ -66,6 +74,7 @@ const SECRET_BYTES = 32;
 const MAX_SHARED = 5; // people of one browser
 const MAX_KNOWN = 50; // devices of one person: the one not seen for longest goes
 const MAX_REMEMBER_MS = days(90);
+const KNOWN_ADDRESS_MS = days(90);
 
 export function createDevices(deps: DeviceDeps): Devices {
   const { storage, audit, subjects, clock, random } = deps;
@@ -105,8 +114,17 @@ export function createDevices(deps: DeviceDeps): Devices {
     known: (person, token) =>
       storage.read(platform, async (tx) => {
         const found = await find(tx, person, token);
-        return found && { id: found.row.id, rememberedUntil: rememberedOf(found.row, clock.now()) };
+        return found && { id: found.row.id, ...rememberedOf(found.row, clock.now()) };
       }),
+    knowsAddress: (person, addressBlock) =>
+      storage.read(platform, async (tx) => {
+        const { blocks } = await habitsOf(tx, subjects, person);
+        return blocks.some(([block, at]) => block === addressBlock && at > clock.now() - KNOWN_ADDRESS_MS);
+      }),
+    learnAddress: async (tx, person, addressBlock) => {
+      const [habits, now] = [await habitsOf(tx, subjects, person), clock.now()];
+      await keepHabits(tx, subjects, person, withBlock(habits, addressBlock, now), now);
+    },
     keep: async (tx, actor, person, { token, rememberMs, device }) => {
       const found = await find(tx, person, token);
       const sealed = await sealKnownDevice(tx, subjects, person, device);
@@ -124,7 +142,7 @@ export function createDevices(deps: DeviceDeps): Devices {
         return Promise.all(
           rows.map(async (row) => ({
             id: row.id,
-            rememberedUntil: rememberedOf(row, now),
+            ...rememberedOf(row, now),
             firstSeenAt: epochMs(row.created_at),
             lastSeenAt: epochMs(row.last_seen_at),
             device: await openKnownDevice(tx, subjects, person, row.device),
@@ -147,6 +165,18 @@ interface Found {
   readonly secret: string;
 }
 
+/** Whether a cookie names the device that a session was begun on. */
+export async function isDeviceOf(
+  tx: Tx,
+  { personId, knownDeviceId }: Pick<SessionRow, 'personId' | 'knownDeviceId'>,
+  token: string | undefined,
+): Promise<boolean> {
+  if (knownDeviceId === undefined) return false;
+  for (const secret of secretsIn(token))
+    if ((await deviceStore.find(tx, personId, digestOf(secret)))?.id === knownDeviceId) return true;
+  return false;
+}
+
 /** The secrets of a cookie in their order; what is none of ours is passed over, and so is what stands behind the fifth. */
 function secretsIn(token: string | undefined): readonly string[] {
   if (token === undefined || token.length > 256) return [];
@@ -155,8 +185,9 @@ function secretsIn(token: string | undefined): readonly string[] {
 }
 
 /** The end of everybody's sessions is the end of what was remembered before it too. */
-function rememberedOf(row: KnownDeviceRow, now: EpochMs): EpochMs | undefined {
+function rememberedOf(row: KnownDeviceRow, now: EpochMs): Pick<KnownDevice, 'rememberedAt' | 'rememberedUntil'> {
   const { remembered_at: at, remembered_until: until, cutoff } = row;
-  if (at === null || until === null || until <= now || (cutoff !== null && at <= cutoff)) return undefined;
-  return epochMs(until);
+  if (at === null || until === null || until <= now || (cutoff !== null && at <= cutoff))
+    return { rememberedAt: undefined, rememberedUntil: undefined };
+  return { rememberedAt: epochMs(at), rememberedUntil: epochMs(until) };
 }

@@ -7,13 +7,18 @@ import { personOf } from './caller.ts';
 import type { EndScope } from './ends.ts';
 import type { Sessions } from './sessions.ts';
 
-/** Throws IDENTITY_PERSON_UNKNOWN for a person who is none of the tenant's, as for one who does not exist. */
-export type AssertMember = (tenantId: TenantId, person: PersonId) => Promise<void>;
+/**
+ * Which sessions of a person an administrator of a tenant may end: all of them, or those there of one who belongs to others
+ * too. Throws IDENTITY_PERSON_UNKNOWN for a person who is none of the tenant's, as for one who does not exist.
+ */
+export type EndsOfMember = (tenantId: TenantId, person: PersonId) => Promise<EndScope>;
 
 const PROVED_MS = minutes(10);
 
 const ended = z.strictObject({
-  scope: z.enum(['own', 'user', 'tenant', 'everyone']),
+  scope: z
+    .enum(['own', 'user', 'member', 'tenant', 'everyone'])
+    .describe('`member`: those in your tenant, of a person who belongs to others too.'),
   ended: z.int().describe('How many live sessions that were.'),
 });
 
@@ -22,7 +27,7 @@ const more = { method: 'POST', records: 'change', replies: { 200: ended } } as c
 
 type Asked = { readonly context: Context; readonly caller: Principal; readonly tenantId: TenantId };
 
-export function endRoutes(sessions: Sessions, assertMember: AssertMember): readonly Route[] {
+export function endRoutes(sessions: Sessions, endsOfMember: EndsOfMember): readonly Route[] {
   const end = async ({ context, caller, tenantId }: Asked, scope: EndScope, reason: string) =>
     ok({ scope: scope.kind, ended: await sessions.endScope(actorOf(context, caller, tenantId), scope, reason) });
 
@@ -43,14 +48,13 @@ export function endRoutes(sessions: Sessions, assertMember: AssertMember): reado
     defineRoute({
       ...more,
       path: '/v1/users/:id/logout-all',
-      summary: 'End all sessions of a person of your tenant.',
+      summary: 'End all sessions of a person of your tenant; those there of one who belongs to others too.',
       access: admin,
       params: z.strictObject({ id: idText }),
       faults: ['IDENTITY_PERSON_UNKNOWN'],
       handle: async (input) => {
-        const id = personId(input.params.id);
-        await assertMember(input.tenantId, id);
-        return end(input, { kind: 'user', personId: id }, 'ended by an administrator');
+        const scope = await endsOfMember(input.tenantId, personId(input.params.id));
+        return end(input, scope, 'ended by an administrator');
       },
     }),
     defineRoute({

@@ -15,6 +15,8 @@ import type { Use } from './use.ts';
 export type EndScope =
   | { readonly kind: 'own'; readonly personId: PersonId; readonly except?: SessionId | undefined }
   | { readonly kind: 'user'; readonly personId: PersonId }
+  /** Those of a person that act in one tenant. */
+  | { readonly kind: 'member'; readonly personId: PersonId; readonly tenantId: TenantId }
   | { readonly kind: 'tenant'; readonly tenantId: TenantId }
   | { readonly kind: 'everyone' };
 
@@ -40,7 +42,7 @@ export interface Ends {
   sweep(): Promise<void>;
 }
 
-type Ending = { readonly id: SessionId; readonly tenantId: TenantId };
+type Ending = { readonly id: SessionId; readonly tenantId: TenantId; readonly lastUsedAt: EpochMs };
 
 const BATCH = 100; // a few milliseconds of a writer that others wait for
 const REFRESHED_LATELY_MS = seconds(5);
@@ -51,9 +53,9 @@ export function createEnds(deps: EndDeps): Ends {
   const isLive = (row: EndedRow, now: EpochMs): boolean =>
     row.expiresAt > now && row.lastUsedAt + (row.idleMs ?? config.idleMs) > now;
 
-  async function endOne(tx: Tx, { id, tenantId }: Ending, now: EpochMs, reason: string): Promise<boolean> {
+  async function endOne(tx: Tx, { id, tenantId, lastUsedAt }: Ending, now: EpochMs, reason: string): Promise<boolean> {
     const ended = await sessionStore.end(tx, id, now, reason);
-    await revocations.add(tx, 'session', id);
+    await revocations.add(tx, 'session', id, lastUsedAt);
     if (ended) tx.afterCommit(() => use.count(tenantId, 'ended'));
     return ended;
   }
@@ -80,7 +82,7 @@ export function createEnds(deps: EndDeps): Ends {
     { now, reason }: { now: EpochMs; reason: string },
   ): Promise<number> {
     // Each by its id, for a refresh in the same group commit signs its token a moment after this.
-    for (const { id } of rows) await revocations.add(tx, 'session', id);
+    await revokeEach(tx, rows);
     const live = rows.filter((row) => isLive(row, now));
     tx.afterCommit(() => {
       for (const { tenantId } of live) use.count(tenantId, 'ended');
@@ -98,17 +100,31 @@ export function createEnds(deps: EndDeps): Ends {
   async function endMany(actor: Actor, kind: CutoffKind, subject: string, reason: string): Promise<number> {
     const cutoff: CutoffRow = { kind, subject, before: clock.now(), reason, swept: false };
     const entry = { ...actor, action: 'session.all_ended', object: { type: kind, id: subject } };
-    await storage.write(platform, async (tx) => {
+    const { later, now } = await storage.write(platform, async (tx) => {
+      const at = clock.now();
       await endStore.cutOff(tx, cutoff);
       await revocations.add(tx, kind, subject);
+      const rows = await endStore.endLater(tx, cutoff, at);
+      await revokeEach(tx, rows);
       await audit.record(tx, { ...entry, outcome: 'intended', facts: { reason, scope: kind } });
+      return { later: rows, now: at };
     });
-    const ended = await sweepOne(cutoff);
+    const ended = countLive(later, now) + (await sweepOne(cutoff));
     await storage.write(platform, async (tx) => {
       await endStore.markSwept(tx, cutoff);
       await audit.record(tx, { ...entry, outcome: 'done', facts: { reason, scope: kind, ended } });
     });
     return ended;
+  }
+
+  async function revokeEach(tx: Tx, rows: readonly EndedRow[]): Promise<void> {
+    for (const { id, lastUsedAt } of rows) await revocations.add(tx, 'session', id, lastUsedAt);
+  }
+
+  function countLive(rows: readonly EndedRow[], now: EpochMs): number {
+    const live = rows.filter((row) => isLive(row, now));
+    for (const { tenantId } of live) use.count(tenantId, 'ended');
+    return live.length;
   }
 
   async function sweepOne(cutoff: CutoffRow): Promise<number> {
@@ -120,9 +136,7 @@ export function createEnds(deps: EndDeps): Ends {
       if (stretch === undefined) return ended;
       const now = clock.now();
       const rows = await storage.write(platform, (tx) => sweepStretch(tx, cutoff, stretch, now));
-      const live = rows.filter((row) => isLive(row, now));
-      for (const { tenantId } of live) use.count(tenantId, 'ended');
-      ended += live.length;
+      ended += countLive(rows, now);
       after = stretch.before;
     }
   }
@@ -131,7 +145,7 @@ export function createEnds(deps: EndDeps): Ends {
     const rows = await endStore.sweep(tx, cutoff, stretch, now);
     // One that was refreshed while the cutoff was being written signs its token a moment after that.
     const late = rows.filter(({ lastUsedAt }) => lastUsedAt >= cutoff.before - REFRESHED_LATELY_MS);
-    for (const { id } of late) await revocations.add(tx, 'session', id);
+    await revokeEach(tx, late);
     return rows;
   }
 
@@ -145,6 +159,8 @@ export function createEnds(deps: EndDeps): Ends {
           return storage.write(platform, (tx) => endAll(tx, actor, scope.personId, reason, scope.except));
         case 'user':
           return storage.write(platform, (tx) => endAll(tx, actor, scope.personId, reason));
+        case 'member':
+          return storage.write(platform, (tx) => endIn(tx, actor, scope.personId, scope.tenantId, reason));
         case 'tenant':
           return endMany(actor, 'tenant', scope.tenantId, reason);
         case 'everyone':

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineRoute, ok, type Route } from '../http/index.ts';
 import { seconds } from '../kernel/clock.ts';
+import { nameOf } from '../kernel/principal.ts';
 import type { FeedPage, RevocationFeed } from './feed.ts';
 import { cursorText, nonceText, relayFeed } from './feed-stream.ts';
 
@@ -41,10 +42,11 @@ export function revocationRoutes(feed: RevocationFeed): readonly Route[] {
       }),
       replies: { 200: pageReply },
       faults: ['SESSION_FEED_STALE', 'SESSION_FEED_CURSOR', 'SESSION_FEED_GONE', 'SESSION_FEED_BUSY'],
-      handle: async ({ query, confirm }) => {
+      handle: async ({ query, caller, confirm, left }) => {
         const { after, wait = 0, nonce } = query;
         if (wait > 0) {
-          await feed.wait(after, seconds(wait));
+          const leave = feed.join(nameOf(caller));
+          await feed.wait(after, seconds(wait), left?.()).finally(leave);
           await confirm?.(); // the right to know may have ended meanwhile
         }
         return replyOf(await feed.page(after, { most: PAGE_ITEMS, nonce }));

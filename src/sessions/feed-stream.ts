@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { httpFault, parseWith, type RelayInput } from '../http/index.ts';
 import { seconds } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
+import { nameOf } from '../kernel/principal.ts';
 import type { FeedPage, RevocationFeed } from './feed.ts';
 
 export const cursorText = z.string().regex(/^[A-Za-z0-9_.-]{1,80}$/);
@@ -26,9 +27,18 @@ const MAX_STALLED_MS = seconds(5);
  * page is asked for before anything is sent, so that a refusal is an answer like any other.
  *
  * @returns the status
- * @throws what `page` does
+ * @throws what `page` and `join` do
  */
 export async function relayFeed(feed: RevocationFeed, input: RelayInput, most: number): Promise<number> {
+  const leave = feed.join(nameOf(input.caller));
+  try {
+    return await follow(feed, input, most);
+  } finally {
+    leave();
+  }
+}
+
+async function follow(feed: RevocationFeed, input: RelayInput, most: number): Promise<number> {
   const { request, response, answerHeaders } = input;
   const { after, nonce } = queryOf(request.url ?? '', request.headers['last-event-id']);
   const first = await feed.page(after, { most, nonce });
@@ -40,6 +50,7 @@ export async function relayFeed(feed: RevocationFeed, input: RelayInput, most: n
   const over = new AbortController();
   const end = (): void => over.abort();
   response.once('close', end);
+  if (response.destroyed) end();
   const watch = watchRight(input, end);
   try {
     await send(feed, response, first, { most, nonce }, over.signal);

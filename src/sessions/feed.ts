@@ -37,7 +37,15 @@ export interface RevocationFeed {
    * @throws SESSION_FEED_STALE where this node may lack some, SESSION_FEED_CURSOR, SESSION_FEED_GONE
    */
   page(cursor: string | undefined, wish: FeedWish): Promise<FeedPage>;
-  /** Resolves when there is something behind a place, or the time is up. @throws SESSION_FEED_BUSY, SESSION_FEED_CURSOR */
+  /**
+   * A place among those that follow, which whoever waits must hold.
+   *
+   * @param holder by name; each has few, so that none keeps the others out
+   * @returns gives it back
+   * @throws SESSION_FEED_BUSY
+   */
+  join(holder: string): () => void;
+  /** Resolves when there is something behind a place, or the time is up. @throws SESSION_FEED_CURSOR */
   wait(cursor: string | undefined, ms: number, signal?: AbortSignal): Promise<void>;
   /** Ends all waiting, now and later. */
   stop(): void;
@@ -65,7 +73,9 @@ interface Place {
 }
 
 export const FEED_TYPE = 'revocations+jwt';
-const MOST_WAITING = 2_000;
+const MOST_FOLLOWING = 2_000;
+const MOST_OF_ONE = 20;
+const RETRY_AFTER_S = 5;
 const OVERLAP_MS = minutes(1); // clocks of nodes differ, and a revocation is older than its commit
 const CURSOR = /^([A-Za-z0-9_-]{11})\.(\d{1,15})\.(\d{1,15})\.(\d{1,15})$/;
 const START: Place = { seq: 0, since: 0, at: 0 };
@@ -75,6 +85,8 @@ export function createRevocationFeed(deps: FeedDeps): RevocationFeed {
   const { log } = revocations;
   const node = encodeBase64url(random.bytes(8)); // what it has learned is counted anew with each start
   const waiting = new Set<() => void>();
+  const following = new Map<string, number>();
+  let followers = 0;
   let stopped = false;
 
   function placeOf(cursor: string | undefined): Place {
@@ -123,10 +135,25 @@ export function createRevocationFeed(deps: FeedDeps): RevocationFeed {
         .sign(privateKey);
       return { signed, next, more: page.more, count: items.length };
     },
+    join: (holder) => {
+      const own = following.get(holder) ?? 0;
+      if (followers >= MOST_FOLLOWING || own >= MOST_OF_ONE)
+        throw feedFault('SESSION_FEED_BUSY', { retry_after_s: RETRY_AFTER_S });
+      followers++;
+      following.set(holder, own + 1);
+      let joined = true;
+      return () => {
+        if (!joined) return;
+        joined = false;
+        followers--;
+        const left = (following.get(holder) ?? 1) - 1;
+        if (left > 0) following.set(holder, left);
+        else following.delete(holder);
+      };
+    },
     wait: async (cursor, ms, signal) => {
       const { seq } = placeOf(cursor);
       if (stopped || signal?.aborted || log.last() > seq) return;
-      if (waiting.size >= MOST_WAITING) throw feedFault('SESSION_FEED_BUSY');
       await new Promise<void>((resolve) => {
         const done = (): void => {
           clearTimeout(timer);

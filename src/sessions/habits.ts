@@ -5,6 +5,8 @@ import type { EpochMs } from '../kernel/brand.ts';
 /** What a sign-in looks like from outside. */
 export interface Traits {
   readonly network: string;
+  /** Of the address, as limits count it. */
+  readonly block: string;
   readonly agent: string;
   readonly country: string | undefined;
 }
@@ -12,6 +14,7 @@ export interface Traits {
 /** From where and with what a person has signed in before: the newest of each kind. */
 export interface Habits {
   readonly networks: readonly Seen[];
+  readonly blocks: readonly Seen[];
   readonly agents: readonly Seen[];
   readonly countries: readonly Seen[];
 }
@@ -23,10 +26,10 @@ export type Reason = 'network' | 'agent' | 'country';
 
 const MOST = 12;
 const seen = z.array(z.tuple([z.string(), z.number()]));
-const habits = z.object({ networks: seen, agents: seen, countries: seen });
+const habits = z.object({ networks: seen, blocks: seen.default([]), agents: seen, countries: seen });
 
 /** Nothing is known of somebody who never signed in here. */
-export const NO_HABITS: Habits = { networks: [], agents: [], countries: [] };
+export const NO_HABITS: Habits = { networks: [], blocks: [], agents: [], countries: [] };
 
 /** As it was sealed by ourselves. */
 export const readHabits = (text: string): Habits => habits.parse(JSON.parse(text));
@@ -52,12 +55,21 @@ export function reasonsOf({ networks, agents, countries }: Habits, traits: Trait
   return reasons;
 }
 
+const added = (known: readonly Seen[], value: string, at: EpochMs): readonly Seen[] =>
+  [[value, at] as const, ...known.filter(([one]) => one !== value)].slice(0, MOST);
+
+/** The same with an address that its person has proved themselves from, otherwise than by signing in. */
+export const withBlock = (habits: Habits, block: string, at: EpochMs): Habits => ({
+  ...habits,
+  blocks: added(habits.blocks, block, at),
+});
+
 /** The same with one sign-in more. */
-export function withTraits({ networks, agents, countries }: Habits, traits: Traits, at: EpochMs): Habits {
-  const add = (known: readonly Seen[], value: string): readonly Seen[] =>
-    [[value, at] as const, ...known.filter(([one]) => one !== value)].slice(0, MOST);
+export function withTraits({ networks, blocks, agents, countries }: Habits, traits: Traits, at: EpochMs): Habits {
+  const add = (known: readonly Seen[], value: string): readonly Seen[] => added(known, value, at);
   return {
     networks: add(networks, traits.network),
+    blocks: add(blocks, traits.block),
     agents: add(agents, traits.agent),
     countries: traits.country === undefined ? countries : add(countries, traits.country),
   };

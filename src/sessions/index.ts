@@ -7,12 +7,15 @@ export {
   clearCookies,
   deviceCookies,
   grantCookies,
+  KNOWN_COOKIE,
   NATIVE_COOKIES,
   NATIVE_PATHS,
+  shownBy,
 } from './cookies.ts';
 export type { Csrf } from './csrf.ts';
 export type { KnownDevice } from './devices.ts';
 export { type EmbeddedSessions, type EmbeddedSessionsOptions, openEmbeddedSessions } from './embedded.ts';
+export type { EndScope } from './ends.ts';
 export { sessionFault } from './errors.ts';
 export { createRevocationFeed } from './feed.ts';
 export { feedFault } from './feed-errors.ts';
@@ -24,7 +27,7 @@ export { retireAll } from './retire-all.ts';
 export { createRevocations, type Revocations } from './revocations.ts';
 export { assertionJwksRoute, sessionRoutes } from './routes.ts';
 export { sealedFields } from './sealed-fields.ts';
-export type { Device, Grant } from './session.ts';
+export type { Device, Grant, ShownDevice } from './session.ts';
 export { createSessions, type Sessions } from './sessions.ts';
 export { judgeSecret } from './shared-secret.ts';
 export { createSharedSecretTokens } from './shared-secret-tokens.ts';

@@ -226,6 +226,20 @@ function useTests(given: Given): void {
     );
   });
 
+  // Attack: a session that its owner left open is asked for tokens, or for a proof, after it went idle.
+  test('a session that went idle gives no token, proves nothing and takes no step-up', async () => {
+    const kit = given();
+    const grant = await kit.start(undefined, bob);
+    const principal = await kit.native.verify(grant.accessToken);
+    await kit.wait(hours(1));
+    assert.equal(await kit.sessions.proof(grant.sessionId), undefined);
+    await expectRefused('SESSION_REVOKED', () => kit.sessions.grantFor(principal));
+    const proved = { amr: ['otp'], secondFactor: true };
+    await expectRefused('SESSION_REVOKED', () =>
+      kit.storage.write(platform, (tx) => kit.sessions.stepUp(tx, actor, grant.sessionId, proved)),
+    );
+  });
+
   test('the numbers of a tenant are those of its own sessions', async () => {
     const kit = given();
     await kit.sessions.endScope(actor, { kind: 'everyone' }, 'from here');

@@ -15,8 +15,11 @@ test('in no history is an honest client logged out, and in none does a theft go 
   t.after(storage.close);
   const tally = await tellMany(storage, clock, RUNS);
   t.diagnostic(JSON.stringify(tally));
-  const { histories: told, caught, thefts, lostTwice, crashes, stepsBack } = tally;
-  assert.ok(Math.min(caught, thefts, lostTwice, crashes, stepsBack) > told / 50, 'the histories must be worth telling');
+  const { histories: told, caught, thefts, lostTwice, crashes, stepsBack, sharedBrowsers } = tally;
+  assert.ok(
+    Math.min(caught, thefts, lostTwice, crashes, stepsBack, sharedBrowsers) > told / 50,
+    'the histories must be worth telling',
+  );
 });
 
 await serverSuite('refresh histories on PostgreSQL', startPostgres, (server) => {

@@ -1,14 +1,17 @@
-import { personId, realmId, sessionId, tenantId } from '../kernel/brand.ts';
+import { type PersonId, realmId, sessionId, tenantId } from '../kernel/brand.ts';
 import { hours, seconds } from '../kernel/clock.ts';
+import { anonymous } from '../kernel/principal.ts';
 import { createSystemRandom } from '../kernel/random.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import type { TestClock } from '../testing/index.ts';
+import { createMasterKey, openVault, singleMaster, vaultMigrations } from '../vault/index.ts';
 import { sessionConfig } from './config.ts';
+import { createDevices } from './devices.ts';
 import { sessionMigrations } from './migrations/index.ts';
 import { digestOf, newDeviceSecret, newRefreshToken, sealSuccessor } from './refresh-token.ts';
 import { type Rotation, rotate } from './rotation.ts';
-import { NATIVE_PROFILE } from './session.ts';
+import { NATIVE_PROFILE, type ShownDevice } from './session.ts';
 import { sessionStore } from './store.ts';
 
 export const GRACE_MS = seconds(30);
@@ -24,10 +27,17 @@ export interface Answer {
 /** Refresh as it is, without what it is not about: rows and rotation in one write, the family ended in that same one. */
 export interface Machine {
   readonly clock: TestClock;
-  begin(): Promise<{ readonly token: string; readonly device: string }>;
-  present(token: string, device: string | undefined): Promise<Answer>;
+  /** A sign-in of somebody in a browser that is known by what its cookie holds. @returns what that browser is to keep */
+  begin(person: PersonId, known: string | undefined): Promise<Begun>;
+  present(token: string, device: ShownDevice): Promise<Answer>;
   /** The same in a process that dies before the write is durable. */
-  crashWithin(token: string, device: string | undefined): Promise<void>;
+  crashWithin(token: string, device: ShownDevice): Promise<void>;
+}
+
+export interface Begun {
+  readonly token: string;
+  readonly secret: string;
+  readonly known: string;
 }
 
 const config = sessionConfig.parse({
@@ -38,10 +48,13 @@ const config = sessionConfig.parse({
 
 /** @param storage empty; its tables are made here */
 export async function createMachine(storage: Storage, clock: TestClock): Promise<Machine> {
-  await storage.migrate(sessionMigrations);
+  await storage.migrate([...vaultMigrations, ...sessionMigrations]);
   const random = createSystemRandom();
+  const masters = singleMaster(createMasterKey(random.bytes(32), random));
+  const { subjects } = await openVault({ storage, clock, random, masters });
+  const devices = createDevices({ storage, audit: { record: async () => undefined }, subjects, clock, random });
 
-  async function decide(tx: Tx, token: string, device: string | undefined, successor: string): Promise<Rotation> {
+  async function decide(tx: Tx, token: string, device: ShownDevice, successor: string): Promise<Rotation> {
     const now = clock.now();
     const row = await sessionStore.refresh(tx, digestOf(token));
     const session = row && (await sessionStore.get(tx, row.sessionId));
@@ -55,20 +68,22 @@ export async function createMachine(storage: Storage, clock: TestClock): Promise
 
   return {
     clock,
-    begin: async () => {
+    begin: async (person, known) => {
       const now = clock.now();
       const id = sessionId(random.bytes(16).toString('hex'));
-      const [token, device] = [newRefreshToken(random), newDeviceSecret(random)];
-      await storage.write(platform, async (tx) => {
+      const [token, secret] = [newRefreshToken(random), newDeviceSecret(random)];
+      return storage.write(platform, async (tx) => {
+        const wish = { token: known, device: { userAgent: '', address: '' } };
+        const kept = await devices.keep(tx, { principal: anonymous }, person, wish);
         await sessionStore.add(tx, {
-          ...{ id, realm_id: realmId('main'), person_id: personId('ada'), tenant_id: tenantId('main') },
+          ...{ id, realm_id: realmId('main'), person_id: person, tenant_id: tenantId('main') },
           ...{ authenticated_at: now, last_used_at: now, expires_at: now + ABSOLUTE_MS, ended_at: null },
-          ...{ device: null, device_digest: digestOf(device), device_proved: false, profile: null, idle_ms: null },
-          ...{ amr: null, proved_at: now, second_factor_at: null, known_device: null, device_kind: null },
+          ...{ device: null, device_digest: digestOf(secret), device_proved: false, profile: null, idle_ms: null },
+          ...{ amr: null, proved_at: now, second_factor_at: null, known_device: kept.id, device_kind: null },
         });
         await sessionStore.addRefresh(tx, digestOf(token), id, now + ABSOLUTE_MS);
+        return { token, secret, known: kept.token };
       });
-      return { token, device };
     },
     present: async (token, device) => {
       const successor = newRefreshToken(random);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
+import { type PersonId, personId } from '../kernel/brand.ts';
 import { hours, minutes, seconds } from '../kernel/clock.ts';
 import type { Storage } from '../storage/index.ts';
 import type { TestClock } from '../testing/index.ts';
@@ -12,6 +14,7 @@ import {
   IDLE_MS,
   type Machine,
 } from './refresh-machine.contract.ts';
+import type { ShownDevice } from './session.ts';
 
 type Party = 'owner' | 'thief';
 
@@ -24,7 +27,9 @@ interface Traded {
 
 /** The rules of docs/refresh.md for one family, of which the model knows only what was asked and answered. */
 interface Family {
-  readonly device: string;
+  readonly secret: string;
+  /** That by which the browser is known to its person. */
+  readonly known: string;
   readonly startedAt: number;
   readonly traded: Map<string, Traded>;
   usedAt: number;
@@ -32,9 +37,17 @@ interface Family {
   ended: boolean;
 }
 
+/** What the cookies of a browser hold, in which several people may have signed in. */
+interface Browser {
+  secret: string;
+  known: string;
+}
+
 /** One session of the owner, the browser that has it and what a thief has of it. */
 interface Story {
   readonly family: Family;
+  readonly person: PersonId;
+  readonly browser: Browser;
   /** False for a client that keeps no cookie. */
   readonly keepsDevice: boolean;
   /** What all tabs share; undefined after a logout. */
@@ -43,20 +56,23 @@ interface Story {
   lostAt: number | undefined;
   readonly owned: string[];
   readonly stolen: string[];
-  thiefHasDevice: boolean;
+  /** The cookies as they were when the thief copied them. */
+  thiefShows: ShownDevice;
   thiefAsked: boolean;
   late: boolean;
 }
 
 interface World {
-  readonly stories: readonly Story[];
+  readonly stories: Story[];
 }
 
 interface Presentation {
   readonly by: Party;
   readonly token: string;
-  readonly device: string | undefined;
+  readonly device: ShownDevice;
 }
+
+const NOTHING: ShownDevice = { secret: undefined, known: undefined };
 
 /** What has happened in all histories, so that they are known to be worth telling. */
 export interface Tally {
@@ -70,11 +86,12 @@ export interface Tally {
   crashes: number;
   stepsBack: number;
   expired: number;
+  sharedBrowsers: number;
 }
 
 const newTally = (): Tally => ({
   ...{ histories: 0, granted: 0, repeated: 0, thefts: 0, caught: 0 },
-  ...{ stolenWithDevice: 0, lostTwice: 0, crashes: 0, stepsBack: 0, expired: 0 },
+  ...{ stolenWithDevice: 0, lostTwice: 0, crashes: 0, stepsBack: 0, expired: 0, sharedBrowsers: 0 },
 });
 
 /** What the rules say to one presentation; changes the family as the answer would. */
@@ -82,7 +99,7 @@ function ruled(family: Family, { by, token, device }: Presentation, got: Answer,
   if (family.ended) return 'revoked';
   const { startedAt, usedAt } = family;
   if (now - usedAt >= IDLE_MS || now >= startedAt + ABSOLUTE_MS) return 'expired';
-  const same = device === family.device;
+  const same = device.secret === family.secret || device.known?.split('.').includes(family.known) === true;
   const earlier = family.traded.get(token);
   if (earlier === undefined) {
     if (family.proved && !same) return 'foreign-device';
@@ -184,10 +201,10 @@ function keep(story: Story, answer: Answer): void {
 }
 
 const byOwner = (story: Story, token: string): Presentation => ({
-  ...{ by: 'owner', token, device: story.keepsDevice ? story.family.device : undefined },
+  ...{ by: 'owner', token, device: story.keepsDevice ? { ...story.browser } : NOTHING },
 });
 const byThief = (story: Story, token: string): Presentation => ({
-  ...{ by: 'thief', token, device: story.thiefHasDevice ? story.family.device : undefined },
+  ...{ by: 'thief', token, device: story.thiefShows },
 });
 
 type Act = (machine: Machine, story: Story, tally: Tally) => Promise<void>;
@@ -242,7 +259,7 @@ const steal =
     const token = what === 'old' ? story.owned[0] : story.held;
     if (token !== undefined) story.stolen.push(token);
     if (what !== 'all') return;
-    story.thiefHasDevice = true;
+    story.thiefShows = { ...story.browser };
     tally.stolenWithDevice++;
   };
 
@@ -267,9 +284,23 @@ const stepOf = (which: number, name: string, act: Act, tally: Tally): Command =>
   toString: () => `${name} #${which}`,
 });
 
+const MOST_STORIES = 7; // at most five people of one browser, whom its cookie holds
+
+/** Somebody signs in once more in a browser that has a session, which goes on: the same person, or another. */
+const signInAgain = (which: number, another: boolean, tally: Tally): Command => ({
+  check: ({ stories }) => stories.length < MOST_STORIES,
+  run: async ({ stories }, machine) => {
+    const story = stories[which % stories.length];
+    if (!story?.keepsDevice) return;
+    stories.push(await begin(machine, true, another ? newPerson() : story.person, story.browser));
+    tally.sharedBrowsers++;
+  },
+  toString: () => `sign in again as ${another ? 'another' : 'the same'} #${which}`,
+});
+
 /** Histories: a few steps, each about one of the owner's sessions. */
 function histories(tally: Tally) {
-  const which = fc.nat(2);
+  const which = fc.nat(MOST_STORIES - 1);
   const step = (name: string, act: Act) => which.map((one) => stepOf(one, name, act, tally));
   const fixed = [
     ...[step('refresh', refresh(1, 0)), step('refresh', refresh(1, 0)), step('refresh', refresh(1, 0))],
@@ -281,23 +312,29 @@ function histories(tally: Tally) {
   const used = fc.tuple(which, fc.nat(5)).map(([one, at]) => stepOf(one, `use ${at}`, use(at), tally));
   const waited = fc.constantFrom(...STEPS).map((ms) => stepOf(0, `wait ${ms}`, wait(ms), tally));
   const back = fc.constantFrom(...BACK).map((ms) => stepOf(0, `clock back ${ms}`, wait(-ms), tally));
-  return fc.commands([...fixed, used, used, waited, waited, back], { size: '+1', maxCommands: 24 });
+  const again = fc.tuple(which, fc.boolean()).map(([one, another]) => signInAgain(one, another, tally));
+  return fc.commands([...fixed, again, used, used, waited, waited, back], { size: '+1', maxCommands: 24 });
 }
 
 /** Tells one history on the machine: two sessions that keep the device secret, and one that does not. */
 async function tell(machine: Machine, steps: Iterable<Command>, tally: Tally) {
   tally.histories++;
-  const stories = await Promise.all([true, false, true].map((keepsDevice) => begin(machine, keepsDevice)));
+  const stories = await Promise.all([true, false, true].map((keepsDevice) => begin(machine, keepsDevice, newPerson())));
   await fc.asyncModelRun(() => ({ model: { stories }, real: machine }), steps);
 }
 
-async function begin(machine: Machine, keepsDevice: boolean): Promise<Story> {
+const newPerson = (): PersonId => personId(randomUUID());
+
+/** @param browser another sign-in of which puts its secret where the last one's was */
+async function begin(machine: Machine, keepsDevice: boolean, person: PersonId, browser?: Browser): Promise<Story> {
   const now = machine.clock.now();
-  const { token, device } = await machine.begin();
+  const { token, secret, known } = await machine.begin(person, browser?.known);
+  const [own = ''] = known.split('.');
   return {
-    family: { device, startedAt: now, traded: new Map(), usedAt: now, proved: false, ended: false },
+    family: { secret, known: own, startedAt: now, traded: new Map(), usedAt: now, proved: false, ended: false },
+    ...{ person, browser: Object.assign(browser ?? {}, { secret, known }) },
     ...{ keepsDevice, held: token, lostAt: undefined, owned: [token], stolen: [] },
-    ...{ thiefHasDevice: false, thiefAsked: false, late: false },
+    ...{ thiefShows: NOTHING, thiefAsked: false, late: false },
   };
 }
 

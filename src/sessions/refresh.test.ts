@@ -178,6 +178,66 @@ test('a clock that is set back lets the grace begin anew, and not last until it 
   kit.clock.advance(hours(2));
 });
 
+test('a later sign-in in the same browser, by the same person or another, leaves the sessions of before as they are', async () => {
+  const { id } = await kit.person('zoe', 'viewer');
+  assert.ok(id);
+  const jar = new Map<string, string>();
+  const cookies = () => ({ cookie: [...jar].map((pair) => pair.join('=')).join('; ') });
+  const signIn = async (username: string): Promise<string> => {
+    const { tk_device: _, ...sent } = Object.fromEntries(jar); // which goes to the refresh route alone
+    const cookie = Object.entries(sent)
+      .map((pair) => pair.join('='))
+      .join('; ');
+    const answer = await kit.call('POST', '/v1/login', {
+      body: { username, password: KIT_PASSWORD },
+      headers: { cookie },
+    });
+    for (const one of answer.headers.getSetCookie()) {
+      const [name = '', value = ''] = (one.split(';')[0] ?? '').split('=');
+      jar.set(name, value);
+    }
+    return answer.json.refresh_token;
+  };
+  const refreshed = async (token: string): Promise<string> =>
+    assertGranted(await kit.call('POST', '/v1/token/refresh', { body: { refresh_token: token }, headers: cookies() }));
+
+  let first = await refreshed(await signIn('admin')); // bound by now
+  for (const username of ['admin', 'zoe', 'admin']) {
+    const later = await refreshed(await signIn(username));
+    first = await refreshed(first);
+    await refreshed(later);
+    await refreshed(first); // and its answer is lost
+    kit.clock.advance(seconds(29));
+    first = await refreshed(first);
+  }
+  assertRefused(await refresh(first), 'SESSION_DEVICE');
+  assertRefused(await refresh(first, jar.get('tk_device')), 'SESSION_DEVICE');
+});
+
+// Attack: somebody plants the cookies of a browser of their own, and comes with a stolen refresh token.
+test('the cookie by which a browser is known to another person binds nothing', async () => {
+  await kit.person('eve', 'viewer');
+  const { headers } = await kit.call('POST', '/v1/login', { body: { username: 'eve', password: KIT_PASSWORD } });
+  const known =
+    headers
+      .getSetCookie()
+      .find((one) => one.startsWith('tk_known='))
+      ?.split(';')[0] ?? '';
+  const own = await kit.call('POST', '/v1/login', {
+    body: { username: 'admin', password: KIT_PASSWORD },
+    headers: { cookie: known },
+  });
+  const device =
+    own.headers
+      .getSetCookie()
+      .find((one) => one.startsWith('tk_device='))
+      ?.split(';')[0] ?? '';
+  const body = { refresh_token: own.json.refresh_token };
+  const owned = await assertGranted(await kit.call('POST', '/v1/token/refresh', { body, headers: { cookie: device } }));
+  const stolen = { body: { refresh_token: owned }, headers: { cookie: known } };
+  assertRefused(await kit.call('POST', '/v1/token/refresh', stolen), 'SESSION_DEVICE');
+});
+
 // Attack: a page of another site sends the browser's cookie along.
 test('a refresh with the cookie that comes from another site is refused, and the session goes on', async () => {
   const body = { refresh_token: client.token };

@@ -1,14 +1,16 @@
 import { type EpochMs, epochMs } from '../kernel/brand.ts';
-import { type Clock, minutes, seconds } from '../kernel/clock.ts';
+import { type Clock, hours, minutes, seconds } from '../kernel/clock.ts';
 import type { PersonPrincipal } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
 import { type Json, platform, type Tx } from '../kernel/tx.ts';
 import type { Bus, Storage } from '../storage/index.ts';
 import { createRevocationLog, type RevocationKind, type RevocationLog, tokenSubject } from './revocations-log.ts';
 import { type RevocationRow, sessionStore } from './store.ts';
+import { endStore } from './store-ends.ts';
 
 /** What is remembered of a verified token, to hold it against revocations at each use. */
 export type TokenHolder = Pick<PersonPrincipal, 'sessionId' | 'personId' | 'tenantId'> & {
+  /** Its session's beginning, or its own where that is not known: one that was begun later is not meant. */
   readonly issuedAt: EpochMs;
   /** Its `jti`, where it can be called back alone. */
   readonly tokenId?: string | undefined;
@@ -19,7 +21,10 @@ export interface RevocationDeps {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly random: Random;
-  /** The longest life of an access token at the start: a revocation is kept until no token from before it can be alive. */
+  /**
+   * The longest life of an access token at the start: a revocation is kept until no token from before it can be alive, of
+   * this node or any other, or of a time when lives were longer. For that each node writes its longest beside them.
+   */
   readonly accessMs: number;
   readonly onError: (error: unknown) => void;
   /** Milliseconds that only grow; `performance.now` unless told. */
@@ -34,9 +39,15 @@ type Dead = Readonly<Record<RevocationKind, Map<string, { before: EpochMs; expir
  * when the bus knows of a gap.
  */
 export interface Revocations {
-  /** Kills, inside the write that ends the session, every token issued up to now. */
-  add(tx: Tx, kind: RevocationKind, subject: string): Promise<void>;
+  /**
+   * Kills, inside the write that ends them, the tokens of a session, or those of all sessions begun up to now.
+   *
+   * @param usedAt when it gave a token last, which another node may have put later than this one has it now
+   */
+  add(tx: Tx, kind: RevocationKind, subject: string, usedAt?: EpochMs): Promise<void>;
   revokes(holder: TokenHolder): boolean;
+  /** When a session that begins now is to have begun: later than what ended others, wherever the clock stands. */
+  beginningOf(whose: Pick<TokenHolder, 'personId' | 'tenantId'>): EpochMs;
   /**
    * False when the feed was lost for longer than its limit, or, where nothing is read regularly, in the moment between a
    * gap and the end of its reading: then every token has to be refused.
@@ -57,6 +68,10 @@ const POLL_MS = 500;
 const STALE_MS = seconds(5);
 const OVERLAP_MS = minutes(1); // an id is drawn before its commit, so late ones may stand behind what was read
 const PRUNE_MS = minutes(10);
+const MARGIN_MS = minutes(1);
+const WIDE_MARGIN_MS = hours(1); // of the few that name no session: some node's clock may be ahead of the writer's
+const LIFE = 'life'; // a row that says how long tokens of some node live, until none of them does
+const TELL_LIFE_MS = hours(1);
 const PAUSE_MS = 1_500; // a timer that is a second late belongs to a process that was stopped
 const MOST_READING = 3; // a database that hangs must not be asked twice a second for ever
 
@@ -72,6 +87,9 @@ export function createRevocations(deps: RevocationDeps): Revocations {
     everyone: new Map(),
   };
   const log = createRevocationLog();
+  const lives = new Map<number, number>(); // by how long tokens of other nodes live, until when that has to be minded
+  const stamps = createStamps(clock, monotonic);
+  let toldAt = Number.NEGATIVE_INFINITY;
   let size = 0;
   // An embedded database has no other writer than this process, whose own bus loses nothing without a word.
   const canMiss = storage.dialect !== 'sqlite' || bus.canLose;
@@ -87,6 +105,7 @@ export function createRevocations(deps: RevocationDeps): Revocations {
   let timers: NodeJS.Timeout[] = [];
 
   const apply = ({ kind, subject, before, expires_at }: Omit<RevocationRow, 'id'>): void => {
+    if (kind === LIFE) lives.set(Number(subject), Math.max(expires_at, lives.get(Number(subject)) ?? 0));
     if (!isKind(kind)) return; // of a newer version, whose own nodes hold to it
     const known = dead[kind].get(subject);
     if (known !== undefined && known.before >= before) return;
@@ -100,8 +119,12 @@ export function createRevocations(deps: RevocationDeps): Revocations {
     const tick = monotonic();
     reading++;
     try {
-      const rows = await storage.read(platform, (tx) => sessionStore.revocations(tx, oldestId(from), now));
-      for (const row of rows) apply(row);
+      const read = await storage.read(platform, async (tx) => {
+        const at = await endStore.databaseTime(tx); // before it, so that nothing falls between the two
+        return { at, rows: await sessionStore.revocations(tx, oldestId(from), now) };
+      });
+      for (const row of read.rows) apply(row);
+      stamps.set(read.at ?? now, tick);
     } finally {
       reading--;
     }
@@ -135,7 +158,7 @@ export function createRevocations(deps: RevocationDeps): Revocations {
     noticePause();
     tickedAt = monotonic();
     if (missed !== madeUp) catchUp();
-    else if (canMiss && reading < MOST_READING) void poll(readAt - OVERLAP_MS).catch(onError);
+    else if (canMiss && reading < MOST_READING) void poll(stamps.last() - OVERLAP_MS).catch(onError);
   }
 
   function isFresh(): boolean {
@@ -145,8 +168,27 @@ export function createRevocations(deps: RevocationDeps): Revocations {
     return madeUp >= pausedAt && clock.now() - readAt <= STALE_MS && monotonic() - readTick <= STALE_MS;
   }
 
+  /** How long the last token of any node may live that was signed up to now. */
+  function longestLife(): number {
+    const now = clock.now();
+    const others = [...lives].filter(([, until]) => until > now).map(([ms]) => ms);
+    return Math.max(accessMs, ...others);
+  }
+
+  async function tellLife(): Promise<void> {
+    const now = clock.now();
+    if (now >= toldAt && now - toldAt < TELL_LIFE_MS) return;
+    const expires_at = now + 2 * TELL_LIFE_MS + accessMs; // told again before that, for as long as there are such tokens
+    const row = { id: newUuid(stamps, random), kind: LIFE, subject: String(accessMs), before: now, expires_at };
+    await storage.write(platform, (tx) => sessionStore.addRevocation(tx, row));
+    toldAt = now;
+    await bus.publish(TOPIC, row);
+  }
+
   function forget(): void {
     const now = clock.now();
+    tellLife().catch(onError);
+    for (const [ms, until] of lives) if (until <= now) lives.delete(ms);
     size = 0;
     for (const subjects of Object.values(dead)) {
       for (const [subject, { expiresAt }] of subjects) if (expiresAt <= now) subjects.delete(subject);
@@ -161,10 +203,11 @@ export function createRevocations(deps: RevocationDeps): Revocations {
   });
 
   return {
-    add: async (tx, kind, subject) => {
+    add: async (tx, kind, subject, usedAt = epochMs(0)) => {
       const before = clock.now();
-      const expiresAt = before + accessMs + minutes(1);
-      const row = { id: newUuid(clock, random), kind, subject, before, expires_at: expiresAt };
+      const margin = kind === 'session' || kind === 'token' ? MARGIN_MS : WIDE_MARGIN_MS;
+      const expiresAt = Math.max(before, usedAt) + longestLife() + margin;
+      const row = { id: newUuid(stamps, random), kind, subject, before, expires_at: expiresAt };
       await sessionStore.addRevocation(tx, row);
       tx.afterCommit(() => {
         apply(row);
@@ -182,11 +225,18 @@ export function createRevocations(deps: RevocationDeps): Revocations {
         isBefore(dead.everyone.get('*'), issuedAt)
       );
     },
+    beginningOf: ({ personId, tenantId }) => {
+      const ends = [dead.person.get(personId), dead.tenant.get(tenantId), dead.everyone.get('*')];
+      return epochMs(Math.max(clock.now(), ...ends.map((end) => (end?.before ?? -1) + 1)));
+    },
     fresh: isFresh,
     wholeTo: () => (canMiss ? readAt : clock.now()),
     log,
     keepFor: (longer) => {
-      accessMs = Math.max(accessMs, longer);
+      if (longer <= accessMs) return;
+      accessMs = longer;
+      toldAt = Number.NEGATIVE_INFINITY;
+      tellLife().catch(onError);
     },
     start: async () => {
       leave = bus.onGap(() => {
@@ -194,6 +244,7 @@ export function createRevocations(deps: RevocationDeps): Revocations {
         catchUp();
       });
       await poll(0);
+      await tellLife();
       tickedAt = monotonic();
       timers = [setInterval(forget, PRUNE_MS).unref(), setInterval(tick, POLL_MS).unref()];
     },
@@ -210,6 +261,25 @@ const isKind = (kind: string): kind is RevocationKind =>
 
 function isBefore(revocation: { before: EpochMs } | undefined, issuedAt: EpochMs): boolean {
   return revocation !== undefined && issuedAt <= revocation.before;
+}
+
+/**
+ * The time by the database's clock, which ids are drawn and read by: a node whose own is minutes off is read all the same.
+ * Between two readings it goes on by whichever of the node's clocks went further: too late is read twice, too early not.
+ */
+function createStamps(clock: Clock, monotonic: () => number) {
+  let known: { readonly at: number; readonly ownAt: number; readonly tick: number } | undefined;
+  return {
+    now: (): EpochMs => {
+      const own = clock.now();
+      if (known === undefined) return own;
+      return epochMs(known.at + Math.max(0, own - known.ownAt, Math.round(monotonic() - known.tick)));
+    },
+    last: (): number => known?.at ?? clock.now(),
+    set: (at: number, tick: number): void => {
+      known = { at, tick, ownAt: clock.now() };
+    },
+  };
 }
 
 /** The smallest UUIDv7 of a moment: rows are read from there on. */

@@ -3,18 +3,19 @@ import type { EpochMs } from '../kernel/brand.ts';
 import { seconds } from '../kernel/clock.ts';
 import type { Tx } from '../kernel/tx.ts';
 import type { SessionConfig } from './config.ts';
+import { isDeviceOf } from './devices.ts';
 import { refreshStore } from './refresh-store.ts';
 import { digestOf, openSuccessor } from './refresh-token.ts';
-import type { RefreshRow, SessionRow } from './session.ts';
-import { sessionStore } from './store.ts';
+import type { SessionRow, ShownDevice } from './session.ts';
+import { type HeldRow, sessionStore } from './store.ts';
 
 /** What became of a presented refresh token. Everything but the first two leaves no token to go on with. */
-export type Rotation =
-  | Rotated
-  | { readonly kind: Refusal; readonly session: SessionRow }
-  | { readonly kind: 'unknown' };
+export type Rotation = Judged | { readonly kind: 'unknown' };
 
-interface Rotated {
+/** Of a token that is stored. */
+export type Judged = Rotated | { readonly kind: Refusal; readonly session: SessionRow };
+
+export interface Rotated {
   /** `kept`: the profile's clients go on with one token. */
   readonly kind: 'rotated' | 'repeated' | 'kept';
   readonly session: SessionRow;
@@ -27,8 +28,8 @@ type Refusal = 'replayed' | 'barred' | 'foreign-device' | 'foreign-profile' | 'e
 
 export interface Presented {
   readonly token: string;
-  /** The device secret that came with it. */
-  readonly device: string | undefined;
+  /** What came with it to show the device. */
+  readonly device: ShownDevice;
   /** Where it was presented. */
   readonly profile: string;
   /** Whether the same token is to stay good. */
@@ -39,9 +40,7 @@ export interface Presented {
 }
 
 /** What is stored of it: the rows, read in the same transaction. */
-export interface Held {
-  readonly row: RefreshRow;
-  readonly session: SessionRow;
+export interface Held extends HeldRow {
   /** `undefined` when the person may no longer sign in. */
   readonly username: string | undefined;
 }
@@ -55,6 +54,7 @@ const MOST_REPEATS = 100;
  * Decides, in one write, what a presented refresh token is worth. One compare-and-set lets a single caller rotate;
  * the others are told the same successor while that is harmless, or end the family.
  *
+ * @param beside what else a good outcome writes; it is sent along with the rest, for each wait is one of every refresh
  * @see RFC 9700 §4.14.2, docs/refresh.md
  */
 export async function rotate(
@@ -63,37 +63,59 @@ export async function rotate(
   { row, session, username }: Held,
   config: SessionConfig,
   now: EpochMs,
-): Promise<Rotation> {
-  const digest = digestOf(presented.token);
+  beside: (good: Rotated) => Promise<void> = async () => undefined,
+): Promise<Judged> {
   if (session.profile !== presented.profile) return { kind: 'foreign-profile', session };
   if (session.ended) return { kind: 'revoked', session };
   if (username === undefined) return { kind: 'barred', session };
   const idle = now - session.lastUsedAt >= (session.idleMs ?? config.idleMs);
   if (now >= session.expiresAt || now >= row.expiresAt || idle) return { kind: 'expired', session };
 
-  const sameDevice = presented.device !== undefined && equalBytes(digestOf(presented.device), session.deviceDigest);
+  const sameDevice = await isSameDevice(tx, presented.device, session);
   if (row.usedAt === undefined) {
     // A copied token without the secret of the device that keeps it: refused, and its owner goes on undisturbed.
     if (session.deviceProved && !sameDevice) return { kind: 'foreign-device', session };
-    if (presented.keep) {
-      await sessionStore.touch(tx, session.id, now);
-      if (sameDevice && !session.deviceProved) await sessionStore.proveDevice(tx, session.id);
-      return { kind: 'kept', session, username, refreshToken: presented.token };
-    }
-    if (await sessionStore.take(tx, digest, presented.sealedSuccessor, now)) {
-      await sessionStore.addRefresh(tx, digestOf(presented.successor), session.id, session.expiresAt);
-      await sessionStore.touch(tx, session.id, now);
-      if (sameDevice && !session.deviceProved) await sessionStore.proveDevice(tx, session.id);
-      return { kind: 'rotated', session, username, refreshToken: presented.successor };
-    }
+    const good: Rotated = presented.keep
+      ? { kind: 'kept', session, username, refreshToken: presented.token }
+      : { kind: 'rotated', session, username, refreshToken: presented.successor };
+    await goOn(tx, presented, good, { sameDevice, now, beside });
+    return good;
   }
 
-  const used = await sessionStore.refresh(tx, digest); // again: another caller may have won since
-  const successor = used?.successor && openSuccessor(presented.token, used.successor);
-  if (used?.usedAt === undefined || successor === undefined || successor === '') return { kind: 'replayed', session };
-  const mayRepeat = await allowsRepeat(tx, digest, used.usedAt, successor, { session, sameDevice, config, now });
+  const digest = digestOf(presented.token);
+  const successor = row.successor && openSuccessor(presented.token, row.successor);
+  if (successor === undefined || successor === '') return { kind: 'replayed', session };
+  const mayRepeat = await allowsRepeat(tx, digest, row.usedAt, successor, { session, sameDevice, config, now });
   if (!mayRepeat) return { kind: 'replayed', session };
-  return { kind: 'repeated', session, username, refreshToken: successor };
+  const good: Rotated = { kind: 'repeated', session, username, refreshToken: successor };
+  await beside(good);
+  return good;
+}
+
+/** A later sign-in of the same browser has its own secret where that of this one was; the browser is known all the same. */
+async function isSameDevice(tx: Tx, { secret, known }: ShownDevice, session: SessionRow): Promise<boolean> {
+  if (secret !== undefined && equalBytes(digestOf(secret), session.deviceDigest)) return true;
+  return isDeviceOf(tx, session, known);
+}
+
+interface GoingOn {
+  readonly sameDevice: boolean;
+  readonly now: EpochMs;
+  readonly beside: (good: Rotated) => Promise<void>;
+}
+
+/** All at once: no statement needs the answer of another, and all of them stand or fall together. */
+async function goOn(tx: Tx, presented: Presented, good: Rotated, { sameDevice, now, beside }: GoingOn): Promise<void> {
+  const { id, deviceProved, expiresAt } = good.session;
+  const [taken] = await Promise.all([
+    good.kind === 'kept' || sessionStore.take(tx, digestOf(presented.token), presented.sealedSuccessor, now),
+    good.kind === 'kept' || sessionStore.addRefresh(tx, digestOf(presented.successor), id, expiresAt),
+    sessionStore.touch(tx, id, now),
+    deviceProved || !sameDevice || sessionStore.proveDevice(tx, id),
+    beside(good),
+  ]);
+  // Read as unused in this same write, so nobody can have been before us; were it so all the same, nothing may be kept.
+  if (!taken) throw new Error('a refresh token was taken by another write within this one');
 }
 
 interface Circumstances {

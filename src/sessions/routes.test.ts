@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { decodeJwt } from 'jose';
+import { personId, realmId, tenantId } from '../kernel/brand.ts';
 import { minutes } from '../kernel/clock.ts';
+import type { Actor } from '../kernel/principal.ts';
+import { inTenant } from '../kernel/tx.ts';
 import { type Answer, createKit, KIT_PASSWORD, type Kit } from '../testing/index.ts';
 
 let kit: Kit;
@@ -43,6 +46,8 @@ test('the list names the device in words, how it was proved, and the device that
   assert.equal((await kit.call('DELETE', `/v1/devices/${own.id}`, { token })).status, 204);
   assert.equal((await kit.call('DELETE', `/v1/devices/${own.id}`, { token })).json.code, 'SESSION_DEVICE_UNKNOWN');
 });
+
+const OPERATOR: Actor = { principal: { kind: 'operator', tenantId: tenantId('main') } };
 
 test('logging out everywhere says how many sessions that were, and may keep the one it is asked from', async () => {
   const { token } = await kit.person('otto', 'viewer');
@@ -87,6 +92,24 @@ test('the wider scopes need their permission, and a proof of the last ten minute
   assert.ok(whole.json.ended >= 1);
   assert.equal(await me(fresh), 401);
   kit.clock.advance(1);
+});
+
+// Attack: the administrator of one tenant puts somebody out of another one.
+test('an administrator ends those sessions of a shared person that act in the own tenant', async () => {
+  const { house, storage } = kit.twinkeep;
+  const { id, token: here } = await kit.person('wilma', 'viewer');
+  const there = tenantId('plant-2');
+  await storage.write(inTenant(there), async (tx) => {
+    await house.tenants.create(tx, OPERATOR, { id: there, name: 'Plant 2' });
+    await house.tenants.addMember(tx, personId(id), there);
+  });
+  const person = { personId: personId(id), username: 'wilma', realmId: realmId('main'), tenantId: there };
+  const subject = { ...person, confirm: async () => undefined, amr: ['pwd'], proved: true };
+  const elsewhere = await house.sessions.start(OPERATOR, subject, { userAgent: '', address: '' });
+  const admin = await kit.signIn();
+  const ended = await kit.call('POST', `/v1/users/${id}/logout-all`, { token: admin });
+  assert.deepEqual([ended.status, ended.json], [200, { scope: 'member', ended: 1 }], ended.text);
+  assert.deepEqual([await me(here), await me(elsewhere.accessToken)], [401, 200]);
 });
 
 test('one token is called back by its id, and its session goes on', async () => {

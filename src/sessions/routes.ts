@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { equalBytes } from '../crypto/index.ts';
 import {
   actorOf,
   type Context,
+  csrfHeaderOf,
   defineRoute,
   idText,
   nothing,
@@ -17,9 +17,10 @@ import { anonymous } from '../kernel/principal.ts';
 import { agentOf, wordsOf } from './agent.ts';
 import type { Assertions } from './assertions.ts';
 import { personOf } from './caller.ts';
-import { clearCookies, NATIVE_COOKIES, NATIVE_PATHS } from './cookies.ts';
+import { clearCookies, NATIVE_COOKIES, NATIVE_PATHS, shownBy } from './cookies.ts';
+import type { Csrf } from './csrf.ts';
 import { deviceRoutes } from './device-routes.ts';
-import { type AssertMember, endRoutes } from './end-routes.ts';
+import { type EndsOfMember, endRoutes } from './end-routes.ts';
 import { sessionFault } from './errors.ts';
 import { cookieReplyOf, refreshReply, replyOf } from './grant-reply.ts';
 import type { LiveSession } from './live-session.ts';
@@ -46,12 +47,12 @@ const session = z.strictObject({
 const jwksReply = z.strictObject({ keys: z.array(z.record(z.string(), z.string())) });
 const JWKS_CACHING = { headers: { 'cache-control': 'public, max-age=300' } };
 
-export function sessionRoutes(sessions: Sessions, tokens: Tokens, assertMember: AssertMember): readonly Route[] {
+export function sessionRoutes(sessions: Sessions, tokens: Tokens, endsOfMember: EndsOfMember): readonly Route[] {
   return [
     refreshRoute(sessions),
     logoutRoute(sessions),
     ...listRoutes(sessions),
-    ...endRoutes(sessions, assertMember),
+    ...endRoutes(sessions, endsOfMember),
     ...deviceRoutes(sessions),
     csrfRoute(sessions),
     defineRoute({
@@ -77,20 +78,18 @@ const refreshRoute = (sessions: Sessions): Route =>
     replies: { 200: refreshReply },
     faults: ['SESSION_EXPIRED', 'SESSION_REVOKED', 'SESSION_UNKNOWN', 'SESSION_DEVICE', 'SESSION_CSRF'],
     handle: async ({ body: { refresh_token: given }, context }) => {
-      const refreshToken = given ?? tokenOfCookie(context);
-      const device = readCookie(context.headers.cookie, NATIVE_COOKIES.device);
+      const refreshToken = given ?? (await tokenOfCookie(context, sessions.csrf));
+      const device = shownBy(NATIVE_COOKIES, context);
       const grant = await sessions.refresh(actorOf(context, anonymous), refreshToken, device);
       return given === undefined ? cookieReplyOf(grant, context, sessions.csrf) : replyOf(grant, context);
     },
   });
 
-/** A page that can't read our cookies can't say what stands in one; the Strict cookie is not sent for its requests at all. */
-function tokenOfCookie({ headers }: Context): string {
-  const refreshToken = readCookie(headers.cookie, NATIVE_COOKIES.refresh);
+/** Only a page of ours knows the value of the session; the Strict cookie is not sent for requests of others at all. */
+async function tokenOfCookie(context: Context, csrf: Csrf): Promise<string> {
+  const refreshToken = readCookie(context.headers.cookie, NATIVE_COOKIES.refresh);
   if (refreshToken === undefined) throw sessionFault('SESSION_UNKNOWN');
-  const [wanted, said] = [readCookie(headers.cookie, NATIVE_COOKIES.csrf), headers['x-csrf-token']];
-  const same = wanted && typeof said === 'string' && equalBytes(Buffer.from(wanted), Buffer.from(said));
-  if (!same) throw sessionFault('SESSION_CSRF');
+  await csrf.assertOfRefresh(refreshToken, csrfHeaderOf(context));
   return refreshToken;
 }
 

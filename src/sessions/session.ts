@@ -44,6 +44,14 @@ export interface Device {
   readonly address: string;
 }
 
+/** By what a client shows that it is the device of a session: either will do. */
+export interface ShownDevice {
+  /** What came with the tokens; a later sign-in of the same browser puts its own in the same place. */
+  readonly secret: string | undefined;
+  /** The secrets that the browser is known by to those who share it. */
+  readonly known: string | undefined;
+}
+
 /** What a sign-in or a refresh gives. @see RFC 6749 §5.1 */
 export interface Grant {
   readonly accessToken: string;

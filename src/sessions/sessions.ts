@@ -20,12 +20,12 @@ import { createPrune } from './prune.ts';
 import { digestOf, isRefreshToken, newRefreshToken, sealSuccessor } from './refresh-token.ts';
 import type { Revocations } from './revocations.ts';
 import { tokenSubject } from './revocations-log.ts';
-import { type Held, type Rotation, rotate } from './rotation.ts';
-import type { Device, Grant, SessionRow } from './session.ts';
+import { type Held, type Judged, type Rotation, rotate } from './rotation.ts';
+import type { Device, Grant, SessionRow, ShownDevice } from './session.ts';
 import { createStart, type Subject } from './start.ts';
 import { sessionStore } from './store.ts';
 import { type SettledTerms, settle, type Terms } from './terms.ts';
-import type { Tokens } from './tokens.ts';
+import type { TokenSubject, Tokens } from './tokens.ts';
 import type { SessionNotices } from './unusual.ts';
 import { createUse } from './use.ts';
 
@@ -55,11 +55,12 @@ export interface Sessions {
    * Trades a refresh token for the next one. Each token works once; the same device asking again within the grace (its
    * answer was lost) gets the same successor. Any other repeat means that two parties hold the token, so the family ends.
    *
+   * @param device the secret alone, or all that a browser shows
    * @param terms those of the profile that asks: a token of another one is as unknown here as none
    * @throws SESSION_EXPIRED, SESSION_REVOKED, SESSION_UNKNOWN, SESSION_DEVICE
    * @see RFC 9700 §4.14.2
    */
-  refresh(actor: Actor, presented: string, device: string | undefined, terms?: Terms): Promise<Grant>;
+  refresh(actor: Actor, presented: string, device: string | ShownDevice | undefined, terms?: Terms): Promise<Grant>;
   list(person: PersonId): Promise<readonly LiveSession[]>;
   /** Ends one session of that person. @throws SESSION_NOT_FOUND also for one of somebody else */
   end(actor: Actor, person: PersonId, id: SessionId, reason: string): Promise<void>;
@@ -107,36 +108,37 @@ export function createSessions(deps: SessionDeps): Sessions {
 
   async function start(actor: Actor, subject: Subject, device: Device, wanted?: Terms): Promise<Grant> {
     const terms = settle(wanted, tokens, config);
-    const { principal, expiresAt, amr, given } = await begin(actor, subject, device, terms);
-    return grantOf(terms, principal, { expiresAt, amr, given });
+    const { principal, begunAt, expiresAt, amr, given } = await begin(actor, subject, device, terms);
+    return grantOf(terms, { ...principal, begunAt }, { expiresAt, amr, given });
   }
 
-  async function refresh(actor: Actor, presented: string, device: string | undefined, wanted?: Terms): Promise<Grant> {
+  async function refresh(actor: Actor, presented: string, shown: Shown, wanted?: Terms): Promise<Grant> {
     const terms = settle(wanted, tokens, config);
     if (!terms.refresh || !isRefreshToken(presented)) throw sessionFault('SESSION_UNKNOWN');
     const successor = newRefreshToken(random);
     const sealedSuccessor = sealSuccessor(presented, successor, random);
+    const device = typeof shown === 'object' ? shown : { secret: shown, known: undefined };
     const offer = { token: presented, device, profile: terms.profile, keep: !terms.rotate, successor, sealedSuccessor };
-    const rotation = await storage.write(platform, async (tx) => {
+    const rotation = await storage.write(platform, async (tx): Promise<Rotation> => {
       const now = clock.now();
       const held = await heldOf(tx, presented);
-      const outcome: Rotation = held === undefined ? { kind: 'unknown' } : await rotate(tx, offer, held, config, now);
+      if (held === undefined) return { kind: 'unknown' }; // nobody's token: counted with the anonymous refusals by the line
+      const outcome = await rotate(tx, offer, held, config, now, (good) => recordRotation(tx, actor, good));
       if (outcome.kind === 'barred') await endOne(tx, outcome.session, now, 'its person may not sign in');
       if (outcome.kind === 'replayed') {
         const { id: sessionId, ...about } = outcome.session;
         if (await endOne(tx, outcome.session, now, 'replay'))
           await deps.notices?.replayed?.(tx, { ...about, sessionId, at: now });
       }
-      await recordRotation(tx, actor, outcome);
+      if (!('refreshToken' in outcome)) await recordRotation(tx, actor, outcome);
       return outcome;
     });
     return grantOrThrow(terms, rotation);
   }
 
   async function heldOf(tx: Tx, presented: string): Promise<Held | undefined> {
-    const row = await sessionStore.refresh(tx, digestOf(presented));
-    const session = row && (await sessionStore.get(tx, row.sessionId));
-    return session && { row, session, username: await deps.usernameOf(tx, session.personId) };
+    const held = await sessionStore.held(tx, digestOf(presented));
+    return held && { ...held, username: await deps.usernameOf(tx, held.session.personId) };
   }
 
   function grantOrThrow(terms: SettledTerms, rotation: Rotation): Promise<Grant> {
@@ -161,8 +163,7 @@ export function createSessions(deps: SessionDeps): Sessions {
     }
   }
 
-  async function recordRotation(tx: Tx, actor: Actor, rotation: Rotation): Promise<void> {
-    if (rotation.kind === 'unknown') return; // nobody's token: counted with the anonymous refusals by the line
+  async function recordRotation(tx: Tx, actor: Actor, rotation: Judged): Promise<void> {
     const { session, kind } = rotation;
     const good = ['rotated', 'repeated', 'kept'].includes(kind);
     const object = { type: 'session', id: session.id };
@@ -178,7 +179,7 @@ export function createSessions(deps: SessionDeps): Sessions {
     });
   }
 
-  async function grantOf(terms: SettledTerms, principal: PersonPrincipal, more: Granted): Promise<Grant> {
+  async function grantOf(terms: SettledTerms, principal: TokenSubject, more: Granted): Promise<Grant> {
     const { expiresAt, amr, given, fresh } = more;
     const now = clock.now();
     const notAfter = epochMs(Math.min(now + terms.accessMs, expiresAt));
@@ -196,7 +197,8 @@ export function createSessions(deps: SessionDeps): Sessions {
       given: { refreshToken, deviceSecret: undefined },
       fresh: refreshToken === undefined,
     };
-    const grant = await grantOf(terms, principalOf(session, username), more);
+    const holder = { ...principalOf(session, username), begunAt: authenticatedAt };
+    const grant = await grantOf(terms, holder, more);
     // Ended while its token was being signed: that one would be younger than what ended it.
     if (revocations.revokes({ ...session, sessionId: session.id, issuedAt: authenticatedAt }))
       throw sessionFault('SESSION_REVOKED');
@@ -206,8 +208,9 @@ export function createSessions(deps: SessionDeps): Sessions {
   /** A session that its tokens and its owner may go on with. */
   async function liveRow(tx: Tx, id: SessionId): Promise<SessionRow | undefined> {
     const session = await sessionStore.get(tx, id);
-    const now = clock.now();
-    return session === undefined || session.ended || session.expiresAt <= now ? undefined : session;
+    if (session === undefined || session.ended) return undefined;
+    const idleAt = session.lastUsedAt + (session.idleMs ?? config.idleMs);
+    return Math.min(session.expiresAt, idleAt) <= clock.now() ? undefined : session;
   }
 
   async function stepUp(tx: Tx, actor: Actor, id: SessionId, given: GivenProof): Promise<void> {
@@ -231,6 +234,7 @@ export function createSessions(deps: SessionDeps): Sessions {
     }));
     const own = session?.personId === principal.personId && session.profile === terms.profile;
     if (session === undefined || username === undefined || !own) throw sessionFault('SESSION_REVOKED');
+    use.note(session.id);
     return grantAgain(terms, session, { username, refreshToken: undefined });
   }
 
@@ -287,10 +291,12 @@ export function createSessions(deps: SessionDeps): Sessions {
     analytics: createAnalytics(deps),
     prune: createPrune({ storage, clock, sweep: ends.sweep }),
     devices,
-    csrf: createCsrf((tenant) => deps.fields(tenant)),
+    csrf: createCsrf((tenant) => deps.fields(tenant), storage),
     places,
   };
 }
+
+type Shown = string | ShownDevice | undefined;
 
 interface Granted {
   readonly expiresAt: EpochMs;

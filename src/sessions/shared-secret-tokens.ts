@@ -195,7 +195,7 @@ function verifiedOf(
       username: name,
       authenticatedAt: auth ?? session.authenticatedAt,
     },
-    issuedAt,
+    issuedAt: session.authenticatedAt,
     tokenId,
     expiresAt: epochMs(Math.min(exp * 1_000, issuedAt + accessMs, session.expiresAt)),
   };

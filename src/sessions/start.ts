@@ -14,6 +14,7 @@ import { sealDevice } from './live-session.ts';
 import type { Places } from './places.ts';
 import { amrText } from './proof.ts';
 import { digestOf, newDeviceSecret, newRefreshToken } from './refresh-token.ts';
+import type { Revocations } from './revocations.ts';
 import type { Device, Grant } from './session.ts';
 import { sessionStore } from './store.ts';
 import type { SettledTerms } from './terms.ts';
@@ -46,6 +47,7 @@ export interface StartDeps {
   readonly config: SessionConfig;
   readonly places?: Places | undefined;
   readonly notices?: SessionNotices | undefined;
+  readonly revocations: Pick<Revocations, 'beginningOf'>;
   readonly ends: Pick<Ends, 'endOne'>;
   readonly use: Pick<Use, 'count'>;
 }
@@ -53,6 +55,7 @@ export interface StartDeps {
 /** A session that was just begun. */
 export interface Started {
   readonly principal: PersonPrincipal;
+  readonly begunAt: EpochMs;
   readonly expiresAt: EpochMs;
   readonly amr: readonly string[];
   readonly given: Pick<Grant, 'refreshToken' | 'deviceSecret'>;
@@ -64,6 +67,7 @@ interface Draft {
   readonly terms: SettledTerms;
   readonly device: Device;
   readonly principal: PersonPrincipal;
+  readonly begunAt: EpochMs;
   readonly expiresAt: EpochMs;
   readonly deviceSecret: string;
   readonly refreshToken: string | undefined;
@@ -73,7 +77,7 @@ type Begun = 'begun' | 'unusual' | 'full';
 
 /** Begins sessions: never under an id that was there before. */
 export function createStart(deps: StartDeps) {
-  const { storage, audit, subjects, clock, random, config, ends, use } = deps;
+  const { storage, audit, subjects, clock, random, config, revocations, ends, use } = deps;
   const watch = createUnusual(deps);
 
   /** Makes room for one more session. @returns false where the sign-in has to be refused */
@@ -94,11 +98,11 @@ export function createStart(deps: StartDeps) {
   }
 
   async function store(tx: Tx, draft: Draft): Promise<void> {
-    const { subject, principal, terms, device, refreshToken, expiresAt } = draft;
+    const { subject, principal, terms, device, refreshToken, begunAt, expiresAt } = draft;
     const { sessionId: id, authenticatedAt: now } = principal;
     await sessionStore.add(tx, {
       ...{ id, realm_id: subject.realmId, person_id: subject.personId, tenant_id: subject.tenantId },
-      ...{ authenticated_at: now, last_used_at: now, expires_at: expiresAt, ended_at: null },
+      ...{ authenticated_at: begunAt, last_used_at: now, expires_at: expiresAt, ended_at: null },
       device: await sealDevice(tx, subjects, subject.personId, device),
       device_digest: digestOf(draft.deviceSecret),
       device_proved: false,
@@ -120,6 +124,7 @@ export function createStart(deps: StartDeps) {
     const holder = { personId, username, realmId, tenantId, sessionId: id, authenticatedAt: now };
     return {
       ...{ subject, device, terms, principal: { kind: 'person', ...holder } },
+      begunAt: revocations.beginningOf(holder),
       expiresAt: epochMs(now + terms.absoluteMs),
       deviceSecret: newDeviceSecret(random),
       refreshToken: terms.refresh ? newRefreshToken(random) : undefined,
@@ -128,7 +133,7 @@ export function createStart(deps: StartDeps) {
 
   return async function start(actor: Actor, subject: Subject, device: Device, terms: SettledTerms): Promise<Started> {
     const draft = draftOf(subject, device, terms);
-    const { principal, expiresAt, refreshToken, deviceSecret } = draft;
+    const { principal, begunAt, expiresAt, refreshToken, deviceSecret } = draft;
     const { authenticatedAt: at, sessionId: id } = principal;
     const { personId, tenantId, knownDeviceId, amr } = subject;
     const { profile } = terms;
@@ -147,6 +152,6 @@ export function createStart(deps: StartDeps) {
     if (begun === 'unusual') use.count(tenantId, 'suspicious');
     // The secret binds refresh tokens; where there is none it would bind nothing.
     const given = { refreshToken, deviceSecret: refreshToken === undefined ? undefined : deviceSecret };
-    return { principal, expiresAt, amr, given };
+    return { principal, begunAt, expiresAt, amr, given };
   };
 }

@@ -1,4 +1,4 @@
-import type { EpochMs, TenantId } from '../kernel/brand.ts';
+import { type EpochMs, epochMs, type TenantId } from '../kernel/brand.ts';
 import type { RowOf, Tx } from '../kernel/tx.ts';
 import { insertion, statement } from '../storage/index.ts';
 import { type EndedRow, endedOf } from './store.ts';
@@ -79,6 +79,25 @@ const sweepEveryone = statement({
   returns: swept,
 });
 
+/** Begun after the cutoff by the clock, and before it all the same: that was set back, or another node's is ahead. */
+const later = (which: string): string => `update session set ended_at = :now, end_reason = :reason
+    where ${which}ended_at is null and authenticated_at > :before
+    returning id, tenant_id, expires_at, last_used_at, idle_ms`;
+
+const endLaterInTenant = statement({
+  reach: 'platform',
+  sql: later('tenant_id = :subject and '),
+  params: { subject: 'text', now: 'int', reason: 'text', before: 'int' },
+  returns: swept,
+});
+
+const endLaterOfAll = statement({
+  reach: 'platform',
+  sql: later(''),
+  params: { now: 'int', reason: 'text', before: 'int' },
+  returns: swept,
+});
+
 const live = { profile: 'text', kind: 'text', count: 'int', active: 'int' } as const;
 
 const countLive = statement({
@@ -121,6 +140,12 @@ const dropTally = statement({
   params: { before: 'int' },
 });
 
+const selectTime = statement({
+  reach: 'platform',
+  sql: 'select cast(current_timestamp as text) as at',
+  returns: { at: 'text' },
+});
+
 /** Sessions by when they were begun, both ends included. */
 export interface Stretch {
   readonly from: number;
@@ -137,6 +162,18 @@ export const endStore = {
     const whole = { ...row, swept: false };
     const held = await tx.insert(insertCutoff, [whole]);
     if (held.length > 0) await tx.run(updateCutoff, whole);
+  },
+  /** Ends those that the cutoff can't name, for they lie behind it: few, where clocks go about the same. */
+  endLater: async (
+    tx: Tx,
+    { kind, subject, before, reason }: CutoffRow,
+    now: EpochMs,
+  ): Promise<readonly EndedRow[]> => {
+    const rows =
+      kind === 'tenant'
+        ? await tx.all(endLaterInTenant, { subject, now, reason, before })
+        : await tx.all(endLaterOfAll, { now, reason, before });
+    return rows.map(endedOf);
   },
   unswept: (tx: Tx) => tx.all(selectUnswept, { swept: false }),
   markSwept: (tx: Tx, { kind, subject, before }: CutoffRow) =>
@@ -171,5 +208,15 @@ export const endStore = {
     const held = await tx.insert(insertTally, [row]);
     if (held.length > 0) await tx.run(addTally, row);
   },
+  /** The time by the database's own clock, to the second at least; `undefined` where it is told in a form of its own. */
+  databaseTime: async (tx: Tx): Promise<EpochMs | undefined> => timeOf((await tx.one(selectTime, {}))?.at ?? ''),
   pruneTally: (tx: Tx, before: number) => tx.run(dropTally, { before }),
 };
+
+const TIME = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:([+-]\d\d)(?::(\d\d))?)?$/;
+
+/** UTC where no offset is told, as with SQLite. */
+function timeOf(text: string): EpochMs | undefined {
+  const [, day, time, hours = '+00', minutes = '00'] = TIME.exec(text) ?? [];
+  return day === undefined ? undefined : epochMs(Math.floor(Date.parse(`${day}T${time}${hours}:${minutes}`)));
+}

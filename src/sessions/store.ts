@@ -37,7 +37,9 @@ const session = {
 const found = { ...session, cutoff: 'int?' } as const;
 
 /** With the moment up to which all sessions of its tenant, or of everybody, were ended at once. */
-const sessionColumns = `${Object.keys(session).join(', ')}, (
+const sessionColumns = `${Object.keys(session)
+  .map((name) => `session.${name}`)
+  .join(', ')}, (
   select max(before) from session_cutoff
     where (kind = 'tenant' and subject = session.tenant_id) or (kind = 'everyone' and subject = '*')) as cutoff`;
 
@@ -137,6 +139,15 @@ const selectRefresh = statement({
   returns: refresh,
 });
 
+/** A token with its session in one answer: each is a wait for the database in every refresh. */
+const selectHeld = statement({
+  reach: 'platform',
+  sql: `select refresh_token.expires_at as token_expires_at, used_at, successor, ${sessionColumns}
+    from refresh_token join session on session.id = refresh_token.session_id where digest = :digest`,
+  params: { digest: 'bytes' },
+  returns: { ...found, token_expires_at: 'int', used_at: 'int?', successor: 'text?' },
+});
+
 /** `used_at is null` in the update decides which of two simultaneous refreshes wins. */
 const takeRefresh = statement({
   reach: 'platform',
@@ -223,6 +234,12 @@ export const sessionStore = {
   addRefresh: (tx: Tx, digest: Uint8Array, session_id: SessionId, expires_at: number) =>
     tx.insert(insertRefresh, [{ digest, session_id, expires_at, used_at: null, successor: null, repeats: 0 }]),
   refresh: async (tx: Tx, digest: Uint8Array) => refreshOf(await tx.one(selectRefresh, { digest })),
+  held: async (tx: Tx, digest: Uint8Array): Promise<HeldRow | undefined> => {
+    const both = await tx.one(selectHeld, { digest });
+    const session = sessionOf(both);
+    const row = both && refreshOf({ ...both, session_id: both.id, expires_at: both.token_expires_at });
+    return session && row && { row, session };
+  },
   take: async (tx: Tx, digest: Uint8Array, successor: string, now: EpochMs): Promise<boolean> =>
     (await tx.run(takeRefresh, { digest, successor, now })) > 0,
   countRepeat: async (tx: Tx, digest: Uint8Array, most: number): Promise<boolean> =>
@@ -243,6 +260,12 @@ export const sessionStore = {
     return more;
   },
 };
+
+/** A refresh token and the session that it is of. */
+export interface HeldRow {
+  readonly row: RefreshRow;
+  readonly session: SessionRow;
+}
 
 /** A session that was just ended. */
 export interface EndedRow {
@@ -303,7 +326,7 @@ function provedOf(
   };
 }
 
-function refreshOf(row: RowOf<typeof refresh> | undefined): RefreshRow | undefined {
+function refreshOf(row: Omit<RowOf<typeof refresh>, 'digest' | 'repeats'> | undefined): RefreshRow | undefined {
   return (
     row && {
       sessionId: sessionId(row.session_id),

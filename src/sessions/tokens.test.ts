@@ -68,11 +68,12 @@ test('an access token is that of RFC 9068 and verifies against the served keys w
   const now = kit.clock.now() / 1_000;
   assert.deepEqual(decodeProtectedHeader(token), { alg: 'EdDSA', typ: 'at+jwt', kid });
   assert.deepEqual(Object.keys(payload).sort(), [
-    ...['acr', 'amr', 'aud', 'auth_time', 'client_id', 'exp', 'iat', 'iss'],
+    ...['acr', 'amr', 'aud', 'auth_time', 'begun', 'client_id', 'exp', 'iat', 'iss'],
     ...['jti', 'name', 'realm', 'sid', 'sub', 'tenant'],
   ]);
   assert.deepEqual([payload['amr'], payload['acr']], [['pwd'], 'urn:twinkeep:acr:password']);
   assert.deepEqual([payload.iat, payload['auth_time'], payload.exp], [now, now, now + 900]);
+  assert.equal(payload['begun'], kit.clock.now());
   assert.deepEqual([payload['client_id'], payload['tenant'], payload['realm']], ['twinkeep', 'main', 'main']);
   assert.match(String(payload.jti), UUID_V7);
   assert.match(String(payload['sid']), /^[0-9a-f]{32}$/);
@@ -155,6 +156,9 @@ test('a token with a claim too little, too much or wrong is refused', async () =
     { exp: Number.MAX_SAFE_INTEGER },
     { nbf: kit.clock.now() / 1_000 + 60 },
     { auth_time: 'yesterday' },
+    { begun: 'tomorrow' },
+    { begun: -1 },
+    { begun: Number.MAX_SAFE_INTEGER + 1 },
   ];
   for (const change of wrong) await assertRefused(await signed({ ...claims, ...change }));
   const critical = { ...header(), crit: ['exp'] };

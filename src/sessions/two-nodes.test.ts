@@ -71,8 +71,8 @@ await serverSuite('two nodes on one PostgreSQL', startPostgres, (server) => {
         ['xenia', putOut, 401],
       ] as const) {
         const { id, token } = await here.person(name, 'viewer');
-        const headers = { authorization: `Bearer ${token}` };
-        const stream = await fetch(`${there.address}/v1/revocations/stream`, { headers });
+        const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream' };
+        const stream = await fetch(`${there.address}/v1/readings/stream`, { headers });
         assert.equal(stream.status, 200);
         const ended = readToEnd(stream);
         assert.equal(await Promise.race([ended, pause(1_200, 'open')]), 'open');

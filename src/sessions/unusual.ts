@@ -1,3 +1,4 @@
+import { addressBlock } from '../http/index.ts';
 import type { AuditSink } from '../kernel/audit.ts';
 import type { EpochMs, PersonId, SessionId, TenantId } from '../kernel/brand.ts';
 import type { Actor } from '../kernel/principal.ts';
@@ -5,7 +6,16 @@ import type { Tx } from '../kernel/tx.ts';
 import type { SubjectKeys } from '../vault/index.ts';
 import { agentOf, wordsOf } from './agent.ts';
 import type { SessionConfig } from './config.ts';
-import { NO_HABITS, networkOf, type Reason, readHabits, reasonsOf, type Traits, withTraits } from './habits.ts';
+import {
+  type Habits,
+  NO_HABITS,
+  networkOf,
+  type Reason,
+  readHabits,
+  reasonsOf,
+  type Traits,
+  withTraits,
+} from './habits.ts';
 import { openOrNothing } from './live-session.ts';
 import type { Place } from './places.ts';
 import type { Device } from './session.ts';
@@ -68,14 +78,25 @@ export interface Beginning {
 
 const HABIT_COLUMN = 'session_habit.seen';
 
+/** What is usual for a person, as far as it opens. */
+export async function habitsOf(tx: Tx, subjects: SubjectKeys, person: PersonId): Promise<Habits> {
+  const text = await deviceStore.habit(tx, person);
+  const plain = text && (await openOrNothing(tx, subjects, person, { column: HABIT_COLUMN, text }));
+  return plain ? readHabits(plain) : NO_HABITS;
+}
+
+export async function keepHabits(
+  tx: Tx,
+  subjects: SubjectKeys,
+  person: PersonId,
+  habits: Habits,
+  at: EpochMs,
+): Promise<void> {
+  await deviceStore.setHabit(tx, person, await subjects.seal(tx, person, HABIT_COLUMN, JSON.stringify(habits)), at);
+}
+
 /** Holds a sign-in against what is usual for its person, and learns from it. @returns whether it was unusual */
 export function createUnusual({ subjects, audit, config, notices }: UnusualDeps) {
-  async function habitsOf(tx: Tx, person: PersonId) {
-    const text = await deviceStore.habit(tx, person);
-    const plain = text && (await openOrNothing(tx, subjects, person, { column: HABIT_COLUMN, text }));
-    return plain ? readHabits(plain) : NO_HABITS;
-  }
-
   async function tell(tx: Tx, actor: Actor, signIn: UnusualSignIn): Promise<void> {
     const { sessionId: id, tenantId, personId, profile, reasons } = signIn;
     const object = { type: 'session', id };
@@ -88,10 +109,10 @@ export function createUnusual({ subjects, audit, config, notices }: UnusualDeps)
   return async function watch(tx: Tx, actor: Actor, beginning: Beginning): Promise<boolean> {
     const { personId, knownDeviceId, device, place, at } = beginning;
     const agent = wordsOf(agentOf(device.userAgent));
-    const traits: Traits = { network: networkOf(device.address), agent, country: place?.country };
-    const habits = await habitsOf(tx, personId);
-    const seen = JSON.stringify(withTraits(habits, traits, at));
-    await deviceStore.setHabit(tx, personId, await subjects.seal(tx, personId, HABIT_COLUMN, seen), at);
+    const [network, block] = [networkOf(device.address), addressBlock(device.address)];
+    const traits: Traits = { network, block, agent, country: place?.country };
+    const habits = await habitsOf(tx, subjects, personId);
+    await keepHabits(tx, subjects, personId, withTraits(habits, traits, at), at);
     const isNew = knownDeviceId === undefined || (await deviceStore.firstUse(tx, personId, knownDeviceId, at));
     const reasons = isNew ? reasonsOf(habits, traits) : [];
     if (reasons.length === 0) return false;

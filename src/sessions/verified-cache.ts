@@ -8,6 +8,7 @@ import { hasEnded, type KeyEnd } from './token-keys.ts';
 /** What a good token says. */
 export interface VerifiedToken {
   readonly principal: PersonPrincipal;
+  /** As revocations count it. @see TokenHolder */
   readonly issuedAt: EpochMs;
   /** Its `jti`, by which it can be called back alone. */
   readonly tokenId?: string | undefined;

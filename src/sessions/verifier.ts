@@ -62,6 +62,8 @@ export interface TokenVerifier {
 
 interface Known {
   readonly caller: VerifiedCaller;
+  /** When its session was begun. */
+  readonly begunAt: number;
   readonly kid: string;
   readonly digests: Digests;
 }
@@ -69,7 +71,7 @@ interface Known {
 interface Digests {
   /** Dead for good where revoked. */
   readonly ended: readonly string[];
-  /** Dead where issued before the revocation. */
+  /** Dead where its session was begun before the revocation. */
   readonly before: readonly string[];
 }
 
@@ -171,12 +173,12 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     for (const [digest, { expiresAt }] of dead) if (expiresAt + SKEW_MS <= now) dead.delete(digest);
   }
 
-  function admit({ caller, kid, digests }: Known): VerifiedCaller {
+  function admit({ caller, begunAt, kid, digests }: Known): VerifiedCaller {
     if (clock.now() >= caller.expiresAt) throw sessionFault('SESSION_EXPIRED');
     if (behindMs() > maxBehindMs) throw sessionFault('SESSION_FEED_STALE'); // it may be revoked for all we know
     if (keyFor(keys, kid) === undefined) throw sessionFault('SESSION_REVOKED');
     const ended = digests.ended.some((digest) => dead.has(digest));
-    const before = digests.before.some((digest) => caller.issuedAt <= (dead.get(digest)?.before ?? -1));
+    const before = digests.before.some((digest) => begunAt <= (dead.get(digest)?.before ?? -1));
     if (ended || before) throw sessionFault('SESSION_REVOKED');
     return caller;
   }
@@ -232,6 +234,7 @@ const pause = (ms: number, signal: AbortSignal): Promise<unknown> =>
 const tokenClaims = z.object({
   ...{ sub: z.string(), sid: z.string(), realm: z.string(), tenant: z.string(), name: z.string(), jti: z.string() },
   ...{ exp: z.number(), auth_time: z.number(), amr: z.array(z.string()).default([]), acr: z.string().optional() },
+  begun: z.int().nonnegative().optional(), // in milliseconds; absent from tokens of before it was told
 });
 
 async function readToken(token: string, issuer: string, keys: readonly NamedKey[], now: EpochMs): Promise<Known> {
@@ -244,7 +247,7 @@ async function readToken(token: string, issuer: string, keys: readonly NamedKey[
     },
     { issuer, audience: issuer, typ: 'at+jwt', algorithms: ['EdDSA'], currentDate: new Date(now) },
   );
-  const { sub, sid, realm, tenant, name, jti, exp, auth_time, amr, acr } = tokenClaims.parse(payload);
+  const { sub, sid, realm, tenant, name, jti, exp, auth_time, amr, acr, begun } = tokenClaims.parse(payload);
   const times = {
     issuedAt: momentOf(jti),
     expiresAt: epochMs(exp * 1_000),
@@ -253,6 +256,7 @@ async function readToken(token: string, issuer: string, keys: readonly NamedKey[
   const ids = { personId: sub, sessionId: sid, realmId: realm, tenantId: tenant, tokenId: jti };
   return {
     caller: { ...ids, ...times, username: name, amr, acr },
+    begunAt: begun ?? times.issuedAt,
     kid: protectedHeader.kid ?? '',
     digests: {
       ended: [revocationDigest('session', sid), revocationDigest('token', tokenSubject(tenant, jti))],

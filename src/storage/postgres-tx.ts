@@ -112,9 +112,24 @@ interface Wire {
 
 function createWire(client: PoolClient, lost: () => unknown): Wire {
   const underWay = new Set<Promise<unknown>>();
+  const { stream } = client.connection;
   let failure: TwinkeepError | undefined;
+  let gathering = false;
+
+  /** What is asked in one go leaves in one packet: a write to the socket costs more than what stands in it. */
+  function gather(): void {
+    if (gathering) return;
+    gathering = true;
+    stream.cork();
+    process.nextTick(() => {
+      gathering = false;
+      stream.uncork();
+    });
+  }
+
   return {
     ask: (query) => {
+      gather();
       const answer = client.query<Record<string, unknown>>(query).catch((error: unknown): never => {
         failure ??= postgresFault(lost() ?? error);
         throw failure; // the first one: those behind it only say that the transaction is aborted

@@ -21,7 +21,16 @@ export type Change =
       /** A condition that both databases read alike. */
       readonly where?: string;
     }
-  | { readonly kind: 'column'; readonly table: string; readonly name: string; readonly type: `${ColumnType}?` };
+  | { readonly kind: 'column'; readonly table: string; readonly name: string; readonly type: `${ColumnType}?` }
+  | {
+      /**
+       * How full pages are filled by new rows. PostgreSQL writes a changed row anew: where its page has room, and no
+       * indexed column changed, the indexes needn't hear of it. SQLite changes rows in place.
+       */
+      readonly kind: 'fill';
+      readonly table: string;
+      readonly percent: number;
+    };
 
 /** Forward only. The name `YYYYMMDDHHMM_room_what` gives the order over all rooms; once released it is never edited. */
 export interface Migration {
@@ -78,6 +87,12 @@ export function ddlOf(change: Change, dialect: Dialect): readonly string[] {
       return [
         `alter table ${identifier(change.table)} add column ${identifier(change.name)} ${TYPES[dialect][typeOf(change.type)]}`,
       ];
+    case 'fill':
+      if (!Number.isInteger(change.percent) || change.percent < 10 || change.percent > 100)
+        throw new TypeError(`${change.table} can not be filled to ${change.percent} %`);
+      return dialect === 'sqlite'
+        ? []
+        : [`alter table ${identifier(change.table)} set (fillfactor = ${change.percent})`];
   }
 }
 

@@ -38,6 +38,8 @@ export async function killRounds(t: TestContext, place: Place, seed: number, blo
   for (let kill = 1; kill <= blow.kills; kill++) {
     const before = { acknowledged: promises.acknowledged, unanswered: promises.unanswered };
     const writers = startWriters(await siteOf(victim, promises), `k${kill}`, dice);
+    const { log } = victim;
+    writers.ended.catch(() => t.diagnostic(`the victim said: ${log().slice(-4_000)}`));
     await untilWritten(promises, before.acknowledged + WARM_WRITES, victim);
     await pause(dice.between(0, 1_500));
     if (blow.database === undefined) {

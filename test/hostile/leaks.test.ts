@@ -17,9 +17,13 @@ import { createServer } from 'node:http';
 import { Secret, TOTP } from 'otpauth';
 import { createKit, createTestClock } from ${JSON.stringify(new URL('../../src/testing/index.ts', import.meta.url).href)};
 import { createSqliteStorage } from ${JSON.stringify(new URL('../../src/storage/index.ts', import.meta.url).href)};
+import { startReceivers } from ${JSON.stringify(new URL('../conformance/aivillage/receivers.ts', import.meta.url).href)};
+const receivers = await startReceivers();
 const clock = createTestClock();
 const storage = createSqliteStorage({ file: process.argv[1], clock });
-const kit = await createKit({ clock, storage, config: { logLevel: 'debug', adminPassword: 'Root-Secret-Password' } });
+const kit = await createKit({ clock, storage, config: {
+  logLevel: 'debug', adminPassword: 'Root-Secret-Password', delivery: receivers.delivery, mfa: { sms: { countries: ['49'] } },
+  accounts: { registration: 'open', publicUrl: 'https://twin.example' } } });
 const secrets = ['Root-Secret-Password', 'Somebodys-Secret-Password', 'Typed-Into-The-Name-Field', 'Wrong-Secret-Password',
   'Second-Secret-Password', 'Secret-Location-7', 'Secret-User-Agent/9', 'Secret-Query-Value', 'Secret-Header-Value',
   'secret-address@example.org', 'Secret-Text-5', 'Secret-Row-Name-6', 'Secret-Not-Sealed-7', 'Secret-Searched-8'];
@@ -50,6 +54,30 @@ const shown = (await kit.call('GET', '/v1/mfa/backup-codes', { token: proved }))
 const reset = (await kit.call('POST', '/v1/users/' + paul.json.id + '/password-reset', { token })).json;
 const recovery = (await kit.call('POST', '/v1/users/' + paul.json.id + '/recovery', { token })).json.code;
 secrets.push('Fourth-Hidden-Words-44', 'Secret-Label-3', 'Secret-Code-77', app.secret, app.uri, ticket, reset.token, recovery, ...backup_codes, ...shown);
+const NUMBER = '+493012345678', MAILBOX = 'secret-mailbox@example.org', NEWCOMER = 'secret-newcomer@example.org';
+secrets.push(NUMBER, NUMBER.slice(1), MAILBOX, NEWCOMER, 'Fifth-Hidden-Words-55', 'Sixth-Hidden-Words-66');
+await kit.call('POST', '/v1/users', { token, body: { username: 'rhea', password: 'Fifth-Hidden-Words-55', roles: [] } });
+const rhea = keep(await login('rhea', 'Fifth-Hidden-Words-55')).access_token;
+const sent = async (find) => {
+  for (let tries = 0; tries < 200; tries++) {
+    await kit.twinkeep.house.delivery.run();
+    const found = find();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error('nothing came: ' + JSON.stringify(receivers.letters));
+};
+const codeIn = (text) => /\\b\\d{6}\\b/.exec(text.slice(text.indexOf('\\n\\r\\n') + 1))?.[0];
+const begin = async (method, to) => (await kit.call('POST', '/v1/mfa/codes', { token: rhea, body: { method, to } })).json.factor_id;
+const byText = await begin('sms', NUMBER), byMail = await begin('email', MAILBOX);
+const textCode = await sent(() => receivers.texts.filter(({ to }) => to === NUMBER).map(({ body }) => codeIn(body))[0]);
+const mailCode = await sent(() => receivers.letters.filter(({ to }) => to === MAILBOX).map(({ text }) => codeIn(text))[0]);
+const confirm = async (id, code) => (await kit.call('POST', '/v1/mfa/factors/' + id + '/confirm', { token: rhea, body: { code } })).status;
+const confirmed = [await confirm(byText, textCode), await confirm(byMail, mailCode)];
+await kit.call('POST', '/v1/register', { body: { username: 'newcomer', password: 'Sixth-Hidden-Words-66', email: NEWCOMER } });
+const link = await sent(() => receivers.letters.filter(({ to }) => to === NEWCOMER).map(({ text }) => /#([\\w.-]+)/.exec(text.replaceAll('=\\r\\n', ''))?.[1])[0]);
+secrets.push(link);
+confirmed.push((await kit.call('POST', '/v1/email/verify', { body: { token: link, password: 'Sixth-Hidden-Words-66' } })).status);
 const key = (await kit.call('POST', '/v1/api-keys', { token, body: { name: 'k', scopes: ['write', 'read'] } })).json.key;
 secrets.push(key, key.slice(16));
 await kit.call('PATCH', '/v1/users/' + paul.json.id, { token, body: { email: 'secret-address@example.org' } });
@@ -91,6 +119,7 @@ await kit.call('GET', '/v1/readings', { key });
 await kit.call('GET', '/v1/me', { token: token + 'x' });
 await kit.call('GET', '/v1/me', { key: key.slice(0, -1) });
 await kit.twinkeep.house.audit.integrate();
+const metrics = (await kit.call('GET', '/metrics')).text;
 await kit.twinkeep.house.audit.stop();
 await storage.close();
 const statuses = [];
@@ -102,10 +131,18 @@ for (const [method, path, call] of [
   ['POST', '/v1/vault/keys/import', { token, body: { algorithm: 'fernet', key: legacy.toString('base64url') } }],
   ['POST', '/v1/token/refresh', { body: { refresh_token: admin.refresh_token } }],
 ]) statuses.push((await kit.call(method, path, call)).status);
-process.stdout.write(JSON.stringify({ secrets, statuses }), () => process.exit(0));
+await receivers.close();
+process.stdout.write(JSON.stringify({ secrets, statuses, metrics, codes: [textCode, mailCode], confirmed }), () => process.exit(0));
 `;
 
-const life = z.object({ secrets: z.array(z.string().min(5)).min(40), statuses: z.array(z.number()) });
+const life = z.object({
+  secrets: z.array(z.string().min(5)).min(40),
+  statuses: z.array(z.number()),
+  metrics: z.string(),
+  /** By SMS and by e-mail: too short to be no part of anything else, so they are looked for as a word of their own. */
+  codes: z.array(z.string().length(6)).length(2),
+  confirmed: z.array(z.number()),
+});
 
 let folder: string;
 let log: string;
@@ -122,6 +159,8 @@ after(() => rm(folder, { recursive: true }));
 
 function assertClean(where: string, content: string): void {
   for (const secret of told.secrets) assert.ok(!content.includes(secret), `${where} holds ${secret.slice(0, 24)}`);
+  for (const code of told.codes)
+    assert.doesNotMatch(content, new RegExp(`(?<![\\w.+/=-])${code}(?![\\w.+/=-])`), where);
 }
 
 // Attack: whoever reads the operator's log signs in with what stands there.
@@ -129,6 +168,19 @@ test('no password, token, key, address of a query, location or field stands in w
   assert.ok(told.statuses.filter((status) => status >= 500).length >= 3, String(told.statuses));
   assert.ok(log.includes('a request failed'), 'the failures are told');
   assertClean('the log', log);
+});
+
+test('the codes and links of this life came to their people, and were good', () => {
+  assert.deepEqual(told.confirmed, [200, 200, 201]);
+});
+
+// Attack: a collector that anybody may read learns who there is, and what they hold.
+test('no secret, no name and no number of anybody stands in the metrics', () => {
+  assert.match(told.metrics, /^# TYPE /m);
+  assertClean('the metrics', told.metrics);
+  for (const personal of ['paul', 'quinn', 'rhea', 'newcomer', 'main', '127.0.0.1', 'M1']) {
+    assert.doesNotMatch(told.metrics, new RegExp(`"[^"\\n]*\\b${personal}\\b[^"\\n]*"`), personal);
+  }
 });
 
 // Attack: whoever reads the database signs in with what stands there.

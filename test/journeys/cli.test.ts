@@ -217,7 +217,7 @@ test('every flaw of a configuration is named with what may stand there', async (
   assert.match(stderr, /TWINKEEP_PROT: .*TWINKEEP_PORT/);
   assert.match(stderr, /TWINKEEP_PORT: .*0 to 65535/);
 
-  const secret = 'hunter2-hunter2-hunter2';
+  const secret = 'Kp7-hunter2-vZ9q-tulip';
   const good = await cli.run(['config', 'check', '--json'], { env: { TWINKEEP_ADMIN_PASSWORD: secret } });
   assert.deepEqual([good.code, good.json.adminPassword, good.json.port], [0, '[secret]', 0]);
   assert.doesNotMatch(

@@ -73,4 +73,8 @@ export const identityMigrations: readonly Migration[] = [
       { kind: 'index', name: 'invitation_age', table: 'invitation', columns: ['tenant_id', 'created_at', 'id'] },
     ],
   },
+  {
+    name: '202611280010_identity_imported',
+    changes: [{ kind: 'column', table: 'person', name: 'imported_in', type: 'text?' }], // the tenant that may undo it
+  },
 ];

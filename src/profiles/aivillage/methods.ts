@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { accessFault } from '../../access/index.ts';
-import { actorOf, type Input, storableText } from '../../http/index.ts';
+import { actorOf, csrfHeaderOf, type Input, storableText } from '../../http/index.ts';
 import { minutes } from '../../kernel/clock.ts';
 import type { Actor, PersonPrincipal, Principal } from '../../kernel/principal.ts';
 import type { Method, Mfa } from '../../mfa/index.ts';
 import { sessionFault } from '../../sessions/index.ts';
+import { isCsrfAsked } from '../csrf.ts';
 import type { ProfileGround } from '../extras.ts';
 
 /** How long a proof counts for what is asked of it (X21, X29). */
@@ -49,10 +50,13 @@ export function knownPerson(caller: Principal): PersonPrincipal {
  *
  * @throws SESSION_CSRF
  */
-export async function assertMeant({ csrf }: Pick<ProfileGround, 'csrf'>, { caller, context }: Asked): Promise<void> {
+export async function assertMeant(
+  { csrf, csrfPolicy }: Pick<ProfileGround, 'csrf' | 'csrfPolicy'>,
+  { caller, context }: Asked,
+): Promise<void> {
   if (caller.kind !== 'person' || context.headers.authorization !== undefined) return;
-  const given = context.headers['x-csrf-token'];
-  const meant = await csrf.matches(caller.sessionId, typeof given === 'string' ? given : undefined);
+  if (!isCsrfAsked(csrfPolicy, context)) return;
+  const meant = await csrf.matches(caller.sessionId, csrfHeaderOf(context));
   if (!meant) throw sessionFault('SESSION_CSRF');
 }
 

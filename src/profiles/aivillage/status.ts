@@ -56,10 +56,11 @@ export const statusRoute = ({ prefix, profile, insight, mfa, access }: ProfileGr
     limits: [{ per: 'address', count: 120, windowMs: minutes(1) }],
     replies: { 200: z.union([whole, bare]) },
     faults: [],
-    handle: async ({ caller, tenantId }) => {
+    handle: async ({ caller, tenantId, context }) => {
       const { status, redis } = await insight.sessionHealth();
       if (caller.kind === 'anonymous') return ok({ session_management: { status } });
       const { personId } = knownPerson(caller);
+      insight.noteAsked(context);
       const [{ rating, checks }, sealing, isEnrolled, seesAll] = await Promise.all([
         insight.posture.standing(),
         insight.encryption(tenantId),
@@ -76,7 +77,7 @@ export const statusRoute = ({ prefix, profile, insight, mfa, access }: ProfileGr
           available_methods: NAMES.filter(([method]) => offered.includes(method)).map(([, name]) => name),
           user_status: isEnrolled ? 'enabled' : 'disabled',
         },
-        tls_enabled: insight.tls,
+        tls_enabled: insight.tls || context.secure,
         ...(seesAll ? { checks: checks.map(viewOf) } : {}), // what is weak is not every member's to know
       });
     },

@@ -4,6 +4,7 @@ import { defineRoute, type Input, ok, type Reply, type Route } from '../../http/
 import { minutes } from '../../kernel/clock.ts';
 import { isFault } from '../../kernel/errors.ts';
 import type { PersonPrincipal } from '../../kernel/principal.ts';
+import { AMR } from '../../mfa/index.ts';
 import type { ProfileGround } from '../extras.ts';
 import {
   actorIn,
@@ -85,17 +86,22 @@ async function finishSignIn(ground: ProfileGround, { body, context }: Asking, ti
 }
 
 /**
- * The first code of what was begun. One that is not may still be of a factor that was there before.
+ * The first code of what was begun, which proves it as well. One that is not may still be of a factor that was there
+ * before.
  *
  * @returns undefined where nothing was begun, or the code is not its own
  */
 async function confirmPending(ground: ProfileGround, input: Asking, person: PersonPrincipal) {
   const { code: given, method } = input.body;
   const pending = await pendingOf(ground.mfa, person, method);
-  if (pending === undefined || given === undefined) return undefined;
+  if (pending === undefined || pending.method === 'passkey' || given === undefined) return undefined;
   await assertProvedLately(ground, person); // else a token that was found would be enough to add a factor to
+  const actor = actorIn(input);
+  const proof = { amr: [AMR[pending.method]], secondFactor: true, partly: true };
   try {
-    const { backupCodes } = await ground.mfa.confirm(actorIn(input), person.personId, pending.id, given);
+    const { backupCodes } = await ground.mfa.confirm(actor, person.personId, pending.id, given, (tx) =>
+      ground.sessions.stepUp(tx, actor, person.sessionId, proof),
+    );
     const codes = backupCodes === undefined ? {} : { backup_codes: backupCodes };
     return ok({ verified: true, valid_for: PROVED_MS / 1_000, confirmed: nameOf(pending.method), ...codes });
   } catch (error) {

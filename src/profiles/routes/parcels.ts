@@ -1,24 +1,18 @@
 import { z } from 'zod';
-import { equalBytes } from '../../crypto/index.ts';
-import { type Context, cookieOf, ok, readCookie } from '../../http/index.ts';
+import { type Context, cookieOf, csrfHeaderOf, isSecureCookie, ok, readCookie } from '../../http/index.ts';
 import type { Json } from '../../kernel/tx.ts';
-import {
-  type CookieNames,
-  type Csrf,
-  clearCookies,
-  deviceCookies,
-  grantCookies,
-  sessionFault,
-} from '../../sessions/index.ts';
+import { type Csrf, clearCookies, deviceCookies, grantCookies, sessionFault, shownBy } from '../../sessions/index.ts';
 import type { ProfileSettings } from '../config.ts';
+import { isCsrfAsked } from '../csrf.ts';
 import type { Extras, Parcel, Parcels } from '../extras.ts';
 import type { Delivery, Preset } from '../presets.ts';
+import type { CsrfPolicy } from '../profile.ts';
 
 export interface ParcelDeps {
   readonly preset: Preset;
   readonly settings: ProfileSettings;
   readonly csrf: Csrf;
-  readonly production: boolean;
+  readonly csrfPolicy: CsrfPolicy | undefined;
   readonly replyOf: Extras['replyOf'];
 }
 
@@ -49,7 +43,7 @@ export function createParcels(deps: ParcelDeps): Parcels {
     prefix: settings.prefix === '' ? '/' : settings.prefix,
     refresh: settings.prefix + (preset.paths.refresh ?? preset.paths.login),
   };
-  const sentOf = createFlags(settings, deps.production);
+  const sentOf = createFlags(settings);
 
   async function cookiesOf({ grant, csrf: value }: Parcel, context: Context): Promise<readonly string[]> {
     if (names === undefined) return [];
@@ -66,13 +60,13 @@ export function createParcels(deps: ParcelDeps): Parcels {
       const cookies = [...(await cookiesOf(parcel, context)), ...more];
       return ok(replyOf(parcel), cookies.length === 0 ? {} : { headers: { 'set-cookie': cookies } });
     },
-    tokenOfCookie: (context) => {
+    tokenOfCookie: async (context) => {
       const token = inCookies && names !== undefined ? readCookie(context.headers.cookie, names.refresh) : undefined;
       if (token === undefined || names === undefined) throw sessionFault('SESSION_UNKNOWN', { missing: true });
-      if (!('csrfProtect' in settings) || settings.csrfProtect) assertDoubleSubmit(context, names);
+      if (isCsrfAsked(deps.csrfPolicy, context)) await csrf.assertOfRefresh(token, csrfHeaderOf(context));
       return token;
     },
-    deviceOf: ({ headers }) => (names === undefined ? undefined : readCookie(headers.cookie, names.device)),
+    deviceOf: (context) => names && shownBy(names, context),
     csrfCookie: (value, context) =>
       inCookies && names !== undefined
         ? [cookieOf(names.csrf, value, { ...sentOf(context), path: paths.prefix, maxAgeS: WEEK_S, httpOnly: false })]
@@ -84,24 +78,12 @@ export function createParcels(deps: ParcelDeps): Parcels {
 const WEEK_S = 604_800;
 
 /** Whether cookies go over TLS alone, and from which pages. `None` is taken by no browser without TLS. */
-const createFlags =
-  (settings: ProfileSettings, production: boolean) =>
-  ({ secure }: Pick<Context, 'secure'>) => {
-    if (!('cookieSameSite' in settings)) return { secure };
-    const { cookieSecure, cookieSameSite: sameSite } = settings;
-    return { secure: sameSite === 'None' || (cookieSecure ?? (production || secure)), sameSite };
-  };
-
-/**
- * The refresh cookie is sent to one route alone, where nobody is known yet: what a page of ours reads in the readable
- * cookie is what it has to say. Other sites' pages are refused by the line before this.
- */
-function assertDoubleSubmit({ headers }: Context, { csrf, csrfRefresh }: CookieNames): void {
-  const wanted = readCookie(headers.cookie, csrfRefresh ?? csrf) ?? readCookie(headers.cookie, csrf);
-  const said = headers['x-csrf-token'];
-  const same = wanted && typeof said === 'string' && equalBytes(Buffer.from(wanted), Buffer.from(said));
-  if (!same) throw sessionFault('SESSION_CSRF');
-}
+const createFlags = (settings: ProfileSettings) => (context: Pick<Context, 'secure' | 'production'>) => {
+  const secure = isSecureCookie(context);
+  if (!('cookieSameSite' in settings)) return { secure };
+  const { cookieSecure, cookieSameSite: sameSite } = settings;
+  return { secure: sameSite === 'None' || (cookieSecure ?? secure), sameSite };
+};
 
 /** Tokens that go out in cookies alone stand in no body, where scripts would read them. */
 function membersOf({ grant, csrf, delivery }: Parcel): Readonly<Record<string, Json>> {

@@ -10,7 +10,7 @@ const body = z.strictObject({ refresh_token: z.string().min(1).max(2_048).option
 export function refreshRoute(ground: ProfileGround, path: string, extras: Pick<Extras, 'assertRefreshToken'>): Route {
   const { profile, prefix, sessions, terms, parcels } = ground;
   const refresh = async (context: Context, given: string | undefined) => {
-    const token = given ?? parcels.tokenOfCookie(context);
+    const token = given ?? (await parcels.tokenOfCookie(context));
     extras.assertRefreshToken?.(token);
     const grant = await sessions.refresh(actorOf(context, anonymous), token, parcels.deviceOf(context), terms);
     return parcels.reply(grant, context);

@@ -153,4 +153,11 @@ export const sessionMigrations: readonly Migration[] = [
       },
     ],
   },
+  {
+    name: '202611280100_sessions_fill',
+    changes: [
+      { kind: 'fill', table: 'session', percent: 80 }, // each refresh and each minute of use changes when it was last used
+      { kind: 'fill', table: 'refresh_token', percent: 40 }, // each is changed once, and is twice as long from then on
+    ],
+  },
 ];

@@ -94,6 +94,7 @@ test('V20, X22: the emergency calls end everyone’s sessions, and say that sess
   assert.equal(status, 200);
   assert.equal(json.scope, 'tenant', 'the one tenant of that system is everyone');
   assert.ok(json.count >= 3);
+  assert.match(json.message, /other tenants were left.*platform:sessions/);
   for (const token of [one, two, admin]) assert.equal(await isIn(token), false);
   const bare = await village.call('GET', '/security/status');
   assert.deepEqual([bare.status, bare.json], [200, { session_management: { status: 'healthy' } }]);

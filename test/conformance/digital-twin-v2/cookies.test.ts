@@ -105,6 +105,16 @@ test('B09 the CSRF token of another session is refused', async () => {
   assert.equal((await kit.call('POST', LOGOUT, { headers })).status, 422);
 });
 
+// Attack: whoever may set cookies for the site, from a host beside it, plants a pair of values that agree.
+test('B09 the refresh believes the CSRF token of its own session alone', async () => {
+  const [{ values }, other] = [await signIn(), await signIn()];
+  for (const csrf of ['planted', other.values['csrf_refresh_token'] ?? '']) {
+    const planted = { ...values, csrf_access_token: csrf, csrf_refresh_token: csrf };
+    assert.equal((await refresh(kit, planted)).status, 422);
+  }
+  assert.equal((await refresh(kit, values)).status, 200);
+});
+
 test('X03 a refresh cookie works once; used again by another party it ends the session', async () => {
   const { values } = await signIn();
   const first = await refresh(kit, values);
@@ -119,6 +129,16 @@ test('X03 a refresh cookie works once; used again by another party it ends the s
   assert.equal((await refresh(kit, after)).status, 401, 'of its owner too, who has to sign in again');
 });
 
+test('X03 a later sign-in in the same browser, whose device cookie takes the place of the first one, logs nobody out', async () => {
+  const first = (await signIn()).values;
+  const bound = { ...first, ...cookiesOf(await refresh(kit, first)).values };
+  const again = await signIn(kit, { cookie: headerOf({ tk_known: first['tk_known'] ?? '' }) });
+  const { device_token_cookie: device = '', tk_known: known = '' } = again.values;
+  assert.notEqual(device, first['device_token_cookie']);
+  const later = await refresh(kit, { ...bound, device_token_cookie: device, tk_known: known });
+  assert.equal(later.status, 200, later.text);
+});
+
 test('X03 with `rotate` off one refresh cookie stays good, bound to its device and until the session is ended', async () => {
   const other = await startProfile('digital-twin-v2', { rotate: false, limitsEnabled: false });
   try {
@@ -130,8 +150,8 @@ test('X03 with `rotate` off one refresh cookie stays good, bound to its device a
       assert.equal(answer.status, 200, answer.text);
       assert.equal(cookiesOf(answer).values['refresh_token_cookie'], values['refresh_token_cookie']);
     }
-    const { device_token_cookie: _, ...stolen } = values;
-    assert.equal((await refresh(other, stolen)).status, 401, 'without the secret of its device');
+    const { device_token_cookie: _, tk_known: __, ...stolen } = values;
+    assert.equal((await refresh(other, stolen)).status, 401, 'without what shows its device');
     const last = await refresh(other, values);
     assert.equal((await other.call('POST', LOGOUT, { token: last.json.access_token })).status, 204);
     assert.equal((await refresh(other, values)).status, 401);

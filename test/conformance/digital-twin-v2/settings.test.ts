@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { configSchema } from '../../../src/app/index.ts';
+import { configSchema, loadConfig } from '../../../src/app/index.ts';
 import { readProfileEnvironment } from '../../../src/app/profile-environment.ts';
 import { doubtful, unsafe } from '../../../src/app/unsafe.ts';
 import type { Flaw } from '../../../src/kernel/errors.ts';
@@ -47,6 +47,37 @@ test('B16 a cost that is no cost, or that nobody could wait for, is refused', ()
     const parsed = settingsOf(['coretwin'], { BCRYPT_ROUNDS: rounds });
     assert.ok(!parsed.success && parsed.error.issues[0]?.path.join('.') === 'coretwin.bcryptCost', rounds);
   }
+});
+
+test('B03 the word for SameSite counts in any case', () => {
+  for (const [said, meant] of [
+    ['strict', 'Strict'],
+    ['LAX', 'Lax'],
+    ['none', 'None'],
+  ] as const) {
+    const parsed = settingsOf(['digital-twin-v2'], { JWT_COOKIE_SAMESITE: said });
+    assert.equal(parsed.data?.['digital-twin-v2'].cookieSameSite, meant);
+  }
+});
+
+test('B16 a setting that is refused is named as it was set, with the reason and the least', async () => {
+  const env = { TWINKEEP_PROFILE: 'digital-twin-v2,coretwin', JWT_SECRET_KEY: SECRET, ENCRYPTION_KEY: FIELD_KEY };
+  const flawsOf = (more: object) =>
+    loadConfig({ ...env, ...more }).then(
+      () => assert.fail('it was taken'),
+      (error) => error.facts.errors,
+    );
+  const cost = await flawsOf({ BCRYPT_LOG_ROUNDS: '4', CORETWIN_BCRYPT_ROUNDS: '31' });
+  assert.deepEqual(
+    cost.map(({ at }: Flaw) => at),
+    ['BCRYPT_LOG_ROUNDS', 'CORETWIN_BCRYPT_ROUNDS'],
+  );
+  assert.match(cost[0].reason, /must be 10 or more: .*thousands of passwords/);
+  const insecure = await flawsOf({ NODE_ENV: 'production', JWT_COOKIE_SECURE: 'false' });
+  assert.ok(
+    insecure.some(({ at }: Flaw) => at === 'JWT_COOKIE_SECURE'),
+    JSON.stringify(insecure),
+  );
 });
 
 test('B03 B09 cookies without Secure or CSRF check do not start in production, and elsewhere are told in the log', () => {
