@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Access } from '../access/index.ts';
 import type { ApiKeys } from '../apikeys/index.ts';
 import type { Audit } from '../audit/index.ts';
+import type { PasswordHasher } from '../crypto/index.ts';
 import type { AlertConfig, Delivery } from '../delivery/index.ts';
 import type { Failures } from '../detection/index.ts';
 import {
@@ -51,6 +52,7 @@ export interface EnteringDeps {
   readonly limits: Limits;
   readonly failures: Failures;
   readonly identity: Identity;
+  readonly hasher: Pick<PasswordHasher, 'coverOf' | 'dearestMs'>;
   readonly tenants: Tenants;
   readonly access: Access;
   readonly apiKeys: ApiKeys;
@@ -89,7 +91,9 @@ export async function openEntering(deps: EnteringDeps): Promise<Entering> {
 
   const attempts = createAttempts({ limits: deps.limits, config: config.limits });
   const elapsed = (): number => performance.now();
-  const evenTime = createEvenTime({ elapsed, wait: (ms) => pause(ms), leastMs: config.limits.refusalMs });
+  const { refusalMs } = config.limits;
+  const dearestMs = (): number => (refusalMs === 0 ? 0 : deps.hasher.dearestMs());
+  const evenTime = createEvenTime({ elapsed, wait: (ms) => pause(ms), leastMs: refusalMs, dearestMs });
   const endedSince = (ticket: { personId: PersonId; tenantId: TenantId; openedAt: Parameters<typeof issued>[0] }) =>
     revocations.revokes({ ...issued(ticket.openedAt), personId: ticket.personId, tenantId: ticket.tenantId });
   const entry = { ...deps, mfa, attempts, evenTime };
@@ -114,6 +118,10 @@ export async function openEntering(deps: EnteringDeps): Promise<Entering> {
       await mfa.tickets.closeAll(tx, person);
     },
     tenantsOf: tenants.tenantsOf,
+    lacking: async (passwordHash) => {
+      const needed = refusalMs === 0 ? 0 : await deps.hasher.coverOf(passwordHash);
+      return needed > refusalMs ? needed : undefined;
+    },
   });
   return {
     mfa,

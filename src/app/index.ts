@@ -25,6 +25,7 @@ export {
 } from './config.ts';
 export { CONFIG_VARIABLE, VARIABLES } from './environment.ts';
 export { appFault } from './errors.ts';
+export { assertEvenRefusals } from './even-refusals.ts';
 export { type LedgerRow, ledgerText } from './ledger.ts';
 export { type Listening, listen } from './listen.ts';
 export { createLog, type Log } from './log.ts';

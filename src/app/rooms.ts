@@ -161,11 +161,12 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
 
   const tenants = createTenants({ storage, audit, clock });
   const queue = createHashQueue({ concurrency: hashersOf(config.workers) });
+  const hasher = createPasswordHasher({ random, queue, cost: deps.passwordCost });
   const identity = createIdentity({
     storage,
     vault,
     audit,
-    hasher: createPasswordHasher({ random, queue, cost: deps.passwordCost }),
+    hasher,
     scheme: passwordSchemeOf(config.accounts),
     passwords: config.accounts.passwords,
     clock,
@@ -235,7 +236,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   const createTenant = createTenancy({ storage, tenants, access });
   const alerts = deps.alerts;
   const persons = { vault, audit, delivery, limits, failures, identity, tenants, access, sessions, revocations };
-  const entering = await openEntering({ ...deps, ...persons, apiKeys, alerts });
+  const entering = await openEntering({ ...deps, ...persons, hasher, apiKeys, alerts });
   const { signIn, stepUp, people, accounts, attempts, mfa } = entering;
   const feed = createRevocationFeed({ revocations, keys: tokens.keys, clock, random, accessMs: keepFor });
   const endsOfMember = createEndsOfMember(tenants);

@@ -17,6 +17,7 @@ import { namedSetting } from './administrator.ts';
 import { faultTables, migrations } from './catalogue.ts';
 import { auditHeadOf, type Config, databaseUrlOf, masterKeyOf, ownerSocketOf } from './config.ts';
 import { createContextReader } from './context.ts';
+import { assertEvenRefusals } from './even-refusals.ts';
 import { createHttpApp, type HttpApp } from './http-app.ts';
 import { startJobs } from './jobs.ts';
 import { type LedgerRow, ledgerOf } from './ledger.ts';
@@ -102,6 +103,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
   if (owner === undefined) for (const doubt of doubtful(config)) log.warn(doubt);
   const undo: (() => unknown)[] = [];
   let admin: FirstAdministrator | undefined;
+  if (owner === undefined && options.isVisit !== true) await assertEvenRefusals(config);
   try {
     if (ownFolder && owner === undefined) for (const lock of openFolder(config)) undo.push(lock.release);
     const bus = await openBus(config, onError, threads);
@@ -273,7 +275,11 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
   const text = crew?.metricsText ?? metrics.text;
 
   async function exchange(): Promise<readonly string[]> {
-    const read = async (): Promise<Config> => (await parts.readConfig?.()) ?? config;
+    const read = async (): Promise<Config> => {
+      const next = (await parts.readConfig?.()) ?? config;
+      if (owner === undefined) await assertEvenRefusals(next, config.limits.refusalMs); // a new one takes a restart
+      return next;
+    };
     return surface.reload(read, async (opened, next) => {
       await replace({ ...opened, line });
       await crew?.adopt(next);

@@ -1,4 +1,4 @@
-import { assertAdministrator } from '../app/index.ts';
+import { assertAdministrator, assertEvenRefusals } from '../app/index.ts';
 import type { Run } from './command.ts';
 import { loadSettings, settingsOf } from './setting.ts';
 import { tableOf } from './terminal.ts';
@@ -7,6 +7,7 @@ import { tableOf } from './terminal.ts';
 export const checkConfig: Run = async (_args, terminal) => {
   const config = await loadSettings();
   await assertAdministrator(config);
+  await assertEvenRefusals(config);
   const settings = settingsOf(config);
   const rows = settings.map(({ name, variable, value }) => [name, variable, value]);
   terminal.answer(JSON.parse(JSON.stringify(config)), tableOf(['setting', 'variable', 'value'], rows));

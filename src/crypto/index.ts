@@ -34,4 +34,5 @@ export { consistencyPath, inclusionPath, type NodeAt } from './merkle-path.ts';
 export { verifyConsistency, verifyInclusion } from './merkle-verify.ts';
 export { createHashQueue, createPasswordHasher, type PasswordHasher } from './password-hash.ts';
 export { type HashScheme, readPasswordHash } from './password-schemes.ts';
+export { coverOfBcrypt } from './password-weight.ts';
 export { formatVerifierKey, parseVerifierKey, type VerifierKey } from './verifier-key.ts';

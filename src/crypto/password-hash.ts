@@ -3,6 +3,7 @@ import type { Random } from '../kernel/random.ts';
 import { type Argon2Cost, argon2id, formatArgon2id, isAffordable } from './argon2id.ts';
 import { bcryptCostOf, createBcrypt, hashBcrypt } from './bcrypt.ts';
 import { type HashScheme, readPasswordHash, risenScheme, SCRYPT_COST } from './password-schemes.ts';
+import { coverOf, createHashWeights } from './password-weight.ts';
 import { matchesStored, type StoredHash, scryptHash } from './stored-hash.ts';
 import { formatWerkzeugScrypt } from './werkzeug-form.ts';
 import { createWorkQueue, type WorkQueue } from './work-queue.ts';
@@ -41,8 +42,19 @@ export interface PasswordHasher {
   /**
    * The same with the work of a sign-in whatever is stored, nothing included, so that the time of the answer tells less:
    * where there is no hash, or one without work that does not match, `pretend` is done.
+   *
+   * @param barred Whose right password is no good either, and costs what a wrong one does.
    */
-  check(stored: string | undefined, password: string, wish?: HashScheme): Promise<boolean>;
+  check(stored: string | undefined, password: string, wish?: HashScheme, barred?: boolean): Promise<boolean>;
+  /**
+   * How soon at the earliest a refusal may be answered for the time of that hash's check not to show, in milliseconds
+   * here, with some to spare; 0 for what `readPasswordHash` does not read.
+   *
+   * @throws CRYPTO_BUSY
+   */
+  coverOf(stored: string): Promise<number>;
+  /** The same of the dearest hash that `check` has met. A password that has another form in NFC takes twice as long. */
+  dearestMs(): number;
   /** In what to hash a proved password anew; `undefined` where its hash may stay. Never weaker: see `risenScheme`. */
   schemeFor(stored: string, password: string, wish?: HashScheme): HashScheme | undefined;
   /** Whether `schemeFor` of a short password would say something. */
@@ -59,8 +71,10 @@ const TAG_BYTES = 32;
 const SCRYPT_TAG_BYTES = 64;
 /** What bcrypt reads of a password. */
 const BCRYPT_BYTES = 72;
-/** From here on one takes a second or more, where no evening out reaches. */
+/** From here on a check takes so long that others in the queue tell by it what is stored. */
 const DEAR_COST = 13;
+/** The work of nobody's hash comes on top of what takes no more than this part of it, and all are evened out above both. */
+const CHEAP_PART = 1 / 8;
 const OURS: HashScheme = { kind: 'argon2id' };
 const QUEUE_LIMIT = 64;
 /** @see OWASP Password Storage Cheat Sheet: the least of its equivalent settings in memory, most in parallel sign-ins */
@@ -87,6 +101,8 @@ export function createPasswordHasher(deps: PasswordHasherDeps): PasswordHasher {
   if (!isAffordable(cost)) throw new RangeError('argon2id cost out of bounds');
   const nobody = { salt: random.bytes(SALT_BYTES), tag: random.bytes(TAG_BYTES) };
   const bcrypt = createBcrypt({ queue });
+  const weights = createHashWeights();
+  let dearest = 0;
 
   async function hash(password: string, scheme: HashScheme = OURS): Promise<string> {
     const message = password.normalize('NFC');
@@ -127,15 +143,43 @@ export function createPasswordHasher(deps: PasswordHasherDeps): PasswordHasher {
     }
   }
 
-  /** A hash that is cheaper than one that nobody has must not be told by it. */
-  async function makeUp(stored: StoredHash, password: string, wish: HashScheme = OURS): Promise<false> {
+  /** A hash that is cheaper than one that nobody has must not be told by it. @param tookMs what its own check took */
+  async function makeUp(stored: StoredHash, password: string, tookMs: number, wish: HashScheme = OURS): Promise<false> {
     if (stored.kind === 'hmac') return pretend(password, wish);
     if (wish.kind !== 'bcrypt' || wish.cost < DEAR_COST) return false; // answers are evened out to more than that
-    if (stored.kind !== 'bcrypt') return pretend(password, wish);
+    if (stored.kind !== 'bcrypt') {
+      const whole = (await weights.ofBcrypt(wish.cost)) * formsOf(password).size;
+      return tookMs <= whole * CHEAP_PART && pretend(password, wish);
+    }
     // Rounds of one cost are twice those of the one below: all from the stored one on are together what is missing.
     for (let cost = bcryptCostOf(stored.hash) ?? wish.cost; cost < wish.cost; cost++)
       await pretend(password, { kind: 'bcrypt', cost });
     return false;
+  }
+
+  /** Takes note of what its check takes. Nobody waits for that, and what was too busy is weighed when it is met again. */
+  function meet(stored: StoredHash): void {
+    weights.of(stored).then(
+      (ms) => {
+        dearest = Math.max(dearest, coverOf(ms));
+      },
+      () => undefined,
+    );
+  }
+
+  async function check(text = '', password: string, wish?: HashScheme, barred = false): Promise<boolean> {
+    const read = readPasswordHash(text);
+    if (read.kind !== 'read') return pretend(password, wish);
+    let tookMs = 0;
+    const proved = await queue.run(async () => {
+      const from = performance.now();
+      const matched = await matches(read.stored, password);
+      tookMs = performance.now() - from;
+      return matched;
+    });
+    if (proved && !barred) return true;
+    meet(read.stored);
+    return makeUp(read.stored, password, tookMs, wish);
   }
 
   function schemeFor(text: string, password: string, wish: HashScheme = OURS): HashScheme | undefined {
@@ -150,12 +194,12 @@ export function createPasswordHasher(deps: PasswordHasherDeps): PasswordHasher {
   return {
     hash,
     verify,
-    check: async (text, password, wish) => {
-      const read = readPasswordHash(text ?? '');
-      if (read.kind !== 'read') return pretend(password, wish);
-      const proved = await verify(text ?? '', password);
-      return proved || makeUp(read.stored, password, wish);
+    check,
+    coverOf: async (text) => {
+      const read = readPasswordHash(text);
+      return read.kind === 'read' ? coverOf(await weights.of(read.stored)) : 0;
     },
+    dearestMs: () => dearest,
     schemeFor,
     needsRehash: (text, wish) => schemeFor(text, '', wish) !== undefined,
     pretend,

@@ -11,12 +11,12 @@ const fault = defineFaults({
 });
 
 /** Time that passes only where something is waited for. */
-function setUp(leastMs?: number) {
+function setUp(leastMs?: number, dearestMs?: () => number) {
   let now = 0;
   const pass = async (ms: number): Promise<void> => {
     now += ms;
   };
-  const time = createEvenTime({ elapsed: () => now, wait: pass, leastMs });
+  const time = createEvenTime({ elapsed: () => now, wait: pass, leastMs, dearestMs });
   const took = async (work: () => Promise<unknown>): Promise<number> => {
     const from = now;
     await work().catch(() => undefined);
@@ -62,6 +62,36 @@ test('no answer that hangs makes others wait for long', async () => {
   assert.ok((await took(() => time.evenRefusals('login', refuse(1)))) <= 626);
   for (let each = 0; each < 50; each++) await took(() => time.evenRefusals('login', refuse(60_000)));
   assert.ok((await took(() => time.evenRefusals('login', refuse(1)))) <= 2_001);
+});
+
+// Attack: a hash of long ago is slower than the least, and its account is told by the first try of every day.
+test('what the dearest hash needs is the floor from when it is met, and is not forgotten', async () => {
+  let dearest = 0;
+  const { time, took, refuse, pass } = setUp(400, () => dearest);
+  assert.equal(Math.ceil(await took(() => time.evenRefusals('login', refuse(1)))), 400);
+  dearest = 3_100;
+  for (const ms of [1, 2_759, 3_000]) {
+    assert.equal(Math.ceil(await took(() => time.evenRefusals('login', refuse(ms)))), 3_100, `${ms}`);
+    await pass(90 * 24 * 3_600_000);
+  }
+});
+
+// Attack: with bcrypt of 15 every refusal takes longer than the most that is evened out, and each as long as it likes.
+test('what is evened out reaches beyond the least, however high that is set', async () => {
+  const { time, took, refuse } = setUp(5_000);
+  assert.equal(await took(() => time.evenRefusals('login', refuse(1))), 5_000);
+  assert.equal(await took(() => time.evenRefusals('login', refuse(6_000))), 6_000);
+  assert.equal(await took(() => time.evenRefusals('login', refuse(1))), 6_000);
+  for (let each = 0; each < 9; each++) await took(() => time.evenRefusals('login', refuse(60_000)));
+  assert.equal(Math.ceil(await took(() => time.evenRefusals('login', refuse(1)))), 10_000);
+});
+
+// Attack: a password that is tried in two forms doubles what a slow hash takes, past the floor.
+test('work that is done twice by the wish of whoever asks has twice the floor, and raises that of no other', async () => {
+  const { time, took, refuse } = setUp();
+  for (const ms of [1, 790, 900, 1])
+    assert.ok((await took(() => time.evenRefusals('login', refuse(ms), 2))) >= 800, `${ms}`);
+  assert.equal(Math.ceil(await took(() => time.evenRefusals('login', refuse(1)))), 400);
 });
 
 test('what went well waits only where good and bad must look alike, and a lack of ours or a full count never does', async () => {

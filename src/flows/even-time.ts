@@ -6,17 +6,24 @@ export interface EvenTimeDeps {
   readonly wait: (ms: number) => Promise<void>;
   /** No answer comes sooner, from the first on: longer than the slowest password hash in use needs. Default 400. */
   readonly leastMs?: number | undefined;
+  /** What the dearest hash that was met needs, where that is more: one that is from before it was looked at. */
+  readonly dearestMs?: (() => number) | undefined;
 }
 
 /**
  * Answers that take the same time whatever they found, so that no clock tells which names exist, which are disabled, or
- * how their passwords are hashed. What is learned is bounded: nobody can make others wait for longer than two seconds.
+ * how their passwords are hashed. What is learned of the load is bounded: nobody can make others wait for longer than two
+ * seconds, or than twice the least where that is more. What is known of hashes is not forgotten.
  */
 export interface EvenTime {
   /** Answers, good or bad, no sooner than the slowest of that kind lately took. @param kind one of a few fixed names */
   even<T>(kind: string, work: () => Promise<T>): Promise<T>;
-  /** As `even`, of refusals alone: what went well says so itself, and need not wait. */
-  evenRefusals<T>(kind: string, work: () => Promise<T>): Promise<T>;
+  /**
+   * As `even`, of refusals alone: what went well says so itself, and need not wait.
+   *
+   * @param times How often the work is done by the wish of whoever asks: it has a floor of its own, so many times as high.
+   */
+  evenRefusals<T>(kind: string, work: () => Promise<T>, times?: number): Promise<T>;
 }
 
 /** What is known of one kind. */
@@ -37,28 +44,30 @@ const AT_ONCE: ReadonlySet<string> = new Set(['unavailable', 'limited']);
 /** One answer that hung for another reason must not slow down all that follow: the floor rises by steps. */
 const stepAbove = (ms: number): number => ms * 1.5 + 25;
 
-export function createEvenTime({ elapsed, wait, leastMs = LEAST_MS }: EvenTimeDeps): EvenTime {
+export function createEvenTime(deps: EvenTimeDeps): EvenTime {
+  const { elapsed, wait, leastMs = LEAST_MS, dearestMs = () => 0 } = deps;
   const floors = new Map<string, Floor>();
 
-  function floorOf(kind: string, now: number): Floor {
+  function floorOf(kind: string, now: number, least: number): Floor {
     const known = floors.get(kind);
     if (known !== undefined) {
-      const ms = Math.max(leastMs, known.ms * 0.5 ** ((now - known.at) / HALF_LIFE_MS));
+      const ms = Math.max(least, known.ms * 0.5 ** ((now - known.at) / HALF_LIFE_MS));
       Object.assign(known, { ms, at: now });
       return known;
     }
     if (floors.size >= MOST_KINDS) throw new TypeError('kinds of answers are few and fixed');
-    const made = { ms: leastMs, at: now };
+    const made = { ms: least, at: now };
     floors.set(kind, made);
     return made;
   }
 
   /** Waits until an answer that was begun at `from` is no sooner than the others. */
-  async function settle(kind: string, from: number): Promise<void> {
+  async function settle(kind: string, from: number, times = 1): Promise<void> {
     const now = elapsed();
-    const floor = floorOf(kind, now);
+    const least = Math.max(leastMs, dearestMs()) * times;
+    const floor = floorOf(times === 1 ? kind : `${kind} ${times}`, now, least);
     const took = now - from;
-    if (took > floor.ms) floor.ms = Math.min(took, stepAbove(floor.ms), MOST_MS);
+    if (took > floor.ms) floor.ms = Math.min(took, stepAbove(floor.ms), Math.max(MOST_MS, 2 * least));
     // Timers are rounded, and one that fires early by a fraction would tell it.
     let left = floor.ms - took;
     for (let waits = 0; left > 0 && waits < MOST_WAITS; waits++) {
@@ -67,12 +76,12 @@ export function createEvenTime({ elapsed, wait, leastMs = LEAST_MS }: EvenTimeDe
     }
   }
 
-  async function evenRefusals<T>(kind: string, work: () => Promise<T>): Promise<T> {
+  async function evenRefusals<T>(kind: string, work: () => Promise<T>, times?: number): Promise<T> {
     const from = elapsed();
     try {
       return await work();
     } catch (error) {
-      if (isFault(error) && !AT_ONCE.has(error.kind)) await settle(kind, from);
+      if (isFault(error) && !AT_ONCE.has(error.kind)) await settle(kind, from, times);
       throw error;
     }
   }

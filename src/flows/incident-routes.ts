@@ -15,7 +15,7 @@ export const incidentRoutes = (incidents: Incidents): readonly Route[] => [
     records: 'change',
     params: z.strictObject({ id: idText }),
     body: z.strictObject({
-      reason: storableText(1, 200).default('not said').describe('For the log and the alert.'),
+      reason: storableText(1, 200).default('not said').describe('For the alert and the audit log, where it stays for good: name nobody in it.'),
       keep_factors: z
         .boolean()
         .default(false)

@@ -190,8 +190,9 @@ function createAuthentication(
 
   return async (realm, name, password, { scheme = ours } = {}) => {
     const person = await lookUp(realm, name);
-    const proved = await hasher.check(person?.passwordHash, password, scheme);
-    if (person === undefined || !proved || person.disabledAt !== undefined) return { kind: 'refused', person };
+    const isBarred = person?.disabledAt !== undefined;
+    const proved = await hasher.check(person?.passwordHash, password, scheme, isBarred);
+    if (person === undefined || !proved || isBarred) return { kind: 'refused', person };
     const next = hasher.schemeFor(person.passwordHash, password, scheme);
     return { kind: 'proved', person: next === undefined ? person : await rehash(person, password, next) };
   };

@@ -21,6 +21,8 @@ export interface ImportPorts {
   /** Ends all sessions, and the sign-ins that wait for a second factor. */
   shutOut(tx: Tx, actor: Actor, person: PersonId): Promise<unknown>;
   tenantsOf(person: PersonId): Promise<readonly TenantId[]>;
+  /** What `limits.refusalMs` would have to be for that hash not to show; `undefined` where it does not. @throws CRYPTO_BUSY */
+  lacking(passwordHash: string): Promise<number | undefined>;
 }
 
 export interface ImportDeps extends ImportPorts {

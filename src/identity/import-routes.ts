@@ -18,7 +18,7 @@ const foreignPerson = z.strictObject({
   created_at: storableText(0, 64).optional(),
 });
 
-const imported = z.strictObject({ id: idText, username: storableText(1, 254), proof: idText });
+const imported = z.strictObject({ id: idText, username: storableText(1, 254), proof: storableText(1, 64) });
 
 const result = z.strictObject({
   status: z.enum(['made', 'exists', 'refused']),
@@ -46,7 +46,7 @@ export function peopleImportRoutes(people: PeopleImport): readonly Route[] {
         dry_run: z.boolean().default(false).describe('Look at everything and make nobody.'),
       }),
       replies: { 200: z.strictObject({ dry_run: z.boolean(), results: z.array(result) }) },
-      faults: ['VAULT_PROVIDER_AWAY'],
+      faults: ['VAULT_PROVIDER_AWAY', 'CRYPTO_BUSY'],
       handle: async ({ body, caller, tenantId, context }) => {
         const wish = { from: body.from, dryRun: body.dry_run };
         const given = body.people.map(({ password_hash: passwordHash, created_at: createdAt, ...rest }) => ({

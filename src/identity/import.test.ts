@@ -38,6 +38,7 @@ function importOf({ twinkeep, clock }: Kit): PeopleImport {
     withdraw: (tx, acting, tenant, person) => access.grant(tx, acting, tenant, person, []),
     shutOut: (tx, acting, person) => sessions.endAll(tx, acting, person, 'import undone'),
     tenantsOf: tenants.tenantsOf,
+    lacking: async (hash) => (hash.includes(':2000001$') ? 650 : undefined),
   });
 }
 
@@ -115,6 +116,15 @@ function contract(name: string, open: (clock: TestClock) => Promise<Storage>): v
       assert.equal(await hashOf('six'), undefined, 'a refused role leaves nobody behind');
     });
 
+    test('a hash whose check would show in the time of a refusal is refused with what would cover it', async () => {
+      const passwordHash = iterated(KIT_PASSWORD).replace(':1000$', ':2000001$');
+      for (const dryRun of [true, false]) {
+        const [result] = await run([foreign('slow', { passwordHash })], dryRun);
+        assert.ok(result?.kind === 'refused' && result.reason.includes('set limits.refusalMs to 650'), result?.kind);
+      }
+      assert.equal(await hashOf('slow'), undefined);
+    });
+
     test('people who are disabled stay so, and each has one entry in the audit log', async () => {
       const [made] = await run([foreign('off', { disabled: true, email: 'off@twin.example' })]);
       assert.ok(made?.kind === 'made' && made.id !== undefined);
@@ -153,6 +163,17 @@ function contract(name: string, open: (clock: TestClock) => Promise<Storage>): v
       ]);
       for (const name of ['unused', 'used', 'same']) assert.equal((await login(name)).status, 401);
       assert.equal((await run([foreign('unused')]))[0]?.kind, 'made', 'the name is free again');
+    });
+
+    test('a proof is taken back whatever it begins with', async () => {
+      const token = await kit.signIn();
+      const people = ['-AAAA', '_AAAA'].map((proof) => ({
+        id: '01997c1e-5e1f-7b6a-9d3c-2f4a8b6c0d1e',
+        username: 'nobody',
+        proof,
+      }));
+      const { status, json } = await kit.call('POST', '/v1/users/import/undo', { token, body: { people } });
+      assert.deepEqual([status, json.results], [200, ['gone', 'gone']]);
     });
 
     test('a week later, or from another tenant, an undo removes nobody', async () => {

@@ -41,7 +41,7 @@ export interface PeopleImport extends ImportUndo {
    * Each person is a write of its own with one audit entry, so a batch that is cut off can be sent again: who is here
    * already is left as they are.
    *
-   * @throws VAULT_PROVIDER_AWAY
+   * @throws VAULT_PROVIDER_AWAY, CRYPTO_BUSY
    */
   run(
     actor: Actor,
@@ -70,6 +70,8 @@ export function createPeopleImport(deps: ImportDeps): PeopleImport {
     if (flaw !== undefined) return { kind: 'refused', reason: flaw };
     const { username, email } = person;
     if ((await identity.find(realm, username)) !== undefined) return { kind: 'exists' };
+    const needed = await deps.lacking(person.passwordHash);
+    if (needed !== undefined) return { kind: 'refused', reason: tooSlow(needed) };
     const proof = proofOf(person.passwordHash);
     if (wish.dryRun) {
       const holder =
@@ -138,6 +140,9 @@ function flawOf({ username, passwordHash, email, createdAt }: ForeignPerson, clo
   const at = TIME.test(createdAt) ? timeOf(createdAt) : Number.NaN;
   return at >= 0 && at <= clock.now() ? undefined : 'created_at must be an RFC 3339 time that has passed';
 }
+
+const tooSlow = (needed: number): string =>
+  `the password hash takes so long here that refusals would tell whose it is; set limits.refusalMs to ${needed} or more`;
 
 const timeOf = (text: string): number => Date.parse(text);
 

@@ -42,10 +42,10 @@ export const limitConfig = z.strictObject({
   refusalMs: z
     .int()
     .min(0)
-    .max(2_000)
+    .max(10_000)
     .default(400)
     .describe(
-      'A refused sign-in or reset is answered no sooner, in milliseconds: longer than the slowest password hash takes, so that its time tells nothing.',
+      'A refused sign-in or reset is answered no sooner, in milliseconds: longer than the slowest password hash takes, so that its time tells nothing. A profile and an import with a slower one are refused; 0 evens nothing out.',
     ),
   badCredentialsPerAddress: bounded(120, 'Requests with a bad token or key a minute from one address block.'),
 });

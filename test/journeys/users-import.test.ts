@@ -43,6 +43,7 @@ function doorOf({ twinkeep, clock }: Kit): Door {
     withdraw: (tx, actor, tenant, person) => access.grant(tx, actor, tenant, person, []),
     shutOut: (tx, actor, person) => sessions.endAll(tx, actor, person, 'import undone'),
     tenantsOf: tenants.tenantsOf,
+    lacking: async () => undefined,
   });
   const routes = peopleImportRoutes(people);
   const context = { requestId: requestId('r'), address: '127.0.0.1', addressBlock: '127.0.0.1' };
