@@ -41,6 +41,7 @@ GET     /v1/deliveries                                   admin:webhooks         
 POST    /v1/deliveries/:id/retry                         admin:webhooks                           general; 120 per 60 s and principal    admits everything  change   none
 GET     /v1/devices                                      person                                   general                                admits everything  read     none
 DELETE  /v1/devices/:id                                  person                                   general                                admits everything  change   none
+POST    /v1/email                                        person                                   general; 10 per 3600 s and principal   admits everything  change   JSON up to 1024 KiB
 POST    /v1/email/verification                           person                                   general; 10 per 3600 s and principal   admits everything  self     none
 POST    /v1/email/verify                                 public                                   general; 60 per 3600 s and address     admits everything  self     JSON up to 1024 KiB
 GET     /v1/invitations                                  admin:users                              general                                admits everything  read     none

@@ -193,6 +193,7 @@ const ACTS: Readonly<Record<string, () => readonly [string, string, (object | un
     '/v1/mfa/policy',
     { required_for: ['auditor'], methods: ['totp'], remember_ms: 0 },
   ],
+  'POST /v1/email': () => ['POST', '/v1/email', { current: KIT_PASSWORD, email: 'new@example.com' }, 'own'],
   'POST /v1/password': () => [
     'POST',
     '/v1/password',

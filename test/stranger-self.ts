@@ -71,6 +71,7 @@ const notFor = (
 
 const SMUGGLED: Readonly<Record<string, object>> = {
   '/v1/password': { current: KIT_PASSWORD, password: NEW_PASSWORD },
+  '/v1/email': { current: KIT_PASSWORD, email: 'own@rival.example' },
   '/v1/mfa/codes': { method: 'email', to: 'somebody@rival.example' },
 };
 
@@ -142,6 +143,11 @@ const OWN: Readonly<Record<string, Case>> = {
     assert.equal(changed.status, 204, changed.text);
     await kit.signIn(username, NEW_PASSWORD);
     return [changed];
+  }),
+  'POST /v1/email': notFor('/v1/email', async (ask) => {
+    const asked = await ask('POST', '/v1/email', { current: KIT_PASSWORD, email: 'own@rival.example' });
+    assert.equal(asked.status, 202, asked.text);
+    return [asked];
   }),
   'POST /v1/email/verification': asPerson(async (ask) => {
     const asked = await ask('POST', '/v1/email/verification');

@@ -1,10 +1,12 @@
 import { type Access, accessFault } from '../access/index.ts';
 import type { SessionId, TenantId } from '../kernel/brand.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { PersonPrincipal } from '../kernel/principal.ts';
 import { isRequired, type Mfa, type MfaPolicy } from '../mfa/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 
 export interface FactorDueDeps {
+  readonly clock: Clock;
   readonly access: Pick<Access, 'roleNames'>;
   readonly sessions: Pick<Sessions, 'proof'>;
   readonly mfa: Pick<Mfa, 'policy' | 'isEnrolled'>;
@@ -22,12 +24,13 @@ const MOST_KNOWN = 50_000;
  * A session is older than what is asked of its person: a role that was given since, a membership, a stricter policy. So
  * sign-in alone can't answer for it, and each use of a permission asks again, out of caches that a change drops.
  */
-export function createFactorDue({ access, sessions, mfa }: FactorDueDeps): AssertFactor {
+export function createFactorDue({ access, sessions, mfa, clock }: FactorDueDeps): AssertFactor {
   const met = new Map<SessionId, Met>();
 
-  function meets({ sessionId }: PersonPrincipal, { rememberMs }: MfaPolicy): boolean {
+  /** A device was remembered before its session began, so that policy made shorter since holds here as at a sign-in. */
+  function meets({ sessionId, authenticatedAt }: PersonPrincipal, { rememberMs }: MfaPolicy): boolean {
     const how = met.get(sessionId);
-    return how === 'factor' || (how === 'device' && rememberMs > 0);
+    return how === 'factor' || (how === 'device' && authenticatedAt + rememberMs > clock.now());
   }
 
   /** What a session once had it keeps until it ends; a device stood in where its owner has a factor and none was asked. */

@@ -66,7 +66,7 @@ export async function openLiveSurface(deps: LiveSurfaceDeps): Promise<LiveSurfac
 
   async function exchange(read: () => Promise<Config>, serve: Serve): Promise<readonly string[]> {
     const next = await read(); // in its turn, so that the newest that was read is the one that stays
-    house.adopt(next); // before the first token is signed that lives longer than any before
+    await house.adopt(next); // before the first token is signed that lives longer than any before
     const opened = await open(next);
     const old = live;
     try {

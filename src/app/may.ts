@@ -3,8 +3,22 @@ import type { Route, StepUp } from '../http/index.ts';
 import type { EpochMs, TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { PersonPrincipal, Principal } from '../kernel/principal.ts';
+import type { ServeDeps } from '../profiles/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import { createFactorDue, type FactorDueDeps } from './factor-due.ts';
+
+/** As the line asks it: a permission counts for those alone who have the second factor that policy asks for. */
+export function createMayHere({
+  access,
+  ...deps
+}: Pick<MayDeps, 'access' | 'sessions' | 'mfa' | 'clock'>): ServeDeps['may'] {
+  const assertFactor = createFactorDue({ access, ...deps });
+  return async (caller, tenant, permission) => {
+    if (!(await access.may(caller, tenant, permission))) return false;
+    await assertFactor(caller, tenant);
+    return true;
+  };
+}
 
 type Permission = Extract<Route['access'], { kind: 'permission' }>;
 
@@ -20,7 +34,7 @@ export type May = (route: Route, principal: Principal, tenant: TenantId) => Prom
 
 /** The step of the line that asks for the route's permission, and for how lately its caller proved who they are. */
 export function createMay({ access, sessions, mfa, clock }: MayDeps): May {
-  const assertFactor = createFactorDue({ access, sessions, mfa });
+  const assertFactor = createFactorDue({ access, sessions, mfa, clock });
 
   /** 401 before 403: who is not known is asked to sign in before anything is said about rights. */
   function may(route: Route, principal: Principal, tenant: TenantId): Promise<void> | undefined {

@@ -144,7 +144,7 @@ export interface House {
   /** Lets those go who wait for revocations or readings. */
   endStreams(): void;
   /** Takes up what of another configuration the rooms go by, before it is served. */
-  adopt(next: Config): void;
+  adopt(next: Config): Promise<void>;
   readonly createTenant: ReturnType<typeof createTenancy>;
   /** Of the native API; profiles and the gateway bring their own. */
   readonly routes: readonly Route[];
@@ -271,9 +271,9 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     { name: 'apikeys.use', everyMs: 10_000, perProcess: true, run: apiKeys.flushUse },
   ];
   const callers = { tenants, identity, access, endsOfMember, revocations, tokens, assertions, sessions, apiKeys };
-  const adopt = (next: Config): void => {
+  const adopt = async (next: Config): Promise<void> => {
+    await revocations.keepFor(longestAccessMs(next));
     kept = next;
-    revocations.keepFor(longestAccessMs(next));
     policyOf = failurePolicyOf(next);
   };
   const defence = { limits, detection, blocks, blockNews, failures };

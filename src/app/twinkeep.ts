@@ -24,6 +24,7 @@ import { type LedgerRow, ledgerOf } from './ledger.ts';
 import { openLiveSurface } from './live-surface.ts';
 import { createLog } from './log.ts';
 import { openMasterKeys } from './master-keys.ts';
+import { createMayHere } from './may.ts';
 import { holdOff, openBus, openHotState, openStorage } from './open-storage.ts';
 import { importProfileKeys } from './profile-keys.ts';
 import { createRecordedReload } from './recorded-reload.ts';
@@ -242,6 +243,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
     gatewayPorts,
     rolesOf: house.access.rolesOf,
     assertHolds: house.access.assertHolds,
+    may: createMayHere({ ...house, clock }),
     isOwner: owner === undefined,
     isVisit: parts.isVisit,
     onError: log.failed,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { anonymous } from '../kernel/principal.ts';
 import { createSqliteStorage } from '../storage/index.ts';
 import { createKit, createTestClock } from '../testing/index.ts';
@@ -32,6 +33,26 @@ async function open() {
   await audit.integrate();
   const watch = () =>
     createLogWatch({ storage, key: audit.key, head, clock, onError: (error) => assert.fail(String(error)) });
+  /** One whose database can be made to fail. */
+  const shakyWatch = () => {
+    const state = { fails: false, errors: 0 };
+    const seen = createLogWatch({
+      storage: {
+        ...storage,
+        read: (reach, work) =>
+          storage.read(reach, (tx) =>
+            work({ ...tx, all: state.fails ? () => Promise.reject(new Error('the disk is away')) : tx.all }),
+          ),
+      },
+      key: audit.key,
+      head,
+      clock,
+      onError: () => {
+        state.errors += 1;
+      },
+    });
+    return { state, seen };
+  };
   const alter = (sql: string): void => {
     const other = new DatabaseSync(file);
     for (const row of other.prepare("select name from sqlite_master where type = 'trigger'").all())
@@ -45,7 +66,7 @@ async function open() {
   };
   const note = async (): Promise<string> =>
     (await kit.call('GET', '/v1/audit/checkpoint', { token: await kit.signIn() })).json.checkpoint;
-  return { clock, head, watch, note, alter, close };
+  return { clock, head, watch, shakyWatch, note, alter, close };
 }
 
 test('a log that is whole is said to be so, as far as it was looked at', () =>
@@ -78,6 +99,28 @@ for (const [name, sql, reason] of [
       assert.equal(first.looked?.flaw, undefined);
       assert.match(looked?.flaw ?? '', reason);
     }));
+
+test('a database that fails for a moment says nothing of the log, which is looked at again after a minute', () =>
+  within(async ({ shakyWatch, clock }) => {
+    const { state, seen } = shakyWatch();
+    const told = async () => (await seen.state().catch(() => undefined))?.looked;
+    const before = await told();
+    assert.ok(before !== undefined && before.flaw === undefined);
+    clock.advance(3_600_000);
+    const lookAgain = async (): Promise<void> => {
+      await told();
+      await pause(50); // it goes on behind the answer
+    };
+    state.fails = true;
+    await lookAgain();
+    await lookAgain();
+    assert.equal(state.errors, 1, 'not with each question');
+    state.fails = false;
+    assert.deepEqual(await told(), before);
+    clock.advance(60_000);
+    await lookAgain();
+    assert.deepEqual(await told(), { ...before, at: clock.now() });
+  }));
 
 test('what waits for its signature for more than a minute is told', () =>
   within(async ({ watch, alter, clock }) => {

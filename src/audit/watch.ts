@@ -35,11 +35,12 @@ export interface LogState {
 
 /** Looks through the log in the background, so that its state can be told at any moment. Writes nothing. */
 export interface LogWatch {
-  /** Begins a look where the last one is an hour old; waits for the very first one, and not for long. */
+  /** Begins a look where the last one is an hour old, or failed a minute ago; waits for the very first one, and not for long. */
   state(): Promise<LogState>;
 }
 
 const KEPT_MS = hours(1);
+const AGAIN_MS = minutes(1);
 const FIRST_MS = 1_000;
 const BEHIND_MS = minutes(1);
 const PAGE = 200; // a few milliseconds of the event loop, which then breathes
@@ -48,6 +49,7 @@ const PAGE = 200; // a few milliseconds of the event loop, which then breathes
 export function createLogWatch({ storage, key, head, clock, onError }: LogWatchDeps): LogWatch {
   let looked: LogState['looked'];
   let looking: Promise<void> | undefined;
+  let failedAt: EpochMs | undefined;
 
   const headOf = (note: string | undefined): TreeHead | undefined =>
     note === undefined ? undefined : verifyCheckpoint(note, key.publicKey, key.keyName);
@@ -98,9 +100,10 @@ export function createLogWatch({ storage, key, head, clock, onError }: LogWatchD
     const at = clock.now();
     try {
       looked = { at, ...(await look()) };
+      failedAt = undefined;
     } catch (error) {
       onError(error);
-      looked = { at, entries: 0, flaw: 'it cannot be read' };
+      failedAt = at; // says nothing of the log: what was seen last stands until it can be read again
     } finally {
       looking = undefined;
     }
@@ -115,12 +118,16 @@ export function createLogWatch({ storage, key, head, clock, onError }: LogWatchD
   return {
     state: async () => {
       const now = clock.now();
-      if (looked === undefined || now < looked.at || now - looked.at >= KEPT_MS) looking ??= lookNow();
+      const isDue = looked === undefined || isPast(looked.at, KEPT_MS, now);
+      if (isDue && (failedAt === undefined || isPast(failedAt, AGAIN_MS, now))) looking ??= lookNow();
       if (looked === undefined && looking !== undefined) await within(looking, FIRST_MS);
       return { looked, isBehind: await isBehind() };
     },
   };
 }
+
+/** Also where the clock went back. */
+const isPast = (at: EpochMs, ms: number, now: EpochMs): boolean => now < at || now - at >= ms;
 
 /** @see RFC 9562 §5.7: the first 48 bits of a UUIDv7 are its milliseconds */
 const timeOf = (id: string): number => Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);

@@ -91,7 +91,10 @@ export const USER_COMMANDS: readonly Command[] = [
     operands: ['<username>'],
     summary: 'End sessions, API keys, second factors and password of a person whose account others got into.',
     options: {
-      reason: { value: 'TEXT', summary: 'For the alert and the audit log, where it stays for good: name nobody in it.' },
+      reason: {
+        value: 'TEXT',
+        summary: 'For the alert and the audit log, where it stays for good: name nobody in it.',
+      },
       'keep-factors': { summary: 'Leave second factors that are surely their own; passkeys go all the same.' },
       tenant,
     },

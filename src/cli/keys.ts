@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { isFault, type TwinkeepError } from '../kernel/errors.ts';
 import type { Arguments, Run } from './command.ts';
+import { commandLine } from './command-line.ts';
 import { throughDoor } from './door.ts';
 import { failure, usageFault } from './errors.ts';
 import { group } from './import-progress.ts';
@@ -107,7 +108,8 @@ export const importKey: Run = async (args, terminal) => {
   const key = keyIn(args.text('key-file') ?? '');
   return throughDoor(args, terminal, 'makes', async (door) => {
     const done = imported.parse(await door.call('POST', '/v1/vault/keys/import', { algorithm, key }));
-    const undo = `Undo, once nothing is left that it opens: ${destructionOf(done.version, args)} --external-rewrapped`;
+    const destroy = commandLine(args, 'keys', 'destroy', done.version, '--external-rewrapped');
+    const undo = `Undo, once nothing is left that it opens: ${destroy}`;
     const sentence = done.is_new
       ? `Imported the key as ${done.version}: it opens what the other program has sealed, and seals nothing.\n${undo}`
       : `The key is here already, as ${done.version}.`;
@@ -115,11 +117,6 @@ export const importKey: Run = async (args, terminal) => {
     return 0;
   });
 };
-
-function destructionOf(version: string, args: Arguments): string {
-  const tenant = args.text('tenant');
-  return `twinkeep keys destroy ${version}${tenant === undefined ? '' : ` --tenant ${tenant}`}`;
-}
 
 /** The key as text: such a file holds base64, or the 32 bytes themselves. @throws CLI_FAILED, without its contents */
 function keyIn(file: string): string {
@@ -140,7 +137,7 @@ export const destroyKey: Run = (args, terminal) =>
     try {
       await door.call('POST', `/v1/vault/keys/${encodeURIComponent(version)}/destroy`, wish);
     } catch (error) {
-      throw isFault(error, 'VAULT_KEY_NEEDED') ? failure(needOf(version, error), {}, error) : error;
+      throw isFault(error, 'VAULT_KEY_NEEDED') ? failure(needOf(args, version, error), {}, error) : error;
     }
     const sentence = `Destroyed the key ${version}: what is still sealed under it opens nowhere any more.`;
     terminal.answer({ version, destroyed: true }, sentence);
@@ -148,10 +145,11 @@ export const destroyKey: Run = (args, terminal) =>
   });
 
 /** What still needs a key, and what to do about it. */
-function needOf(version: string, { facts }: TwinkeepError): string {
+function needOf(args: Arguments, version: string, { facts }: TwinkeepError): string {
   const { current, values, backups, external, until } = facts;
+  const rotate = commandLine(args, 'keys', 'rotate', ...(args.flag('platform') ? ['--all'] : []));
   const needs = [
-    current === true ? 'it is the one that seals: twinkeep keys rotate' : '',
+    current === true ? `it is the one that seals: ${rotate}` : '',
     Number(values) > 0 ? `${group(Number(values))} values are under it: twinkeep keys rewrap --wait` : '',
     Array.isArray(backups) && backups.length > 0 ? `backups need it: ${backups.join(', ')}` : '',
     external === true ? 'values outside may be under it; where they were sealed anew, say --external-rewrapped' : '',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Run } from './command.ts';
+import { commandLine } from './command-line.ts';
 import { throughDoor } from './door.ts';
 import { tableOf } from './terminal.ts';
 import { findPerson, namesOf } from './users.ts';
@@ -20,10 +21,10 @@ export const createTenant: Run = (args, terminal) =>
 /** `tenants remove-member <username>`: the account stays, here it ends. */
 export const removeMember: Run = (args, terminal) =>
   throughDoor(args, terminal, 'needs data', async (door) => {
-    const { id, username } = await findPerson(door, args.operand(0));
+    const { id, username } = await findPerson(door, args);
     const left = removed.parse(await door.call('DELETE', membershipOf(id)));
-    const roles = left.roles.map((role) => ` --role ${role}`).join('');
-    const undo = `To undo: twinkeep tenants add-member ${id}${roles}`;
+    const roles = left.roles.flatMap((role) => ['--role', role]);
+    const undo = `To undo: ${commandLine(args, 'tenants', 'add-member', id, ...roles)}`;
     terminal.answer({ ...left, username }, `Removed ${username}, and ended ${left.ended} sessions.\n${undo}`);
     return 0;
   });

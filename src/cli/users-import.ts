@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { MAIN_TENANT } from '../tenants/index.ts';
 import type { Arguments, Run } from './command.ts';
+import { commandLine } from './command-line.ts';
 import { type Door, throughDoor } from './door.ts';
+import { usageFault } from './errors.ts';
 import { createImportProgress, group } from './import-progress.ts';
 import type { Terminal } from './terminal.ts';
 import { namesOf } from './users.ts';
@@ -118,7 +121,7 @@ function unsendable({ username, passwordHash, email = '', roles }: PersonRow): s
 const withRoles = (rows: readonly PersonRow[], roles: readonly string[]): readonly PersonRow[] =>
   roles.length === 0 ? rows : rows.map((row) => ({ ...row, roles }));
 
-function tell(terminal: Terminal, { file, made, existing, refused }: ImportReport, dryRun: boolean): number {
+function tell(terminal: Terminal, { file, tenant, made, existing, refused }: ImportReport, dryRun: boolean): number {
   for (const { place, username, reason } of refused.slice(0, MOST_TOLD))
     terminal.say(`${place} (${username}): ${reason}`);
   if (refused.length > MOST_TOLD) terminal.say(`(${group(refused.length - MOST_TOLD)} more were refused)`);
@@ -128,20 +131,29 @@ function tell(terminal: Terminal, { file, made, existing, refused }: ImportRepor
   const counts = { made: made.length, existing: existing.length, refused: refused.length };
   const kept = dryRun ? null : reportPathOf(file);
   const verb = dryRun ? 'would be made' : 'made';
-  const undo = dryRun ? '' : `\nReport: ${kept}; to take it back: twinkeep users import ${kept} --undo`;
+  const back = commandLine({ text: () => tenant ?? undefined }, 'users', 'import', reportPathOf(file), '--undo');
+  const undo = dryRun ? '' : `\nReport: ${kept}; to take it back: ${back}`;
   const sentence = `${group(counts.made)} ${verb}, ${group(counts.existing)} already here, ${group(counts.refused)} refused.`;
   terminal.answer({ ...counts, dry_run: dryRun, report: kept, problems: refused }, sentence + undo);
   return refused.length > 0 ? 1 : 0;
 }
 
 function undoImport(args: Arguments, terminal: Terminal, report: ImportReport): Promise<number> {
-  return throughDoor(args, terminal, 'needs data', async (door) => {
+  return throughDoor(inTenantOf(args, report), terminal, 'needs data', async (door) => {
     const counts = await takeBack(door, terminal, report);
     const { removed, disabled, gone } = counts;
     const text = `${group(removed)} removed, ${group(disabled)} disabled because they have signed in or a week is over, ${group(gone)} not here.`;
     terminal.answer(counts, text);
-    return 0;
+    return gone > 0 ? 1 : 0;
   });
+}
+
+/** A report is undone where its import went, whatever is typed. @throws CLI_USAGE where another tenant is */
+function inTenantOf(args: Arguments, { tenant }: ImportReport): Arguments {
+  const [given, own] = [args.text('tenant'), tenant ?? MAIN_TENANT];
+  if (given !== undefined && given !== own)
+    throw usageFault(`The report is of an import into the tenant ${own}, not ${given}.`);
+  return { ...args, text: (name) => (name === 'tenant' ? own : args.text(name)) };
 }
 
 /** Takes the people of a report back. */

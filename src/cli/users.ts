@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { usernameKey } from '../identity/index.ts';
 import type { Arguments, Run } from './command.ts';
+import { commandLine } from './command-line.ts';
 import { type Door, throughDoor } from './door.ts';
 import { failure, usageFault } from './errors.ts';
 import { generatePassword, readSecret } from './password.ts';
@@ -27,6 +28,7 @@ const invited = z.object({
 const resetLink = z.object({ token: z.string(), link: z.string().nullable(), expires_at: z.string() });
 const removedCount = z.object({ removed: z.int() });
 const endedCounts = z.object({
+  email: z.enum(['none', 'confirmed', 'unconfirmed', 'unreadable']),
   sessions: z.int(),
   api_keys: z.int(),
   factors: z.int(),
@@ -36,6 +38,13 @@ const recoveryCode = z.object({ code: z.string() });
 const page = z.object({ items: z.array(person), next_after: z.string().nullable() });
 
 type Person = z.output<typeof person>;
+
+const STATES: Readonly<Record<z.output<typeof endedCounts>['email'], string>> = {
+  none: 'there is none',
+  confirmed: 'confirmed by a mail, whoever read it',
+  unconfirmed: 'set, and never confirmed by a mail',
+  unreadable: 'does not open',
+};
 
 const PAGE = 1_000;
 
@@ -101,7 +110,9 @@ export const setPassword: Run = async (args, terminal) => {
 export const deleteUser: Run = (args, terminal) => {
   const name = args.operand(0);
   if (!args.flag('yes'))
-    throw usageFault(`There is no undo: add --yes, or keep them out with: twinkeep users disable ${name}`);
+    throw usageFault(
+      `There is no undo: add --yes, or keep them out with: ${commandLine(args, 'users', 'disable', name)}`,
+    );
   return withPerson(args, terminal, async (door, { id, username }) => {
     await door.call('DELETE', pathOf(id));
     terminal.answer({ id, username, deleted: true }, `Deleted ${username}; the name is free again.`);
@@ -126,10 +137,15 @@ export const secureUser: Run = (args, terminal) =>
   withPerson(args, terminal, async (door, { id, username }) => {
     const wish = { reason: args.text('reason'), keep_factors: args.flag('keep-factors') };
     const ended = endedCounts.parse(await door.call('POST', `${pathOf(id)}/compromised`, wish));
-    const { sessions, api_keys: keys, factors, kept } = ended;
+    const { sessions, api_keys: keys, factors, kept, email } = ended;
     const told = `Ended ${sessions} sessions, ${keys} API keys and ${factors} second factors of ${username}; the password is good no longer.`;
     const stays = kept.length === 0 ? '' : `\nLeft as they were: ${kept.join(', ')}. Whoever was inside may know them.`;
-    const next = `To let them in again: twinkeep users reset-password ${username}`;
+    const address = ['users', 'email', username, '--set', 'ADDRESS'];
+    const next = [
+      `No mail resets the password any more, for whoever was inside may read them. The e-mail address: ${STATES[email]}.`,
+      `To let them in again: ${commandLine(args, 'users', 'reset-password', username)}`,
+      `To allow such mails, once you know whose address it is: ${commandLine(args, ...address)}`,
+    ].join('\n');
     terminal.answer({ id, username, ...ended }, `${told}${stays}\n${next}`);
   });
 
@@ -170,7 +186,7 @@ function withPerson(
   work: (door: Door, subject: Person) => Promise<void>,
 ): Promise<number> {
   return throughDoor(args, terminal, 'needs data', async (door) => {
-    await work(door, await findPerson(door, args.operand(0)));
+    await work(door, await findPerson(door, args));
     return 0;
   });
 }
@@ -183,7 +199,7 @@ async function change(
   generated?: string,
 ): Promise<number> {
   return throughDoor(args, terminal, 'needs data', async (door) => {
-    const { id } = await findPerson(door, args.operand(0));
+    const { id } = await findPerson(door, args);
     const changed = person.parse(await door.call('PATCH', pathOf(id), wish));
     tell(terminal, changed, `${verb} ${wordsOf(changed)}.`, generated);
     return 0;
@@ -223,10 +239,11 @@ async function* peopleOf(door: Door, withoutTenant = false): AsyncGenerator<Pers
   }
 }
 
-/** By name as a person types it: width and case do not tell people apart. Also one who belongs to no tenant any more. */
-export async function findPerson(door: Door, username: string): Promise<Person> {
+/** Whom the first operand names, as a person types it: width and case do not tell people apart. Also one who belongs to no tenant any more. */
+export async function findPerson(door: Door, args: Arguments): Promise<Person> {
+  const username = args.operand(0);
   const key = usernameKey(username);
   for (const withoutTenant of [false, true])
     for await (const one of peopleOf(door, withoutTenant)) if (usernameKey(one.username) === key) return one;
-  throw failure(`There is nobody called ${username} in this tenant; see: twinkeep users list`);
+  throw failure(`There is nobody called ${username} in this tenant; see: ${commandLine(args, 'users', 'list')}`);
 }

@@ -74,8 +74,8 @@ export const byConfiguration = (context: Context): Actor =>
   actorOf(context, { kind: 'operator', tenantId: MAIN_TENANT }, MAIN_TENANT);
 
 /**
- * What administrators may do with the passwords of others they may not with their own: a stolen session would be enough
- * to keep its owner out for good.
+ * What administrators may do with passwords and addresses of others they may not with their own: a stolen session would be
+ * enough to keep its owner out for good.
  *
  * @throws IDENTITY_OWN_PASSWORD
  */

@@ -151,6 +151,58 @@ function contract(name: string, storage: OpenStorage): void {
       assert.equal(await signIn('admin'), 200);
     });
 
+    // Attack: whoever holds a session of an administrator points the account at their own mailbox, and resets its password.
+    test('an administrator’s own address is changed by the password and a mail to the new one alone', async () => {
+      const { id, token } = await kit.kit.person('zoe', 'admin');
+      await change(id, { email: 'zoe@corp.example' });
+      for (const body of [{ email: 'thief@evil.example' }, { email: null }, { disabled: true }]) {
+        const own = await change(id, body, token);
+        assert.deepEqual([own.status, own.json.code], [403, 'IDENTITY_OWN_PASSWORD'], JSON.stringify(body));
+      }
+      const caller = await callerOf(token);
+      const move = (email: string, current = KIT_PASSWORD) => kit.ask('POST', '/v1/email', { email, current }, caller);
+      assert.equal((await move('thief@evil.example', 'a guess of the thief')).json.code, 'IDENTITY_CREDENTIALS');
+      assert.deepEqual(await lettersTo('thief@evil.example'), []);
+      await create('holder', { email: 'taken@corp.example' });
+      for (const email of ['taken@corp.example', 'zoe@new.example'])
+        assert.deepEqual([(await move(email)).status, (await lettersTo(email)).length], [202, 1]);
+      await forgot({ username: 'zoe' });
+      assert.deepEqual((await linksTo('zoe@new.example')).length, 1, 'nothing has changed yet');
+      const verify = async (email: string) =>
+        kit.ask('POST', '/v1/email/verify', { token: (await linksTo(email)).at(-1) });
+      assert.equal((await verify('taken@corp.example')).status, 400, 'another wish took its place');
+      assert.equal((await verify('zoe@new.example')).status, 200);
+      assert.equal((await verify('zoe@new.example')).status, 400, 'once');
+      const { json } = await call('GET', '/v1/users?email=zoe@new.example');
+      assert.deepEqual([json.items[0].username, json.items[0].email_verified], ['zoe', true]);
+      assert.match((await lettersTo('zoe@corp.example')).at(-1)?.subject ?? '', /was changed/);
+      await move('taken@corp.example');
+      assert.equal((await verify('taken@corp.example')).json.code, 'IDENTITY_EMAIL_TAKEN');
+      assert.equal((await change(id, { roles: ['viewer'] })).status, 200); // one administrator is left for what follows
+    });
+
+    // Attack: the intruder reads the mails of the account too, or has changed its address, and resets the password anew.
+    test('no mail resets the password of an account that was got into, until its address is set anew', async () => {
+      const { json } = await create('hurt', { email: 'hurt@corp.example' });
+      await forgot({ username: 'hurt' });
+      const [before] = await linksTo('hurt@corp.example');
+      const secured = await call('POST', `/v1/users/${json.id}/compromised`, {});
+      assert.deepEqual([secured.status, secured.json.email], [200, 'unconfirmed'], secured.text);
+      const told = (await lettersTo('hurt@corp.example')).map(({ text }) => text).join();
+      assert.match(told, /no mail resets the password/);
+      const answers = [await forgot({ username: 'hurt' }), await forgot({ email: 'hurt@corp.example' })];
+      const unknown = await forgot({ username: 'nobody at all' });
+      for (const { status, text } of answers) assert.deepEqual([status, text], [unknown.status, unknown.text]);
+      assert.deepEqual([(await linksTo('hurt@corp.example')).length, await reset(before)], [1, 400]);
+      const link = await kit.ask('POST', `/v1/users/${json.id}/password-reset`, undefined, operator);
+      assert.equal(await reset(link.json.token), 204, 'what is handed over works');
+      await forgot({ username: 'hurt' });
+      assert.equal((await linksTo('hurt@corp.example')).length, 1, 'and the mails are no better for it');
+      assert.equal((await change(json.id, { email: 'hurt@corp.example' })).status, 200);
+      await forgot({ username: 'hurt' });
+      assert.equal((await linksTo('hurt@corp.example')).length, 2);
+    });
+
     // Attack: what is refused has been half done: the person has lost what they had elsewhere.
     test('whoever may not delete themselves keeps every role', async () => {
       const { house, storage: store } = kit.kit.twinkeep;

@@ -165,7 +165,7 @@ function wordsOf(mail: AccountMail, site: string): Words {
         lines: [
           `Somebody else may have used the account ${mail.username} at ${site}.`,
           'All of its sessions and API keys were ended, and its password is good no longer.',
-          'To get in again, ask for a link to reset the password, or ask an administrator for one.',
+          'To get in again, ask an administrator for a link; no mail resets the password until they have seen to your address.',
         ],
       };
     case 'deleted':

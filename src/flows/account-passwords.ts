@@ -1,10 +1,11 @@
 import { actorOf, type Context } from '../http/index.ts';
-import { hasPassword, identityFault, type Person } from '../identity/index.ts';
+import { hasPassword, identityFault, isMailResetBarred, type Person } from '../identity/index.ts';
 import { type EpochMs, epochMs, type PersonId, type TenantId } from '../kernel/brand.ts';
 import { type Actor, anonymous, type PersonPrincipal } from '../kernel/principal.ts';
 import { inTenant, platform } from '../kernel/tx.ts';
 import { MAIN_REALM } from '../tenants/index.ts';
 import { type AccountGround, assertOthers, assertStrong, settlePassword } from './account-deps.ts';
+import { proveOwner } from './account-proof.ts';
 import { namesOf } from './sign-in-accounts.ts';
 
 /** By one of the two, or both: whoever has either is found. */
@@ -39,7 +40,7 @@ export function createPasswordFlow(ground: AccountGround) {
   }
 
   /**
-   * Sends a link, where there is somebody to send it to: an unknown, a disabled and a password-less person, one without
+   * Sends a link, where there is somebody to send it to: an unknown, a disabled, a barred and a password-less person, one without
    * an address, and one who had the mails of the hour get the same answer after the same work, and no mail.
    */
   async function requestReset(context: Context, asked: Forgotten): Promise<void> {
@@ -48,9 +49,15 @@ export function createPasswordFlow(ground: AccountGround) {
     await ground.evenTime.even('forgot', () => mailReset(context, asked));
   }
 
+  /** Whether a mail may reset the password. */
+  async function isOpen(person: Person): Promise<boolean> {
+    if (await storage.read(platform, (tx) => isMailResetBarred(tx, person.id))) return false;
+    return person.disabledAt === undefined && hasPassword(person);
+  }
+
   async function mailReset(context: Context, asked: Forgotten): Promise<void> {
     const person = await holderOf(asked);
-    const eligible = person !== undefined && person.disabledAt === undefined && hasPassword(person);
+    const eligible = person !== undefined && (await isOpen(person));
     const address = eligible ? await addressOf(person) : undefined;
     const index = (await identity.emails.index(address ?? asked.email ?? asked.username ?? '')).stored();
     const admitted = await mails.admits('reset', index);
@@ -70,6 +77,7 @@ export function createPasswordFlow(ground: AccountGround) {
     }
     await storage.write(platform, async (tx) => {
       const { id: personId, username } = person;
+      if (await isMailResetBarred(tx, personId)) return; // meanwhile: somebody was found to be in it
       const token = await writer.issue(tx, { purpose: 'reset', personId, payload: {}, lifeMs: config.resetMs });
       const link = mails.link('reset', token) ?? '';
       await mails.send(tx, address, { kind: 'reset', username, link }, epochMs(clock.now() + config.resetMs));
@@ -114,14 +122,7 @@ export function createPasswordFlow(ground: AccountGround) {
 
   /** Ends the other sessions. @throws IDENTITY_CREDENTIALS, IDENTITY_PASSWORD_WEAK, LIMIT_EXCEEDED */
   async function change(context: Context, caller: PersonPrincipal, current: string, next: string): Promise<void> {
-    const { username, realmId, disabledAt } = await identity.get(caller.personId);
-    // As at a step-up, the session has a count of its own: strangers must not keep its owner from a new password.
-    const attempt = { account: username, addressBlock: context.addressBlock, knownDevice: caller.sessionId };
-    const begun = await ground.attempts.begin(attempt);
-    const outcome = await identity.authenticate(realmId, username, current);
-    if (outcome.kind === 'refused' || disabledAt !== undefined) throw identityFault('IDENTITY_CREDENTIALS');
-    await ground.attempts.good(begun);
-    const { person } = outcome;
+    const person = await proveOwner(ground, context, caller, current);
     const passwordHash = await judged(person, next);
     const actor = actorOf(context, caller, caller.tenantId);
     await storage.write(platform, async (tx) => {

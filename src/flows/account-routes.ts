@@ -163,6 +163,21 @@ function ownRoutes(accounts: Accounts): readonly Route[] {
     }),
     defineRoute({
       method: 'POST',
+      path: '/v1/email',
+      summary: 'Change your e-mail address: it is yours once the link of the mail to it is opened.',
+      access: { kind: 'signed-in', as: 'person' },
+      limits: [{ per: 'principal', count: 10, windowMs: minutes(60) }],
+      records: 'change',
+      body: z.strictObject({ current: storableText(1, 1_024).describe('Your password.'), email: emailAddress }),
+      replies: { 202: accepted },
+      faults: ['IDENTITY_CREDENTIALS', 'IDENTITY_MAIL_OFF', 'CRYPTO_BUSY'],
+      handle: async ({ body, caller, context }) => {
+        await accounts.requestEmailChange(context, personOf(caller), body);
+        return ACCEPTED;
+      },
+    }),
+    defineRoute({
+      method: 'POST',
       path: '/v1/email/verification',
       summary: 'Ask for a link that proves your e-mail address.',
       access: { kind: 'signed-in', as: 'person' },

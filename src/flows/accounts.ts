@@ -23,6 +23,7 @@ export function createAccounts(deps: AccountDeps) {
     register: registration.register,
     verifyEmail: emails.verifyEmail,
     requestVerification: emails.requestVerification,
+    requestEmailChange: emails.requestChange,
     requestReset: passwords.requestReset,
     reset: passwords.reset,
     changePassword: passwords.change,

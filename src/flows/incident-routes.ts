@@ -15,7 +15,9 @@ export const incidentRoutes = (incidents: Incidents): readonly Route[] => [
     records: 'change',
     params: z.strictObject({ id: idText }),
     body: z.strictObject({
-      reason: storableText(1, 200).default('not said').describe('For the alert and the audit log, where it stays for good: name nobody in it.'),
+      reason: storableText(1, 200)
+        .default('not said')
+        .describe('For the alert and the audit log, where it stays for good: name nobody in it.'),
       keep_factors: z
         .boolean()
         .default(false)
@@ -27,6 +29,9 @@ export const incidentRoutes = (incidents: Incidents): readonly Route[] => [
         sessions: z.int(),
         api_keys: z.int().describe('In all tenants, and those that these keys have made.'),
         factors: z.int(),
+        email: z
+          .enum(['none', 'confirmed', 'unconfirmed', 'unreadable'])
+          .describe('What is known of the address. No mail resets the password until somebody sets it anew.'),
         kept: z.array(z.string()).describe('The kinds of second factors that are good as before.'),
       }),
     },

@@ -3,8 +3,9 @@ import type { ApiKey, ApiKeys } from '../apikeys/index.ts';
 import type { Audit } from '../audit/index.ts';
 import { encodeBase64url } from '../crypto/index.ts';
 import type { Delivery } from '../delivery/index.ts';
-import { dropAccountTokens, type Identity, type Person } from '../identity/index.ts';
+import { barMailReset, dropAccountTokens, type Identity, isEmailVerified, type Person } from '../identity/index.ts';
 import type { PersonId, TenantId } from '../kernel/brand.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { Actor } from '../kernel/principal.ts';
 import type { Random } from '../kernel/random.ts';
 import { inTenant, type Tx } from '../kernel/tx.ts';
@@ -25,6 +26,7 @@ export interface IncidentDeps {
   readonly mfa: Pick<Mfa, 'reset' | 'list' | 'offered' | 'passkeys' | 'tickets'>;
   readonly mails: Pick<AccountMails, 'send'>;
   readonly delivery: Pick<Delivery, 'publish'>;
+  readonly clock: Clock;
   readonly random: Random;
   /** @throws IDENTITY_PERSON_UNKNOWN, IDENTITY_SHARED_PERSON for whom the actor must not touch */
   readonly memberOf: (actor: Actor, tenantId: TenantId, id: PersonId) => Promise<Person>;
@@ -47,13 +49,18 @@ export interface IncidentOutcome {
   readonly factors: number;
   /** The kinds of second factors that are good as before. */
   readonly kept: readonly Method[];
+  /** What is known of the address, to which no mail resets the password until it is set anew. */
+  readonly email: AddressState;
 }
+
+export type AddressState = 'none' | 'confirmed' | 'unconfirmed' | 'unreadable';
 
 /** What is done for somebody whose account others have got into (V20). */
 export interface Incidents {
   /**
    * Ends the sessions, links, second factors and API keys of a person, and makes the password worthless: the next
-   * sign-in is by a new one, which a mail or an administrator's link gives. They are told, and so are the webhooks.
+   * sign-in is by a new one, which an administrator's link gives. No mail does, for whoever was inside may read them or
+   * have changed the address, until it is set anew. They are told, and so are the webhooks.
    *
    * @throws IDENTITY_PERSON_UNKNOWN, IDENTITY_SHARED_PERSON, ACCESS_ESCALATION
    */
@@ -65,7 +72,7 @@ const PASSWORD_BYTES = 32;
 type KeysByTenant = ReadonlyMap<TenantId, readonly ApiKey[]>;
 
 export function createIncidents(deps: IncidentDeps): Incidents {
-  const { storage, audit, identity, access, sessions, mfa, mails, delivery, random, memberOf } = deps;
+  const { storage, audit, identity, access, sessions, mfa, mails, delivery, clock, random, memberOf } = deps;
   const keys = createKeyEnds(deps);
 
   /** Codes of last resort are kept for a factor, and without one they would wait for the next. */
@@ -82,16 +89,18 @@ export function createIncidents(deps: IncidentDeps): Incidents {
   /** Everything that lets somebody in, in one write: cut off anywhere, all of it is ended or nothing is. */
   async function shutOut(tx: Tx, actor: Actor, person: Person, hash: string, { reason, keepFactors }: IncidentWish) {
     const { id, username } = person;
-    const { address } = await identity.emails.of(tx, person);
+    const { address, isUnreadable } = await identity.emails.of(tx, person);
+    const isConfirmed = await isEmailVerified(tx, id);
     const ended = await sessions.endAll(tx, actor, id, 'incident');
     await identity.setPassword(tx, actor, id, hash);
     await dropAccountTokens(tx, id);
+    await barMailReset(tx, id, clock);
     const removed = await dropFactors(tx, actor, id, keepFactors);
     const object = { type: 'person', id };
     const facts = { reason, sessions: ended, factors: removed, factors_kept: keepFactors };
     await audit.record(tx, { ...actor, action: 'incident.responded', outcome: 'done', object, facts });
     if (address !== undefined) await mails.send(tx, address, { kind: 'secured', username });
-    return { ended, removed };
+    return { ended, removed, email: stateOf(address, isUnreadable, isConfirmed) };
   }
 
   const respond: Incidents['respond'] = async (actor, tenantId, id, wish) => {
@@ -100,7 +109,7 @@ export function createIncidents(deps: IncidentDeps): Incidents {
     const acting = { ...actor, tenantId };
     const keepFactors = wish.keepFactors && (await hasOthers(id));
     const known = await keys.of(id);
-    const { ended, removed } = await storage.write(inTenant(tenantId), async (tx) => {
+    const { ended, removed, email } = await storage.write(inTenant(tenantId), async (tx) => {
       await access.assertCovers(tx, acting, tenantId, id);
       const done = await shutOut(tx, acting, person, hash, { ...wish, keepFactors });
       await keys.cutOff(tx, known);
@@ -110,10 +119,16 @@ export function createIncidents(deps: IncidentDeps): Incidents {
     });
     const apiKeys = await keys.end(acting, id);
     const kept = keepFactors ? (await mfa.offered(id)).map(({ method }) => method) : [];
-    return { sessions: ended, factors: removed, apiKeys, kept: [...new Set(kept)] };
+    return { sessions: ended, factors: removed, apiKeys, kept: [...new Set(kept)], email };
   };
 
   return { respond };
+}
+
+function stateOf(address: string | undefined, isUnreadable: boolean, isConfirmed: boolean): AddressState {
+  if (isUnreadable) return 'unreadable';
+  if (address === undefined) return 'none';
+  return isConfirmed ? 'confirmed' : 'unconfirmed';
 }
 
 /**

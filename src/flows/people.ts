@@ -70,7 +70,8 @@ export interface People {
    * Changes roles in one tenant; e-mail, password and disabling concern the whole person. The last two end every session.
    * `actor` must be one who may give every right that the person has now.
    *
-   * The last administrator of a tenant cannot take that from himself, and nobody changes the own password by this.
+   * The last administrator of a tenant cannot take that from himself, and nobody changes the own password or address,
+   * or disables themselves, by this.
    *
    * @throws IDENTITY_PERSON_UNKNOWN, IDENTITY_SHARED_PERSON, IDENTITY_EMAIL_TAKEN, IDENTITY_PASSWORD_WEAK,
    *   IDENTITY_OWN_PASSWORD, IDENTITY_LAST_ADMINISTRATOR, ACCESS_ROLE_UNKNOWN, ACCESS_ESCALATION
@@ -139,7 +140,7 @@ export function createPeople({ storage, identity, tenants, access, sessions, mfa
   };
 
   const change: People['change'] = async (actor, tenantId, id, { roles, password, disabled, email }) => {
-    if (password !== undefined) assertOthers(actor, id);
+    if (password !== undefined || email !== undefined) assertOthers(actor, id);
     const person = await memberOf(actor, tenantId, id);
     if (roles !== undefined && (await tenants.tenantsOf(id)).length === 0)
       throw identityFault('IDENTITY_PERSON_UNKNOWN');
@@ -155,6 +156,7 @@ export function createPeople({ storage, identity, tenants, access, sessions, mfa
         if (roles !== undefined) await access.grant(tx, acting, tenantId, id, roles);
         if (disabled !== undefined) await identity.setDisabled(tx, acting, id, disabled);
       });
+      if (disabled !== undefined) assertOthers(actor, id); // whoever is the last one is told that first
       if (email !== undefined) {
         await identity.emails.set(tx, acting, id, indexed);
         await tell(tx, before, 'email-changed', person);

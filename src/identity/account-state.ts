@@ -16,6 +16,15 @@ export const markEmailVerified = async (tx: Tx, id: PersonId, clock: Clock): Pro
 
 export const isEmailVerified = (tx: Tx, id: PersonId): Promise<boolean> => accountStore.isVerified(tx, id);
 
+/**
+ * No mail resets the password of a person any more, for somebody else may read them: until an address is set anew, the
+ * same one or another. A link that is handed over works all the same.
+ */
+export const barMailReset = async (tx: Tx, id: PersonId, clock: Clock): Promise<void> =>
+  void (await accountStore.setMailResetBarred(tx, id, clock.now()));
+
+export const isMailResetBarred = (tx: Tx, id: PersonId): Promise<boolean> => accountStore.isMailResetBarred(tx, id);
+
 /** Members of a tenant with a proved address, of up to `count` from the one after `after` on. */
 export const verifiedMembers = (tx: Tx, tenant: TenantId, after: string, count: number): Promise<ReadonlySet<string>> =>
   accountStore.verifiedMembers(tx, tenant, after, count);

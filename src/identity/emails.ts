@@ -51,7 +51,8 @@ export interface Emails {
   /** The address of whoever has that id; undefined where it does not open or there is none. */
   ofId(tx: Tx, id: PersonId): Promise<string | undefined>;
   /**
-   * What proved the old address proves nothing of the new one, and no link that was sent to it works any more.
+   * What proved the old address proves nothing of the new one, and no link that was sent to it works any more. Mails may
+   * reset the password again.
    *
    * @param email undefined takes it away
    * @throws IDENTITY_EMAIL_TAKEN, IDENTITY_PERSON_UNKNOWN
@@ -115,6 +116,7 @@ export function createEmails({ storage, vault, audit, onError }: EmailDeps): Ema
       const sealed = email && (await subjects.seal(tx, id, BOUND, email.address));
       await identityStore.setEmail(tx, id, sealed ?? null, email?.stored() ?? null);
       await accountStore.setVerified(tx, id, null);
+      await accountStore.setMailResetBarred(tx, id, null);
       await dropAccountTokens(tx, id);
       await audit.record(tx, {
         ...actor,

@@ -12,5 +12,6 @@ export async function erasePerson(tx: Tx, id: PersonId, now: EpochMs): Promise<v
   await dropAccountTokens(tx, id);
   await accountStore.dropMemberships(tx, id);
   await accountStore.setVerified(tx, id, null);
+  await accountStore.setMailResetBarred(tx, id, null);
   await identityStore.erase(tx, id, now);
 }

@@ -16,7 +16,7 @@ export const identityFault = defineFaults({
   IDENTITY_MAIL_OFF: ['conflict', 'E-mail is not set up here, so this cannot be done.'],
   IDENTITY_INVITATION_UNKNOWN: ['missing', 'There is no such invitation.'],
   IDENTITY_USERNAME_REFUSED: ['unprocessable', 'A user name with an @ has to be the e-mail address that goes with it.'],
-  IDENTITY_OWN_PASSWORD: ['forbidden', 'Your own password is changed by the old one, not by this.'],
+  IDENTITY_OWN_PASSWORD: ['forbidden', 'Your own account is changed with its password, not by this.'],
   IDENTITY_MEMBER_ALREADY: ['conflict', 'You belong to that tenant already.'],
   IDENTITY_LAST_ADMINISTRATOR: ['conflict', 'You are the last administrator here; make somebody else one first.'],
 });

@@ -3,8 +3,10 @@
 export type { HashScheme } from '../crypto/index.ts';
 export {
   assertGoverned,
+  barMailReset,
   hasPassword,
   isEmailVerified,
+  isMailResetBarred,
   markEmailVerified,
   removePerson,
   verifiedMembers,

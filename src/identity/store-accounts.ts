@@ -25,6 +25,19 @@ const selectIsVerified = statement({
   returns: { id: 'text' },
 });
 
+const barMailReset = statement({
+  reach: 'platform',
+  sql: 'update person set mail_reset_barred_at = :at where id = :id',
+  params: { id: 'text', at: 'int?' },
+});
+
+const selectIsBarred = statement({
+  reach: 'platform',
+  sql: 'select id from person where id = :id and mail_reset_barred_at is not null',
+  params: { id: 'text' },
+  returns: { id: 'text' },
+});
+
 const dropMemberships = statement({
   reach: 'platform',
   sql: 'delete from membership where person_id = :person',
@@ -88,6 +101,9 @@ export const accountStore = {
   verifiedMembers: async (tx: Tx, tenant: TenantId, after: string, count: number): Promise<ReadonlySet<string>> =>
     new Set((await tx.all(selectVerified, { tenant, after, count })).map(({ id }) => id)),
   isVerified: async (tx: Tx, id: PersonId): Promise<boolean> => (await tx.one(selectIsVerified, { id })) !== undefined,
+  setMailResetBarred: (tx: Tx, id: PersonId, at: EpochMs | null) => tx.run(barMailReset, { id, at }),
+  isMailResetBarred: async (tx: Tx, id: PersonId): Promise<boolean> =>
+    (await tx.one(selectIsBarred, { id })) !== undefined,
   dropMemberships: (tx: Tx, person: PersonId) => tx.run(dropMemberships, { person }),
   /** What everybody of the tenant of `tx` who may sign in holds. */
   grants: async (tx: Tx): Promise<readonly { readonly person: string; readonly permissions: readonly string[] }[]> =>

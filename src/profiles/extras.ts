@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import type { Access } from '../access/index.ts';
 import type { ApiKeys, AssertMayGive } from '../apikeys/index.ts';
 import type { Accounts, createStepUp, SignIn, SignInOptions } from '../flows/index.ts';
 import type { Context, Reply, Route } from '../http/index.ts';
@@ -35,7 +34,12 @@ export interface ProfileDeps {
   readonly readings: Readings;
   readonly rolesOf: (caller: KnownPrincipal, tenantId: TenantId) => readonly string[] | Promise<readonly string[]>;
   readonly assertHolds: AssertMayGive;
-  readonly access: Access;
+  /**
+   * Whether a caller may do something of which the route does not say so: the line's own question, second factors and all.
+   *
+   * @throws ACCESS_FACTOR_REQUIRED where only a factor is missing
+   */
+  readonly may: (caller: PersonPrincipal, tenantId: TenantId, permission: string) => Promise<boolean>;
   /** Which sessions of somebody an administrator of that tenant may end. @throws IDENTITY_PERSON_UNKNOWN */
   readonly endsOfMember: (tenant: TenantId, person: PersonId) => Promise<EndScope>;
   /** What can be told of the whole server's security. */

@@ -38,7 +38,8 @@ export const deviceRoutes = ({ devices }: Sessions): readonly Route[] => [
   defineRoute({
     method: 'DELETE',
     path: '/v1/devices/:id',
-    summary: 'Forget a device: the next sign-in there is one from a new device, with the second factor.',
+    summary:
+      'Forget a device: the next sign-in there is one from a new device, with the second factor. Its sessions go on, but one whose device secret a later sign-in in that browser has replaced ends at its next refresh.',
     access: { kind: 'signed-in', as: 'person' },
     records: 'change',
     params: z.strictObject({ id: idText }),

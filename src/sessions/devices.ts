@@ -1,4 +1,4 @@
-import { decodeBase64url, encodeBase64url } from '../crypto/index.ts';
+import { decodeBase64url, encodeBase64url, equalBytes } from '../crypto/index.ts';
 import type { AuditSink } from '../kernel/audit.ts';
 import { type EpochMs, epochMs, type PersonId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -68,16 +68,18 @@ export interface DeviceDeps {
   readonly subjects: SubjectKeys;
   readonly clock: Clock;
   readonly random: Random;
+  /** How many a person has at most; fifty unless told. */
+  readonly mostKnown?: number | undefined;
 }
 
 const SECRET_BYTES = 32;
 const MAX_SHARED = 5; // people of one browser
-const MAX_KNOWN = 50; // devices of one person: the one not seen for longest goes
+const MAX_KNOWN = 50; // devices of one person
 const MAX_REMEMBER_MS = days(90);
 const KNOWN_ADDRESS_MS = days(90);
 
 export function createDevices(deps: DeviceDeps): Devices {
-  const { storage, audit, subjects, clock, random } = deps;
+  const { storage, audit, subjects, clock, random, mostKnown = MAX_KNOWN } = deps;
 
   /** The device among the cookie's secrets that is this person's. */
   async function find(tx: Tx, person: PersonId, token: string | undefined): Promise<Found | undefined> {
@@ -90,7 +92,7 @@ export function createDevices(deps: DeviceDeps): Devices {
 
   async function make(tx: Tx, actor: Actor, person: PersonId, device: string): Promise<{ id: string; secret: string }> {
     const [id, secret] = [newUuid(clock, random), encodeBase64url(random.bytes(SECRET_BYTES))];
-    await deviceStore.dropOldest(tx, person, MAX_KNOWN - 1);
+    await deviceStore.dropOldest(tx, person, mostKnown - 1);
     const now = clock.now();
     await deviceStore.add(tx, {
       ...{ id, person_id: person, digest: digestOf(secret), device, created_at: now, last_seen_at: now },
@@ -168,13 +170,27 @@ interface Found {
 /** Whether a cookie names the device that a session was begun on. */
 export async function isDeviceOf(
   tx: Tx,
-  { personId, knownDeviceId }: Pick<SessionRow, 'personId' | 'knownDeviceId'>,
+  { personId, knownDeviceId, knownDigest }: Pick<SessionRow, 'personId' | 'knownDeviceId' | 'knownDigest'>,
   token: string | undefined,
 ): Promise<boolean> {
   if (knownDeviceId === undefined) return false;
+  if (knownDigest !== undefined) return secretsIn(token).some((secret) => equalBytes(digestOf(secret), knownDigest));
   for (const secret of secretsIn(token))
     if ((await deviceStore.find(tx, personId, digestOf(secret)))?.id === knownDeviceId) return true;
   return false;
+}
+
+/** Notes that the device of a session was there, where its cookie says so. */
+export async function noteShown(
+  tx: Tx,
+  { personId, knownDeviceId }: Pick<SessionRow, 'personId' | 'knownDeviceId'>,
+  token: string | undefined,
+  now: EpochMs,
+): Promise<void> {
+  if (knownDeviceId === undefined) return;
+  await Promise.all(
+    secretsIn(token).map((secret) => deviceStore.shown(tx, personId, knownDeviceId, digestOf(secret), now)),
+  );
 }
 
 /** The secrets of a cookie in their order; what is none of ours is passed over, and so is what stands behind the fifth. */

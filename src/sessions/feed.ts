@@ -63,11 +63,11 @@ export interface FeedDeps {
 
 /**
  * A place in the feed. `seq` counts what one node has learned; another one, which has learned the same in another order,
- * goes by `at`, the moment up to which everything was told, and tells some of it twice.
+ * goes by `at`, the moment up to which everything was told by the clock of the database, which all share, and tells some of it twice.
  */
 interface Place {
   readonly seq: number;
-  /** Leaves out what ended tokens before that; 0 where nothing is to be left out. */
+  /** Leaves out what was made before that; 0 where nothing is to be left out. */
   readonly since: number;
   readonly at: number;
 }
@@ -76,7 +76,7 @@ export const FEED_TYPE = 'revocations+jwt';
 const MOST_FOLLOWING = 2_000;
 const MOST_OF_ONE = 20;
 const RETRY_AFTER_S = 5;
-const OVERLAP_MS = minutes(1); // clocks of nodes differ, and a revocation is older than its commit
+const OVERLAP_MS = minutes(1); // a revocation is older than its commit
 const CURSOR = /^([A-Za-z0-9_-]{11})\.(\d{1,15})\.(\d{1,15})\.(\d{1,15})$/;
 const START: Place = { seq: 0, since: 0, at: 0 };
 
@@ -93,7 +93,7 @@ export function createRevocationFeed(deps: FeedDeps): RevocationFeed {
     if (cursor === undefined) return START;
     const [, from, ...numbers] = CURSOR.exec(cursor) ?? [];
     const [seq = 0, since = 0, at = 0] = numbers.map(Number);
-    const now = clock.now();
+    const now = revocations.now();
     if (from === undefined || at > now + OVERLAP_MS) throw feedFault('SESSION_FEED_CURSOR');
     if (at !== 0 && now - at > deps.accessMs() + OVERLAP_MS)
       throw feedFault('SESSION_FEED_GONE', { snapshot: '/v1/revocations/snapshot' });
@@ -118,7 +118,7 @@ export function createRevocationFeed(deps: FeedDeps): RevocationFeed {
       const { kid, privateKey } = keys.current();
       const kids = keys.list().map((key) => key.kid);
       const items = page.entries.map(({ digest, before, expiresAt }) => [digest, before, expiresAt]);
-      const times = { at: now, whole_to: wholeTo };
+      const times = { at: revocations.now(), whole_to: wholeTo };
       const asked = nonce === undefined ? {} : { nonce };
       const signed = await new SignJWT({
         ...asked,

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { decodeJwt } from 'jose';
 import { type EpochMs, epochMs } from '../kernel/brand.ts';
 import { hours, minutes, seconds } from '../kernel/clock.ts';
 import { platform } from '../kernel/tx.ts';
 import { createMemoryBus, type Storage } from '../storage/index.ts';
 import { createTestClock, type TestClock } from '../testing/index.ts';
 import { sessionConfig } from './config.ts';
+import { createRevocationFeed } from './feed.ts';
 import { createRevocations, type Revocations } from './revocations.ts';
+import { revocationDigest } from './revocations-log.ts';
 import type { Grant } from './session.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { actor, ada, createSessionsKit, expectRefused, ISSUER, type SessionsKit } from './sessions-kit.contract.ts';
@@ -211,5 +214,28 @@ function feedTests(given: () => SessionsKit, start: Start): void {
       await refusedSoon('SESSION_REVOKED', () => here.tokens.verify(accessToken));
       off.revocations.stop();
     }
+  });
+
+  // Attack: a follower of the feed is sent on to another node, and what a node with a slow clock ended is left out.
+  test('a follower that changes nodes is told what a node whose clock is minutes behind has ended', async () => {
+    const kit = given();
+    const [here, there] = [await start(), await start()];
+    const { clock, random } = kit;
+    const slow = await start({ aheadMs: -minutes(5) });
+    const [feed, next] = [here, there].map(({ revocations, tokens: { keys } }) =>
+      createRevocationFeed({ revocations, keys, clock, random, accessMs: () => hours(1) }),
+    );
+    await pause(700);
+    const place = (await feed?.page(undefined, { most: 1_000 }))?.next;
+    await kit.storage.write(platform, (tx) => slow.revocations.add(tx, 'session', 'ended there'));
+    const digest = revocationDigest('session', 'ended there');
+    const until = performance.now() + 3_000;
+    let told = false;
+    while (!told && performance.now() < until) {
+      await pause(50);
+      const { signed = '' } = (await next?.page(place, { most: 1_000 })) ?? {};
+      told = JSON.stringify(decodeJwt(signed)['items']).includes(digest);
+    }
+    assert.ok(told);
   });
 }

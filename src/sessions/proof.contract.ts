@@ -179,7 +179,13 @@ function deviceTests(given: Given): void {
     const { devices } = kit.sessions;
     const kept = await keep(kit, ada.personId);
     await expectRefused('SESSION_DEVICE_UNKNOWN', () => devices.forget(actor, bob.personId, kept.id));
+    const grant = await kit.start(undefined, { ...ada, knownDeviceId: kept.id });
+    const shown = { secret: grant.deviceSecret, known: kept.token };
+    const { refreshToken = '' } = await kit.sessions.refresh(actor, grant.refreshToken ?? '', shown);
     await devices.forget(actor, ada.personId, kept.id);
+    const another = { ...shown, secret: 'of a later sign-in' };
+    await expectRefused('SESSION_DEVICE', () => kit.sessions.refresh(actor, refreshToken, another));
+    await kit.sessions.refresh(actor, refreshToken, shown); // by its own secret it goes on
     assert.equal(await devices.known(ada.personId, kept.token), undefined);
     await kit.storage.write(platform, (tx) => devices.forgetAll(tx, ada.personId));
     assert.deepEqual(await devices.list(ada.personId), []);
@@ -196,6 +202,31 @@ function deviceTests(given: Given): void {
     assert.deepEqual(listed[0]?.device, laptop);
     assert.equal(listed[0]?.lastSeenAt, kit.clock.now());
   });
+
+  for (const keepsSecret of [false, true]) {
+    const script = keepsSecret ? 'that refresh by their own device secret' : 'that never refresh';
+    test(`fifty sign-ins without a cookie, ${script}, do not log the browser out that goes on by tk_known`, async () => {
+      const kit = given();
+      const begin = async () => {
+        const { id, token } = await keep(kit, ada.personId);
+        const { refreshToken = '', deviceSecret } = await kit.start(undefined, { ...ada, knownDeviceId: id });
+        return { token, refreshToken, deviceSecret };
+      };
+      const browser = await begin();
+      kit.clock.advance(1);
+      const shown = { secret: browser.deviceSecret, known: browser.token };
+      const bound = await kit.sessions.refresh(actor, browser.refreshToken, shown);
+      for (let i = 0; i < 50; i++) {
+        kit.clock.advance(1);
+        const other = await begin();
+        if (keepsSecret) await kit.sessions.refresh(actor, other.refreshToken, other.deviceSecret);
+      }
+      await keep(kit, bob.personId, browser.token); // whose sign-in has put his secret where ada's was
+      const next = await kit.sessions.refresh(actor, bound.refreshToken ?? '', { secret: 'x', known: browser.token });
+      assert.ok(next.refreshToken);
+      assert.equal((await kit.sessions.devices.list(ada.personId)).length, 50);
+    });
+  }
 }
 
 function useTests(given: Given): void {

@@ -15,9 +15,9 @@ test('in no history is an honest client logged out, and in none does a theft go 
   t.after(storage.close);
   const tally = await tellMany(storage, clock, RUNS);
   t.diagnostic(JSON.stringify(tally));
-  const { histories: told, caught, thefts, lostTwice, crashes, stepsBack, sharedBrowsers } = tally;
+  const { histories: told, caught, thefts, lostTwice, crashes, stepsBack, sharedBrowsers, crowdedOut } = tally;
   assert.ok(
-    Math.min(caught, thefts, lostTwice, crashes, stepsBack, sharedBrowsers) > told / 50,
+    Math.min(caught, thefts, lostTwice, crashes, stepsBack, sharedBrowsers, crowdedOut) > told / 50,
     'the histories must be worth telling',
   );
 });

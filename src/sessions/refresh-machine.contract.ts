@@ -13,6 +13,7 @@ import { digestOf, newDeviceSecret, newRefreshToken, sealSuccessor } from './ref
 import { type Rotation, rotate } from './rotation.ts';
 import { NATIVE_PROFILE, type ShownDevice } from './session.ts';
 import { sessionStore } from './store.ts';
+import { deviceStore } from './store-devices.ts';
 
 export const GRACE_MS = seconds(30);
 export const BARE_GRACE_MS = seconds(10);
@@ -29,6 +30,8 @@ export interface Machine {
   readonly clock: TestClock;
   /** A sign-in of somebody in a browser that is known by what its cookie holds. @returns what that browser is to keep */
   begin(person: PersonId, known: string | undefined): Promise<Begun>;
+  /** So many sign-ins of that person without a cookie that all other devices may go. */
+  crowdOut(person: PersonId): Promise<void>;
   present(token: string, device: ShownDevice): Promise<Answer>;
   /** The same in a process that dies before the write is durable. */
   crashWithin(token: string, device: ShownDevice): Promise<void>;
@@ -39,6 +42,8 @@ export interface Begun {
   readonly secret: string;
   readonly known: string;
 }
+
+const MOST_KNOWN = 3; // so that few sign-ins are enough
 
 const config = sessionConfig.parse({
   idleMs: IDLE_MS,
@@ -52,7 +57,8 @@ export async function createMachine(storage: Storage, clock: TestClock): Promise
   const random = createSystemRandom();
   const masters = singleMaster(createMasterKey(random.bytes(32), random));
   const { subjects } = await openVault({ storage, clock, random, masters });
-  const devices = createDevices({ storage, audit: { record: async () => undefined }, subjects, clock, random });
+  const audit = { record: async () => undefined };
+  const devices = createDevices({ storage, audit, subjects, clock, random, mostKnown: MOST_KNOWN });
 
   async function decide(tx: Tx, token: string, device: ShownDevice, successor: string): Promise<Rotation> {
     const now = clock.now();
@@ -66,24 +72,30 @@ export async function createMachine(storage: Storage, clock: TestClock): Promise
     return rotation;
   }
 
+  async function begin(person: PersonId, known: string | undefined): Promise<Begun> {
+    const now = clock.now();
+    const id = sessionId(random.bytes(16).toString('hex'));
+    const [token, secret] = [newRefreshToken(random), newDeviceSecret(random)];
+    return storage.write(platform, async (tx) => {
+      const wish = { token: known, device: { userAgent: '', address: '' } };
+      const kept = await devices.keep(tx, { principal: anonymous }, person, wish);
+      await sessionStore.add(tx, {
+        ...{ id, realm_id: realmId('main'), person_id: person, tenant_id: tenantId('main') },
+        ...{ authenticated_at: now, last_used_at: now, expires_at: now + ABSOLUTE_MS, ended_at: null },
+        ...{ device: null, device_digest: digestOf(secret), device_proved: false, profile: null, idle_ms: null },
+        ...{ amr: null, proved_at: now, second_factor_at: null, known_device: kept.id, device_kind: null },
+        known_digest: (await deviceStore.digestOf(tx, person, kept.id)) ?? null,
+      });
+      await sessionStore.addRefresh(tx, digestOf(token), id, now + ABSOLUTE_MS);
+      return { token, secret, known: kept.token };
+    });
+  }
+
   return {
     clock,
-    begin: async (person, known) => {
-      const now = clock.now();
-      const id = sessionId(random.bytes(16).toString('hex'));
-      const [token, secret] = [newRefreshToken(random), newDeviceSecret(random)];
-      return storage.write(platform, async (tx) => {
-        const wish = { token: known, device: { userAgent: '', address: '' } };
-        const kept = await devices.keep(tx, { principal: anonymous }, person, wish);
-        await sessionStore.add(tx, {
-          ...{ id, realm_id: realmId('main'), person_id: person, tenant_id: tenantId('main') },
-          ...{ authenticated_at: now, last_used_at: now, expires_at: now + ABSOLUTE_MS, ended_at: null },
-          ...{ device: null, device_digest: digestOf(secret), device_proved: false, profile: null, idle_ms: null },
-          ...{ amr: null, proved_at: now, second_factor_at: null, known_device: kept.id, device_kind: null },
-        });
-        await sessionStore.addRefresh(tx, digestOf(token), id, now + ABSOLUTE_MS);
-        return { token, secret, known: kept.token };
-      });
+    begin,
+    crowdOut: async (person) => {
+      for (let i = 0; i < MOST_KNOWN; i++) await begin(person, undefined);
     },
     present: async (token, device) => {
       const successor = newRefreshToken(random);

@@ -6,7 +6,6 @@ import { hours, minutes, seconds } from '../kernel/clock.ts';
 import type { Storage } from '../storage/index.ts';
 import type { TestClock } from '../testing/index.ts';
 import {
-  ABSOLUTE_MS,
   type Answer,
   BARE_GRACE_MS,
   createMachine,
@@ -14,28 +13,8 @@ import {
   IDLE_MS,
   type Machine,
 } from './refresh-machine.contract.ts';
+import { type Asked, copyOf, explain, type Family, type Presentation } from './refresh-rules.contract.ts';
 import type { ShownDevice } from './session.ts';
-
-type Party = 'owner' | 'thief';
-
-/** A token that was traded for another. */
-interface Traded {
-  readonly by: Party;
-  readonly successor: string;
-  at: number;
-}
-
-/** The rules of docs/refresh.md for one family, of which the model knows only what was asked and answered. */
-interface Family {
-  readonly secret: string;
-  /** That by which the browser is known to its person. */
-  readonly known: string;
-  readonly startedAt: number;
-  readonly traded: Map<string, Traded>;
-  usedAt: number;
-  proved: boolean;
-  ended: boolean;
-}
 
 /** What the cookies of a browser hold, in which several people may have signed in. */
 interface Browser {
@@ -66,12 +45,6 @@ interface World {
   readonly stories: Story[];
 }
 
-interface Presentation {
-  readonly by: Party;
-  readonly token: string;
-  readonly device: ShownDevice;
-}
-
 const NOTHING: ShownDevice = { secret: undefined, known: undefined };
 
 /** What has happened in all histories, so that they are known to be worth telling. */
@@ -87,69 +60,13 @@ export interface Tally {
   stepsBack: number;
   expired: number;
   sharedBrowsers: number;
+  crowdedOut: number;
 }
 
 const newTally = (): Tally => ({
   ...{ histories: 0, granted: 0, repeated: 0, thefts: 0, caught: 0 },
-  ...{ stolenWithDevice: 0, lostTwice: 0, crashes: 0, stepsBack: 0, expired: 0, sharedBrowsers: 0 },
+  ...{ stolenWithDevice: 0, lostTwice: 0, crashes: 0, stepsBack: 0, expired: 0, sharedBrowsers: 0, crowdedOut: 0 },
 });
-
-/** What the rules say to one presentation; changes the family as the answer would. */
-function ruled(family: Family, { by, token, device }: Presentation, got: Answer, now: number): Answer['kind'] {
-  if (family.ended) return 'revoked';
-  const { startedAt, usedAt } = family;
-  if (now - usedAt >= IDLE_MS || now >= startedAt + ABSOLUTE_MS) return 'expired';
-  const same = device.secret === family.secret || device.known?.split('.').includes(family.known) === true;
-  const earlier = family.traded.get(token);
-  if (earlier === undefined) {
-    if (family.proved && !same) return 'foreign-device';
-    family.traded.set(token, { by, successor: got.token ?? '', at: now });
-    family.usedAt = now;
-    family.proved ||= same;
-    return 'rotated';
-  }
-  const grace = same ? GRACE_MS : BARE_GRACE_MS;
-  const harmless = family.proved === same && !family.traded.has(earlier.successor) && now - earlier.at <= grace;
-  if (!harmless) {
-    family.ended = true;
-    return 'replayed';
-  }
-  earlier.at = Math.min(earlier.at, now);
-  return 'repeated';
-}
-
-const copyOf = (family: Family): Family => ({
-  ...family,
-  traded: new Map([...family.traded].map(([token, traded]) => [token, { ...traded }])),
-});
-
-function* ordersOf<T>(items: readonly T[]): Generator<readonly T[]> {
-  if (items.length <= 1) yield items;
-  for (const [at, item] of items.entries())
-    for (const rest of items.length > 1 ? ordersOf(items.toSpliced(at, 1)) : []) yield [item, ...rest];
-}
-
-type Asked = Presentation & { readonly answer: Answer };
-
-/** Answers that came of asking at once: one order has to explain them. */
-function explain(family: Family, asked: readonly Asked[], now: number): void {
-  const said = asked.map(({ answer }) => answer.kind).join(', ');
-  for (const order of ordersOf(asked)) {
-    const tried = copyOf(family);
-    if (!order.every((one) => ruled(tried, one, one.answer, now) === one.answer.kind)) continue;
-    assert.ok(sameSuccessors(tried, asked), 'one token has one successor, whoever asks and how often');
-    family.traded.clear();
-    for (const [token, traded] of tried.traded) family.traded.set(token, traded);
-    const { usedAt, proved, ended } = tried;
-    Object.assign(family, { usedAt, proved, ended });
-    return;
-  }
-  const rules = asked.map((one) => ruled(copyOf(family), one, one.answer, now)).join(', ');
-  assert.fail(`the rules say ${rules}, the answer was ${said}`);
-}
-
-const sameSuccessors = ({ traded }: Family, asked: readonly Asked[]): boolean =>
-  asked.every(({ token, answer }) => answer.token === undefined || traded.get(token)?.successor === answer.token);
 
 /** The two promises, held against what was answered and nothing that the machine says of itself. */
 function promise(story: Story, before: Family, asked: readonly Asked[], now: number): void {
@@ -298,6 +215,18 @@ const signInAgain = (which: number, another: boolean, tally: Tally): Command => 
   toString: () => `sign in again as ${another ? 'another' : 'the same'} #${which}`,
 });
 
+/** A script signs in as the owner, without cookies, until their devices are too many: no session may notice. */
+const crowdOut = (which: number, tally: Tally): Command => ({
+  check: () => true,
+  run: async ({ stories }, machine) => {
+    const told = stories[which % stories.length];
+    if (told === undefined) return;
+    await machine.crowdOut(told.person);
+    tally.crowdedOut++;
+  },
+  toString: () => `crowd out #${which}`,
+});
+
 /** Histories: a few steps, each about one of the owner's sessions. */
 function histories(tally: Tally) {
   const which = fc.nat(MOST_STORIES - 1);
@@ -313,7 +242,8 @@ function histories(tally: Tally) {
   const waited = fc.constantFrom(...STEPS).map((ms) => stepOf(0, `wait ${ms}`, wait(ms), tally));
   const back = fc.constantFrom(...BACK).map((ms) => stepOf(0, `clock back ${ms}`, wait(-ms), tally));
   const again = fc.tuple(which, fc.boolean()).map(([one, another]) => signInAgain(one, another, tally));
-  return fc.commands([...fixed, again, used, used, waited, waited, back], { size: '+1', maxCommands: 24 });
+  const crowded = which.map((one) => crowdOut(one, tally));
+  return fc.commands([...fixed, again, crowded, used, used, waited, waited, back], { size: '+1', maxCommands: 24 });
 }
 
 /** Tells one history on the machine: two sessions that keep the device secret, and one that does not. */

@@ -7,6 +7,8 @@ export type RevocationKind = 'token' | 'session' | 'person' | 'tenant' | 'everyo
 /** One revocation as it is remembered: tokens of the subject that were issued up to `before` are dead. */
 export interface RevocationEntry {
   readonly seq: number;
+  /** When it was made by the database's clock, whatever its node's own says. */
+  readonly madeAt: number;
   /** Names the subject to whoever knows it already, and to nobody else: the feed crosses tenants. */
   readonly digest: string;
   readonly before: EpochMs;
@@ -14,11 +16,20 @@ export interface RevocationEntry {
   readonly expiresAt: EpochMs;
 }
 
+/** What is told to the log. */
+export interface LoggedRevocation {
+  readonly kind: RevocationKind;
+  readonly subject: string;
+  readonly before: number;
+  readonly expires_at: number;
+  readonly madeAt: number;
+}
+
 /** What one node has learned, in the order in which it did. */
 export interface RevocationLog {
-  add(kind: RevocationKind, subject: string, before: number, expiresAt: number): void;
+  add(revocation: LoggedRevocation): void;
   /**
-   * @param since leaves out what ended tokens before that moment
+   * @param since leaves out what was made before that moment by the database's clock
    * @returns at most `most` live ones behind `seq`, and the place up to which all was looked at
    */
   after(seq: number, most: number, now: EpochMs, since?: number): RevocationPage;
@@ -62,10 +73,10 @@ export function createRevocationLog(): RevocationLog {
   }
 
   return {
-    add: (kind, subject, before, expiresAt) => {
+    add: ({ kind, subject, before, expires_at, madeAt }) => {
       seq += 1;
       const digest = revocationDigest(kind, subject);
-      log.push({ seq, digest, before: epochMs(before), expiresAt: epochMs(expiresAt) });
+      log.push({ seq, madeAt, digest, before: epochMs(before), expiresAt: epochMs(expires_at) });
       newest.set(digest, seq);
       for (const listener of [...listeners]) listener();
     },
@@ -77,7 +88,7 @@ export function createRevocationLog(): RevocationLog {
         const entry = log[at];
         if (entry === undefined) break;
         upTo = entry.seq;
-        if (newest.get(entry.digest) === entry.seq && entry.expiresAt > now && entry.before >= since)
+        if (newest.get(entry.digest) === entry.seq && entry.expiresAt > now && entry.madeAt >= since)
           entries.push(entry);
       }
       const more = at < log.length;

@@ -4,6 +4,7 @@ import type { PersonPrincipal } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
 import { type Json, platform, type Tx } from '../kernel/tx.ts';
 import type { Bus, Storage } from '../storage/index.ts';
+import { momentOf } from './jwt.ts';
 import { createRevocationLog, type RevocationKind, type RevocationLog, tokenSubject } from './revocations-log.ts';
 import { type RevocationRow, sessionStore } from './store.ts';
 import { endStore } from './store-ends.ts';
@@ -53,12 +54,14 @@ export interface Revocations {
    * gap and the end of its reading: then every token has to be refused.
    */
   fresh(): boolean;
-  /** Up to when the set is known to be whole: whatever was durable before that is in it. */
+  /** The time by the database's clock, which all nodes share. */
+  now(): EpochMs;
+  /** Up to when, by that clock, the set is known to be whole: whatever was durable before that is in it. */
   wholeTo(): EpochMs;
   /** What was learned, for those who are told of it. */
   readonly log: RevocationLog;
   /** Keeps those from now on at least so long: before the first token is signed that lives longer than any before. */
-  keepFor(accessMs: number): void;
+  keepFor(accessMs: number): Promise<void>;
   start(): Promise<void>;
   stop(): void;
 }
@@ -90,6 +93,7 @@ export function createRevocations(deps: RevocationDeps): Revocations {
   const lives = new Map<number, number>(); // by how long tokens of other nodes live, until when that has to be minded
   const stamps = createStamps(clock, monotonic);
   let toldAt = Number.NEGATIVE_INFINITY;
+  let telling = false;
   let size = 0;
   // An embedded database has no other writer than this process, whose own bus loses nothing without a word.
   const canMiss = storage.dialect !== 'sqlite' || bus.canLose;
@@ -104,14 +108,14 @@ export function createRevocations(deps: RevocationDeps): Revocations {
   let leave = (): void => undefined;
   let timers: NodeJS.Timeout[] = [];
 
-  const apply = ({ kind, subject, before, expires_at }: Omit<RevocationRow, 'id'>): void => {
+  const apply = ({ id, kind, subject, before, expires_at }: RevocationRow): void => {
     if (kind === LIFE) lives.set(Number(subject), Math.max(expires_at, lives.get(Number(subject)) ?? 0));
     if (!isKind(kind)) return; // of a newer version, whose own nodes hold to it
     const known = dead[kind].get(subject);
     if (known !== undefined && known.before >= before) return;
     dead[kind].set(subject, { before: epochMs(before), expiresAt: epochMs(expires_at) });
     if (known === undefined) size++;
-    log.add(kind, subject, before, expires_at);
+    log.add({ kind, subject, before, expires_at, madeAt: madeAtOf(id) });
   };
 
   async function poll(from: number): Promise<void> {
@@ -157,6 +161,7 @@ export function createRevocations(deps: RevocationDeps): Revocations {
   function tick(): void {
     noticePause();
     tickedAt = monotonic();
+    if (toldAt === Number.NEGATIVE_INFINITY && !telling) tellLife().catch(onError);
     if (missed !== madeUp) catchUp();
     else if (canMiss && reading < MOST_READING) void poll(stamps.last() - OVERLAP_MS).catch(onError);
   }
@@ -178,11 +183,17 @@ export function createRevocations(deps: RevocationDeps): Revocations {
   async function tellLife(): Promise<void> {
     const now = clock.now();
     if (now >= toldAt && now - toldAt < TELL_LIFE_MS) return;
-    const expires_at = now + 2 * TELL_LIFE_MS + accessMs; // told again before that, for as long as there are such tokens
-    const row = { id: newUuid(stamps, random), kind: LIFE, subject: String(accessMs), before: now, expires_at };
-    await storage.write(platform, (tx) => sessionStore.addRevocation(tx, row));
-    toldAt = now;
-    await bus.publish(TOPIC, row);
+    const told = accessMs;
+    const expires_at = now + 2 * TELL_LIFE_MS + told; // told again before that, for as long as there are such tokens
+    const row = { id: newUuid(stamps, random), kind: LIFE, subject: String(told), before: now, expires_at };
+    telling = true;
+    try {
+      await storage.write(platform, (tx) => sessionStore.addRevocation(tx, row));
+    } finally {
+      telling = false;
+    }
+    if (told === accessMs) toldAt = now; // a longer one came meanwhile
+    bus.publish(TOPIC, row).catch(onError); // the database tells the others within half a second anyway
   }
 
   function forget(): void {
@@ -206,7 +217,7 @@ export function createRevocations(deps: RevocationDeps): Revocations {
     add: async (tx, kind, subject, usedAt = epochMs(0)) => {
       const before = clock.now();
       const margin = kind === 'session' || kind === 'token' ? MARGIN_MS : WIDE_MARGIN_MS;
-      const expiresAt = Math.max(before, usedAt) + longestLife() + margin;
+      const expiresAt = Math.max(before, canMiss ? stamps.now() : before, usedAt) + longestLife() + margin;
       const row = { id: newUuid(stamps, random), kind, subject, before, expires_at: expiresAt };
       await sessionStore.addRevocation(tx, row);
       tx.afterCommit(() => {
@@ -230,13 +241,14 @@ export function createRevocations(deps: RevocationDeps): Revocations {
       return epochMs(Math.max(clock.now(), ...ends.map((end) => (end?.before ?? -1) + 1)));
     },
     fresh: isFresh,
-    wholeTo: () => (canMiss ? readAt : clock.now()),
+    now: stamps.now,
+    wholeTo: () => epochMs(canMiss ? stamps.last() : stamps.now()),
     log,
-    keepFor: (longer) => {
+    keepFor: async (longer) => {
       if (longer <= accessMs) return;
       accessMs = longer;
       toldAt = Number.NEGATIVE_INFINITY;
-      tellLife().catch(onError);
+      await tellLife(); // where it fails the next tick tries again, and whoever asked signs none of the longer ones
     },
     start: async () => {
       leave = bus.onGap(() => {
@@ -282,16 +294,26 @@ function createStamps(clock: Clock, monotonic: () => number) {
   };
 }
 
+/** By the first 48 bits of its id; one of another form was made by nobody here, and is told to everybody. */
+function madeAtOf(id: string): number {
+  try {
+    return momentOf(id);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
 /** The smallest UUIDv7 of a moment: rows are read from there on. */
 function oldestId(at: number): string {
   const hex = Math.max(0, at).toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}`;
 }
 
-function readMessage(message: Json): Omit<RevocationRow, 'id'> | undefined {
+function readMessage(message: Json): RevocationRow | undefined {
   if (typeof message !== 'object' || message === null || !('kind' in message)) return undefined;
-  const { kind, subject, before, expires_at } = message;
+  const { id, kind, subject, before, expires_at } = message;
+  if (typeof id !== 'string') return undefined;
   if (typeof kind !== 'string' || typeof subject !== 'string') return undefined;
   if (typeof before !== 'number' || typeof expires_at !== 'number') return undefined;
-  return { kind, subject, before, expires_at };
+  return { id, kind, subject, before, expires_at };
 }

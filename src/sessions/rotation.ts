@@ -3,7 +3,7 @@ import type { EpochMs } from '../kernel/brand.ts';
 import { seconds } from '../kernel/clock.ts';
 import type { Tx } from '../kernel/tx.ts';
 import type { SessionConfig } from './config.ts';
-import { isDeviceOf } from './devices.ts';
+import { isDeviceOf, noteShown } from './devices.ts';
 import { refreshStore } from './refresh-store.ts';
 import { digestOf, openSuccessor } from './refresh-token.ts';
 import type { SessionRow, ShownDevice } from './session.ts';
@@ -112,6 +112,7 @@ async function goOn(tx: Tx, presented: Presented, good: Rotated, { sameDevice, n
     good.kind === 'kept' || sessionStore.addRefresh(tx, digestOf(presented.successor), id, expiresAt),
     sessionStore.touch(tx, id, now),
     deviceProved || !sameDevice || sessionStore.proveDevice(tx, id),
+    noteShown(tx, good.session, presented.device.known, now),
     beside(good),
   ]);
   // Read as unused in this same write, so nobody can have been before us; were it so all the same, nothing may be kept.

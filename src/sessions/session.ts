@@ -25,6 +25,8 @@ export interface SessionRow {
   readonly provedAt: EpochMs | undefined;
   readonly secondFactorAt: EpochMs | undefined;
   readonly knownDeviceId: string | undefined;
+  /** Of that device's secret, so that the session goes on by it also when the list of devices has no more room for it. */
+  readonly knownDigest: Uint8Array | undefined;
 }
 
 /** The profile of the native API. */

@@ -17,6 +17,7 @@ import { digestOf, newDeviceSecret, newRefreshToken } from './refresh-token.ts';
 import type { Revocations } from './revocations.ts';
 import type { Device, Grant } from './session.ts';
 import { sessionStore } from './store.ts';
+import { deviceStore } from './store-devices.ts';
 import type { SettledTerms } from './terms.ts';
 import { createUnusual, type SessionNotices } from './unusual.ts';
 import type { Use } from './use.ts';
@@ -112,6 +113,7 @@ export function createStart(deps: StartDeps) {
       proved_at: subject.proved ? now : null,
       second_factor_at: subject.secondFactorAt ?? null,
       known_device: subject.knownDeviceId ?? null,
+      known_digest: (await deviceStore.digestOf(tx, subject.personId, subject.knownDeviceId)) ?? null,
       device_kind: agentOf(device.userAgent).kind,
     });
     if (refreshToken !== undefined) await sessionStore.addRefresh(tx, digestOf(refreshToken), id, expiresAt);

@@ -59,10 +59,20 @@ const unrememberDevices = statement({
   params: { person: 'text' },
 });
 
+/** To the hour, so that few refreshes write it; the first use at once, for from then on it is one that shows its cookie. */
+const showDevice = statement({
+  reach: 'platform',
+  sql: `update known_device set last_seen_at = :now where id = :id and person_id = :person and digest = :digest
+    and (last_seen_at = created_at or last_seen_at < :now - 3600000 or last_seen_at > :now)`,
+  params: { id: 'text', person: 'text', digest: 'bytes', now: 'int' },
+});
+
+/** Those that have shown their cookie stay longest: a script that signs in without one never does, however often. */
 const dropOldDevices = statement({
   reach: 'platform',
   sql: `delete from known_device where person_id = :person and id not in (
-    select id from known_device where person_id = :person order by last_seen_at desc, id limit :most)`,
+    select id from known_device where person_id = :person 
+      order by case when last_seen_at <> created_at then 0 else 1 end, last_seen_at desc, id limit :most)`,
   params: { person: 'text', most: 'int' },
 });
 
@@ -70,6 +80,20 @@ const forgetDevice = statement({
   reach: 'platform',
   sql: 'delete from known_device where id = :id and person_id = :person',
   params: { id: 'text', person: 'text' },
+});
+
+/** What a session goes on by; the device's row is gone with it. */
+const unbindSessions = statement({
+  reach: 'platform',
+  sql: 'update session set known_digest = null where person_id = :person and known_device = :id and ended_at is null',
+  params: { id: 'text', person: 'text' },
+});
+
+const selectDigest = statement({
+  reach: 'platform',
+  sql: 'select digest from known_device where id = :id and person_id = :person',
+  params: { id: 'text', person: 'text' },
+  returns: { digest: 'bytes' },
 });
 
 const forgetDevices = statement({
@@ -131,10 +155,19 @@ export const deviceStore = {
     (await tx.run(useDevice, { id, person, now })) > 0,
   remember: (tx: Tx, id: string, now: EpochMs, until: EpochMs) => tx.run(rememberDevice, { id, now, until }),
   unremember: async (tx: Tx, person: PersonId): Promise<void> => void (await tx.run(unrememberDevices, { person })),
-  /** Leaves the `most` that were seen last. */
+  /** Notes that a session of that device was refreshed by whoever has its secret. */
+  shown: (tx: Tx, person: PersonId, id: string, digest: Uint8Array, now: EpochMs) =>
+    tx.run(showDevice, { id, person, digest, now }),
+  /** Leaves so many: those that were seen again, of these and of the others those that were seen last. */
   dropOldest: (tx: Tx, person: PersonId, most: number) => tx.run(dropOldDevices, { person, most }),
-  forget: async (tx: Tx, person: PersonId, id: string): Promise<boolean> =>
-    (await tx.run(forgetDevice, { id, person })) > 0,
+  /** @returns `undefined` also for a device of somebody else */
+  digestOf: async (tx: Tx, person: PersonId, id: string | undefined): Promise<Uint8Array | undefined> =>
+    id === undefined ? undefined : (await tx.one(selectDigest, { id, person }))?.digest,
+  /** Its sessions no longer go on by it either. */
+  forget: async (tx: Tx, person: PersonId, id: string): Promise<boolean> => {
+    await tx.run(unbindSessions, { id, person });
+    return (await tx.run(forgetDevice, { id, person })) > 0;
+  },
   forgetAll: async (tx: Tx, person: PersonId): Promise<void> => {
     await tx.run(forgetDevices, { person });
     await tx.run(forgetHabit, { person });

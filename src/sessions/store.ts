@@ -31,6 +31,7 @@ const session = {
   proved_at: 'int?',
   second_factor_at: 'int?',
   known_device: 'text?',
+  known_digest: 'bytes?',
   device_kind: 'text?',
 } as const;
 
@@ -316,13 +317,14 @@ function sessionOf(row: RowOf<typeof found> | undefined): SessionRow | undefined
 /** One from before it was noted was begun by a password, and nothing stood in for anything. */
 function provedOf(
   row: RowOf<typeof session>,
-): Pick<SessionRow, 'amr' | 'provedAt' | 'secondFactorAt' | 'knownDeviceId'> {
+): Pick<SessionRow, 'amr' | 'provedAt' | 'secondFactorAt' | 'knownDeviceId' | 'knownDigest'> {
   const provedAt = row.amr === null ? row.authenticated_at : row.proved_at;
   return {
     amr: row.amr === null ? ['pwd'] : row.amr.split(' '),
     provedAt: provedAt === null ? undefined : epochMs(provedAt),
     secondFactorAt: row.second_factor_at === null ? undefined : epochMs(row.second_factor_at),
     knownDeviceId: row.known_device ?? undefined,
+    knownDigest: row.known_digest ?? undefined,
   };
 }
 

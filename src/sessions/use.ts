@@ -24,12 +24,13 @@ export interface UseDeps {
   readonly config: SessionConfig;
 }
 
-const NOTED_EVERY_MS = minutes(1);
+const NOTED_EVERY_MS = minutes(1); // a quarter of the idle time where that is short: then nobody who is there goes idle
 const MOST_NOTED = 50_000; // then the one noted first may be noted again
 const MOST_TALLIES = 10_000;
 const BATCH = 500;
 
 export function createUse({ storage, clock, config }: UseDeps): Use {
+  const everyMs = Math.min(NOTED_EVERY_MS, config.idleMs / 4);
   const noted = new Map<SessionId, EpochMs>();
   let waiting = new Map<SessionId, EpochMs>();
   let tallies = new Map<string, number>();
@@ -57,7 +58,7 @@ export function createUse({ storage, clock, config }: UseDeps): Use {
     note: (id) => {
       const now = clock.now();
       const last = noted.get(id);
-      if (last !== undefined && now >= last && now - last < NOTED_EVERY_MS) return;
+      if (last !== undefined && now >= last && now - last < everyMs) return;
       noted.delete(id); // so that it is the youngest again
       if (noted.size >= MOST_NOTED) for (const oldest of noted.keys()) if (noted.delete(oldest)) break;
       if (waiting.size >= MOST_NOTED) return; // what is not noted now is with its next request

@@ -24,6 +24,7 @@ const GIVEN_PASSKEY = {
 const PEOPLE: Readonly<Record<string, Body>> = {
   'POST /v1/register': { username: 'newcomer', password: NEW_PASSWORD, email: 'newcomer@example.org' },
   'POST /v1/email/verify': { token: TICKET, password: NEW_PASSWORD },
+  'POST /v1/email': { current: KIT_PASSWORD, email: 'moved@example.org' },
   'POST /v1/password/forgot': { email: 'somebody@example.org' },
   'POST /v1/password/reset': { token: TICKET, password: NEW_PASSWORD },
   'POST /v1/password/check': { password: NEW_PASSWORD, username: 'newcomer', email: 'newcomer@example.org' },

@@ -77,4 +77,8 @@ export const identityMigrations: readonly Migration[] = [
     name: '202611280010_identity_imported',
     changes: [{ kind: 'column', table: 'person', name: 'imported_in', type: 'text?' }], // the tenant that may undo it
   },
+  {
+    name: '202611280020_identity_mail_reset',
+    changes: [{ kind: 'column', table: 'person', name: 'mail_reset_barred_at', type: 'int?' }], // till an address is set
+  },
 ];

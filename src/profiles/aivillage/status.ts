@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineRoute, ok, type Route } from '../../http/index.ts';
 import { minutes } from '../../kernel/clock.ts';
+import { isFault } from '../../kernel/errors.ts';
 import type { Method } from '../../mfa/index.ts';
 import type { Standing } from '../../posture/index.ts';
 import { MAIN_TENANT } from '../../tenants/index.ts';
@@ -44,7 +45,7 @@ const NAMES: readonly (readonly [Method, string])[] = [
 ];
 
 /** `GET /security/status` (V16, X23, X30). */
-export const statusRoute = ({ prefix, profile, insight, mfa, access }: ProfileGround): Route =>
+export const statusRoute = ({ prefix, profile, insight, mfa, may }: ProfileGround): Route =>
   defineRoute({
     method: 'GET',
     path: `${prefix}/security/status`,
@@ -59,13 +60,13 @@ export const statusRoute = ({ prefix, profile, insight, mfa, access }: ProfileGr
     handle: async ({ caller, tenantId, context }) => {
       const { status, redis } = await insight.sessionHealth();
       if (caller.kind === 'anonymous') return ok({ session_management: { status } });
-      const { personId } = knownPerson(caller);
+      const person = knownPerson(caller);
       insight.noteAsked(context);
       const [{ rating, checks }, sealing, isEnrolled, seesAll] = await Promise.all([
         insight.posture.standing(),
         insight.encryption(tenantId),
-        mfa.isEnrolled(personId),
-        tenantId === MAIN_TENANT && access.may(caller, tenantId, 'admin:users'),
+        mfa.isEnrolled(person.personId),
+        tenantId === MAIN_TENANT && may(person, tenantId, 'admin:users').catch(withoutFactor),
       ]);
       const { algorithm, currentVersion, rotationNeeded } = sealing;
       const offered = insight.methods();
@@ -82,6 +83,12 @@ export const statusRoute = ({ prefix, profile, insight, mfa, access }: ProfileGr
       });
     },
   });
+
+/** Administrators who owe a second factor see what every member sees. */
+function withoutFactor(error: unknown): false {
+  if (isFault(error, 'ACCESS_FACTOR_REQUIRED')) return false;
+  throw error;
+}
 
 const viewOf = ({ id, title, weight, score, evidence, advice }: Standing['checks'][number]) => ({
   ...{ id, title, weight, score, evidence },

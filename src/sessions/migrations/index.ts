@@ -160,4 +160,10 @@ export const sessionMigrations: readonly Migration[] = [
       { kind: 'fill', table: 'refresh_token', percent: 40 }, // each is changed once, and is twice as long from then on
     ],
   },
+  {
+    name: '202611290100_sessions_known_digest',
+    changes: [
+      { kind: 'column', table: 'session', name: 'known_digest', type: 'bytes?' }, // null: as known_device says
+    ],
+  },
 ];

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { inTenant } from '../../../src/kernel/tx.ts';
+import { MAIN_TENANT } from '../../../src/tenants/index.ts';
 import { KIT_PASSWORD } from '../../../src/testing/index.ts';
 import { startVillage, type Village } from './aivillage-kit.ts';
 
@@ -144,5 +146,35 @@ test('V11: a sign-in from a device and network that are new is noted, and the nu
     assert.ok(total('suspicious') >= 1);
   } finally {
     await proxied.close();
+  }
+});
+
+// Attack: a stolen session of an administrator who has yet to give the second factor that policy asks for.
+test('what an administrator may past the routes asks for the second factor too, and nothing is done in its place', async () => {
+  const own = await startVillage();
+  try {
+    const token = await own.login();
+    const status = async () => (await own.call('GET', '/security/status', { token })).json;
+    assert.ok('checks' in (await status()));
+    const { id } = await own.person('mia', 'viewer');
+    await own.twinkeep.storage.write(inTenant(MAIN_TENANT), (tx) =>
+      own.twinkeep.house.mfa.policy.set(tx, { principal: { kind: 'operator', tenantId: MAIN_TENANT } }, MAIN_TENANT, {
+        requiredFor: ['admin'],
+        methods: ['totp', 'backup'],
+        rememberMs: 0,
+      }),
+    );
+    for (const body of [undefined, { scope: 'tenant' }, { scope: 'user', user_id: id }]) {
+      const refused = await own.call('POST', '/auth/logout-all', { token, ...(body && { body }) });
+      assert.equal(refused.status, 403, JSON.stringify(body));
+      assert.match(refused.text, /ACCESS_FACTOR_REQUIRED/);
+    }
+    const seen = await status();
+    assert.deepEqual([typeof seen.security_rating, 'checks' in seen], ['string', false]);
+    assert.ok(await isIn(token, own), 'not even the own sessions were ended');
+    const ended = await own.call('POST', '/auth/logout-all', { token, body: { scope: 'own' } });
+    assert.equal(ended.status, 200);
+  } finally {
+    await own.close();
   }
 });
