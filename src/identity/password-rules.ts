@@ -57,15 +57,19 @@ const PARTS = /[\p{P}\p{S}\p{Z}]+/u;
 /** Below it online guessing within the limits of sign-in may succeed. */
 const LEAST_SCORE = 2;
 
+type Knowledge = readonly [CommonPasswords, StrengthMeter];
+
+/** Dictionaries are the same for whoever judges by them, so a process reads them once. */
+let knowledge: Promise<Knowledge> | undefined;
+
+function load(): Promise<Knowledge> {
+  knowledge ??= Promise.all([loadCommonPasswords(), loadStrengthMeter()]);
+  knowledge.catch(() => (knowledge = undefined)); // the next call tries again
+  return knowledge;
+}
+
 /** The rules for new passwords. What they need to know is loaded when the first is judged. */
 export function createPasswordRules(policy: PasswordPolicy = DEFAULT_POLICY): JudgePassword {
-  let loading: Promise<readonly [CommonPasswords, StrengthMeter]> | undefined;
-  const load = () => {
-    loading ??= Promise.all([loadCommonPasswords(), loadStrengthMeter()]);
-    loading.catch(() => (loading = undefined)); // the next call tries again
-    return loading;
-  };
-
   return async (given, context = {}) => {
     const password = given.normalize('NFC');
     const least = leastOf(policy, context.secondFactor === true);
