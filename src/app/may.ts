@@ -41,7 +41,7 @@ export function createMay({ access, sessions, mfa, clock }: MayDeps): May {
     const asked = route.access;
     if (asked.kind === 'public' || asked.kind === 'unlimited') return undefined;
     if (principal.kind === 'anonymous') {
-      if (route.admits === 'later') return undefined; // asked again of whoever its relay finds out it is
+      if (route.admits === 'later') return undefined; // asked again of whoever it turns out to be
       throw accessFault('ACCESS_UNAUTHENTICATED');
     }
     if (asked.kind === 'signed-in') {

@@ -70,7 +70,7 @@ export function createWho({ profileOf, apiKeys, limits, slow, failures, blocks, 
     try {
       const credential = credentialOf(route, context);
       if (credential === undefined) {
-        if (route.admits === 'later') return anonymous; // its relay lets nothing by before it knows who it is
+        if (route.admits === 'later') return anonymous; // what answers it lets nothing by before it knows who it is
         throw accessFault('ACCESS_UNAUTHENTICATED');
       }
       kind = credential.kind;

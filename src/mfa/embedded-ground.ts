@@ -1,8 +1,7 @@
-import { existsSync, realpathSync } from 'node:fs';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
 import { createSecret } from '../kernel/secret.ts';
-import { createSqliteStorage, lockDatabase, openPostgresStorage, type Storage } from '../storage/index.ts';
+import { openEmbeddedStorage, type Storage } from '../storage/index.ts';
 import {
   environmentProvider,
   fileProvider,
@@ -35,7 +34,7 @@ export interface Ground {
 
 /** @throws STORAGE_LOCKED, STORAGE_UNAVAILABLE, STORAGE_NEWER, VAULT_MASTER_KEY */
 export async function openGround({ database, masterKey, clock, random, onError }: GroundWish): Promise<Ground> {
-  const { storage, close } = await storageAt(database, clock, onError);
+  const { storage, close } = await openEmbeddedStorage(database, { clock, onError });
   try {
     await storage.migrate([...vaultMigrations, ...factorMigrations]);
     const provider = providerOf(masterKey, random, onError);
@@ -44,29 +43,6 @@ export async function openGround({ database, masterKey, clock, random, onError }
     return { storage, vault: await openVault({ storage, masters, clock, random, onError }), close };
   } catch (error) {
     await close();
-    throw error;
-  }
-}
-
-async function storageAt(url: string, clock: Clock, onError: (error: unknown) => void): Promise<Omit<Ground, 'vault'>> {
-  if (url.startsWith('sqlite:')) return sqliteAt(url.slice('sqlite:'.length), clock, onError);
-  if (!/^postgres(ql)?:\/\//.test(url)) throw new TypeError('database must begin with sqlite: or postgres://');
-  const storage = await openPostgresStorage({ url, clock, onError });
-  return { storage, close: () => storage.close() };
-}
-
-/** One owner at a time: two writers on one file stop each other for seconds. */
-function sqliteAt(file: string, clock: Clock, onError: (error: unknown) => void): Omit<Ground, 'vault'> {
-  const lock = file === ':memory:' ? undefined : lockDatabase(existsSync(file) ? realpathSync(file) : file);
-  try {
-    const storage = createSqliteStorage({ file, clock, onError });
-    const close = async (): Promise<void> => {
-      await storage.close();
-      lock?.release();
-    };
-    return { storage, close };
-  } catch (error) {
-    lock?.release();
     throw error;
   }
 }

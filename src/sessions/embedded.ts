@@ -1,4 +1,3 @@
-import { existsSync, realpathSync } from 'node:fs';
 import type { AuditEntry, AuditSink } from '../kernel/audit.ts';
 import { type PersonId, personId, realmId, sessionId, tenantId } from '../kernel/brand.ts';
 import { type Clock, hours, minutes, seconds, systemClock } from '../kernel/clock.ts';
@@ -6,13 +5,7 @@ import type { Actor } from '../kernel/principal.ts';
 import { createSystemRandom } from '../kernel/random.ts';
 import { createSecret } from '../kernel/secret.ts';
 import { platform } from '../kernel/tx.ts';
-import {
-  createMemoryBus,
-  createSqliteStorage,
-  lockDatabase,
-  openPostgresStorage,
-  type Storage,
-} from '../storage/index.ts';
+import { createMemoryBus, openEmbeddedStorage, type Storage } from '../storage/index.ts';
 import {
   environmentProvider,
   fileProvider,
@@ -95,13 +88,13 @@ const EMBEDDER: Actor = { principal: { kind: 'operator', tenantId: MAIN } };
  */
 export async function openEmbeddedSessions(options: EmbeddedSessionsOptions): Promise<EmbeddedSessions> {
   const { clock = systemClock, onError = () => undefined } = options;
-  const { storage, letGo } = await groundAt(options.database, clock, onError);
+  const { storage, close } = await openEmbeddedStorage(options.database, { clock, onError });
   try {
     await storage.migrate([...vaultMigrations, ...sessionMigrations]);
     const parts = await openParts(storage, { ...options, clock, onError });
-    return doorOf(parts, letGo);
+    return doorOf(parts, close);
   } catch (error) {
-    await letGo();
+    await close();
     throw error;
   }
 }
@@ -234,33 +227,4 @@ function doorOf({ storage, sessions, tokens, stop }: Parts, letGo: () => Promise
       return closing;
     },
   };
-}
-
-/** The storage, and what closes it. */
-interface Ground {
-  readonly storage: Storage;
-  readonly letGo: () => Promise<void>;
-}
-
-async function groundAt(url: string, clock: Clock, onError: (error: unknown) => void): Promise<Ground> {
-  if (url.startsWith('sqlite:')) return sqliteAt(url.slice('sqlite:'.length), clock, onError);
-  if (!/^postgres(ql)?:\/\//.test(url)) throw new TypeError('database must begin with sqlite: or postgres://');
-  const storage = await openPostgresStorage({ url, clock, onError });
-  return { storage, letGo: () => storage.close() };
-}
-
-/** Two on one file would not hear of each other's revocations. */
-function sqliteAt(file: string, clock: Clock, onError: (error: unknown) => void): Ground {
-  const lock = file === ':memory:' ? undefined : lockDatabase(existsSync(file) ? realpathSync(file) : file);
-  try {
-    const storage = createSqliteStorage({ file, clock, onError });
-    const letGo = async (): Promise<void> => {
-      await storage.close();
-      lock?.release();
-    };
-    return { storage, letGo };
-  } catch (error) {
-    lock?.release();
-    throw error;
-  }
 }

@@ -2,6 +2,7 @@
 
 export { type Bus, createMemoryBus } from './bus.ts';
 export { type BusGround, busGround, createThreadBus, missOn } from './bus-threads.ts';
+export { openEmbeddedStorage } from './embedded.ts';
 export { storageFault } from './errors.ts';
 export { createFreshCache } from './fresh-cache.ts';
 export { createFlooredHotState } from './hot-floored.ts';

@@ -1,11 +1,10 @@
-import { existsSync, realpathSync } from 'node:fs';
 import type { AuditEntry, AuditSink } from '../kernel/audit.ts';
 import { tenantId } from '../kernel/brand.ts';
 import { type Clock, hours, systemClock } from '../kernel/clock.ts';
 import type { Actor } from '../kernel/principal.ts';
 import { createSystemRandom, type Random } from '../kernel/random.ts';
 import { createSecret, type Secret } from '../kernel/secret.ts';
-import { createSqliteStorage, lockDatabase, openPostgresStorage, type Storage } from '../storage/index.ts';
+import { openEmbeddedStorage, type Storage } from '../storage/index.ts';
 import type { IndexPlace } from './blind-index.ts';
 import { createFieldFunctions, type FieldFunctionDeps, type FieldFunctions } from './compat.ts';
 import type { TransitConfig } from './config.ts';
@@ -108,12 +107,12 @@ const NEXT_KEY = 'open the vault with another masterKey, and with this one in pr
 export async function openEmbeddedVault(options: EmbeddedVaultOptions): Promise<EmbeddedVault> {
   const { clock = systemClock, onEntry, onError = () => undefined } = options;
   const random = createSystemRandom();
-  const { storage, letGo } = await storageAt(options.database, clock, onError);
+  const { storage, close } = await openEmbeddedStorage(options.database, { clock, onError });
   try {
     await storage.migrate(vaultMigrations);
-    return await openOn(storage, { ...options, clock, random, onEntry, onError, letGo });
+    return await openOn(storage, { ...options, clock, random, onEntry, onError, letGo: close });
   } catch (error) {
-    await letGo();
+    await close();
     throw error;
   }
 }
@@ -193,35 +192,6 @@ const keysOf = (keys: Keys): EmbeddedKeys => ({
   importLegacy: async (tenant, key, by = EMBEDDER) => keys.importLegacy(tenantId(tenant), key, by),
   destroy: async (tenant, version, wish, by = EMBEDDER) => keys.destroy(tenantId(tenant), version, wish, by),
 });
-
-/** The storage, and what closes it. */
-interface Ground {
-  readonly storage: Storage;
-  readonly letGo: () => Promise<void>;
-}
-
-async function storageAt(url: string, clock: Clock, onError: (error: unknown) => void): Promise<Ground> {
-  if (url.startsWith('sqlite:')) return sqliteAt(url.slice('sqlite:'.length), clock, onError);
-  if (!/^postgres(ql)?:\/\//.test(url)) throw new TypeError('database must begin with sqlite: or postgres://');
-  const storage = await openPostgresStorage({ url, clock, onError });
-  return { storage, letGo: () => storage.close() };
-}
-
-/** Two vaults on one file would know nothing of each other's keys: what one seals the other could destroy. */
-function sqliteAt(file: string, clock: Clock, onError: (error: unknown) => void): Ground {
-  const lock = file === ':memory:' ? undefined : lockDatabase(existsSync(file) ? realpathSync(file) : file);
-  try {
-    const storage = createSqliteStorage({ file, clock, onError });
-    const letGo = async (): Promise<void> => {
-      await storage.close();
-      lock?.release();
-    };
-    return { storage, letGo };
-  } catch (error) {
-    lock?.release();
-    throw error;
-  }
-}
 
 function providerOf(key: EmbeddedVaultOptions['masterKey'], { random, onError }: Opened): MasterKeyProvider {
   if ('kind' in key) return transitProvider(key);
