@@ -5,14 +5,10 @@ import type { Clock } from '../kernel/clock.ts';
 import type { PersonPrincipal, Principal } from '../kernel/principal.ts';
 import type { ServeDeps } from '../profiles/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import { createFactorDue, type FactorDueDeps } from './factor-due.ts';
+import type { AssertFactor } from './factor-due.ts';
 
 /** As the line asks it: a permission counts for those alone who have the second factor that policy asks for. */
-export function createMayHere({
-  access,
-  ...deps
-}: Pick<MayDeps, 'access' | 'sessions' | 'mfa' | 'clock'>): ServeDeps['may'] {
-  const assertFactor = createFactorDue({ access, ...deps });
+export function createMayHere({ access, assertFactor }: Pick<MayDeps, 'access' | 'assertFactor'>): ServeDeps['may'] {
   return async (caller, tenant, permission) => {
     if (!(await access.may(caller, tenant, permission))) return false;
     await assertFactor(caller, tenant);
@@ -25,7 +21,7 @@ type Permission = Extract<Route['access'], { kind: 'permission' }>;
 export interface MayDeps {
   readonly access: Access;
   readonly sessions: Pick<Sessions, 'proof'>;
-  readonly mfa: FactorDueDeps['mfa'];
+  readonly assertFactor: AssertFactor;
   readonly clock: Clock;
 }
 
@@ -33,9 +29,7 @@ export interface MayDeps {
 export type May = (route: Route, principal: Principal, tenant: TenantId) => Promise<void> | undefined;
 
 /** The step of the line that asks for the route's permission, and for how lately its caller proved who they are. */
-export function createMay({ access, sessions, mfa, clock }: MayDeps): May {
-  const assertFactor = createFactorDue({ access, sessions, mfa, clock });
-
+export function createMay({ access, sessions, assertFactor, clock }: MayDeps): May {
   /** 401 before 403: who is not known is asked to sign in before anything is said about rights. */
   function may(route: Route, principal: Principal, tenant: TenantId): Promise<void> | undefined {
     const asked = route.access;

@@ -8,6 +8,7 @@ import { createMetrics } from '../metrics/index.ts';
 import { createMemoryBus } from '../storage/index.ts';
 import { createKit, type Kit } from '../testing/index.ts';
 import { createContextReader } from './context.ts';
+import { createFactorDue } from './factor-due.ts';
 import { createHttpApp, type HttpApp } from './http-app.ts';
 import { createRequestLine } from './request-line.ts';
 import { createSlow } from './slow.ts';
@@ -67,6 +68,7 @@ before(async () => {
     profileOf,
     assertServed: () => undefined,
     hold: () => () => undefined,
+    assertFactor: createFactorDue({ ...house, clock }),
     who,
     slow,
     bus,

@@ -18,13 +18,13 @@ import { isFault } from '../kernel/errors.ts';
 import { anonymous, nameOf, type Principal } from '../kernel/principal.ts';
 import { rateLimitHeaders, type Tightest } from '../limits/index.ts';
 import type { Metrics } from '../metrics/index.ts';
-import type { Mfa } from '../mfa/index.ts';
 import type { ServedProfile } from '../profiles/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Bus } from '../storage/index.ts';
 import { type Tenants, tenantFault } from '../tenants/index.ts';
 import { headersOf, sendFault, sendReply } from './answer.ts';
 import { appFault } from './errors.ts';
+import type { AssertFactor } from './factor-due.ts';
 import { assertCsrfToken, assertSameSite } from './genuine.ts';
 import { hasBody, readInput } from './input.ts';
 import { createMay } from './may.ts';
@@ -45,7 +45,7 @@ export interface LineDeps {
   readonly tenants: Tenants;
   readonly access: Access;
   readonly sessions: Pick<Sessions, 'csrf' | 'proof' | 'used'>;
-  readonly mfa: Pick<Mfa, 'policy' | 'isEnrolled'>;
+  readonly assertFactor: AssertFactor;
   readonly audit: Audit;
   readonly bus: Bus;
   readonly metrics: Metrics;
@@ -85,7 +85,7 @@ const TENANT_HEADER = 'twinkeep-tenant';
 export function createRequestLine(deps: LineDeps): RequestLine {
   const { contextOf, profileOf, who, slow, detection, blocks, tenants, access, audit, bus, metrics, clock } = deps;
   const { sessions } = deps;
-  const may = createMay({ access, sessions, mfa: deps.mfa, clock });
+  const may = createMay({ access, sessions, assertFactor: deps.assertFactor, clock });
 
   return async (route, request, response, params, upgrade) => {
     const context = contextOf(request);

@@ -18,6 +18,7 @@ import { faultTables, migrations } from './catalogue.ts';
 import { auditHeadOf, type Config, databaseUrlOf, masterKeyOf, ownerSocketOf } from './config.ts';
 import { createContextReader } from './context.ts';
 import { assertEvenRefusals } from './even-refusals.ts';
+import { createFactorDue } from './factor-due.ts';
 import { createHttpApp, type HttpApp } from './http-app.ts';
 import { startJobs } from './jobs.ts';
 import { type LedgerRow, ledgerOf } from './ledger.ts';
@@ -237,13 +238,14 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
   const vault = () => standingOf(house.masters);
   const system = { storage, hot, bus, vault, version: VERSION, ledger, faults, serving: () => serving, ...asked };
   const gatewayPorts = { audit: house.audit, clock, meter: metrics, onError: log.failed, onEvent: log.backEnd };
+  const assertFactor = createFactorDue({ ...house, clock }); // one for the line and the profiles: what it has learnt is for both
   const surface = await openLiveSurface({
     ...parts,
     system,
     gatewayPorts,
     rolesOf: house.access.rolesOf,
     assertHolds: house.access.assertHolds,
-    may: createMayHere({ ...house, clock }),
+    may: createMayHere({ access: house.access, assertFactor }),
     isOwner: owner === undefined,
     isVisit: parts.isVisit,
     onError: log.failed,
@@ -261,6 +263,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
     profileOf,
     assertServed,
     hold,
+    assertFactor,
     who,
     slow,
     bus,
