@@ -6,11 +6,12 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 
 /** The longest that one file may take; a suite that hangs must not hang the rest. */
 const PATIENCE_MS = 240_000;
 const GRACE_MS = 3_000;
+/** More files than cores: at any time one or another waits for a socket, a timer or a server. */
+const WAITING = 1;
 
 const SUITES = {
   tests: [
@@ -18,7 +19,7 @@ const SUITES = {
     ['test', /\.test\.ts$/],
     ['tools', /^[^/]+\.test\.mjs$/],
   ],
-  soak: [['test/faults', /\.soak\.ts$/]],
+  soak: [['test', /\.soak\.ts$/]],
 };
 
 const root = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..');
@@ -48,17 +49,13 @@ function isChosen(file) {
 }
 
 async function run(files) {
-  const args = [
-    '--test',
-    '--test-reporter=spec',
-    '--test-reporter-destination=stdout',
-    `--test-reporter=${pathToFileURL(join(root, 'tools', 'slowest-files.mjs'))}`,
-    '--test-reporter-destination=stdout',
-    `--test-concurrency=${isSoak ? 1 : Math.max(2, availableParallelism())}`,
-  ];
-  if (!isSoak) args.push(`--test-timeout=${PATIENCE_MS}`);
+  const cores = Math.max(2, availableParallelism());
+  const told = isSoak
+    ? { files, concurrency: 1 }
+    : { files, concurrency: cores + WAITING, timeout: PATIENCE_MS, together: true };
   const pinned = join(root, 'node_modules', '.bin', 'node');
-  const child = spawn(existsSync(pinned) ? pinned : process.execPath, [...args, ...files], {
+  const program = existsSync(pinned) ? pinned : process.execPath;
+  const child = spawn(program, [join(root, 'tools', 'test-suite.mjs'), JSON.stringify(told)], {
     cwd: root,
     stdio: 'inherit',
     env: { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'), ...process.env },

@@ -132,10 +132,11 @@ test('what asks for absurd work is refused in no time, and so is what no system 
     ['unknown', unknown],
   ] as const) {
     for (const text of texts) {
-      const before = performance.now();
+      const before = process.threadCpuUsage(); // a busy machine, and the hash that runs beside, are not its work
       assert.equal(readPasswordHash(text).kind, kind, text.slice(0, 60));
       assert.equal(await full.verify(text, 'password'), false);
-      assert.ok(performance.now() - before < 50, text.slice(0, 60));
+      const { user, system } = process.threadCpuUsage(before);
+      assert.ok(user + system < 50_000, text.slice(0, 60));
     }
   }
   await busy;

@@ -17,7 +17,7 @@ function deliveryContract(name: string, make: MakeStorage): void {
     alertContract(make);
     fairnessContract(make);
     backlogContract(make);
-    stoppingContract(make);
+    describe('as it stops', { concurrency: true }, () => stoppingContract(make)); // each waits for a time limit
   });
 }
 

@@ -3,6 +3,7 @@ import { type ConfigInput, configSchema, createTwinkeep, type Twinkeep } from '.
 import { type EpochMs, epochMs } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { createSqliteStorage, type Storage } from '../storage/index.ts';
+import { ask } from './ask.ts';
 
 /** A clock that stands still until it is told. */
 export interface TestClock extends Clock {
@@ -68,7 +69,10 @@ const QUICK = { memoryKib: 8, passes: 1, parallelism: 1 };
 /** The password of everybody in a kit. */
 export const KIT_PASSWORD = 'correct horse battery staple';
 
-/** Starts a Twinkeep for a test: on `:memory:`, with a clock that stands still and limits that never hit. */
+/**
+ * Starts a Twinkeep for a test: on `:memory:`, with a clock that stands still, limits that never hit, and
+ * no look for attacks unless `config` asks for it.
+ */
 export async function createKit(options: KitOptions = {}): Promise<Kit> {
   const { config = {}, storage, clock = createTestClock(), slowHashes = false } = options;
   const full = configSchema.parse({
@@ -76,7 +80,7 @@ export async function createKit(options: KitOptions = {}): Promise<Kit> {
     logLevel: 'silent',
     adminPassword: KIT_PASSWORD,
     ...config,
-    detection: { failures: 1_000, ...config.detection },
+    detection: { failures: 1_000, ...config.detection, inspection: { mode: 'off', ...config.detection?.inspection } },
     limits: {
       signInPerAddress: 100_000,
       signInPerAccount: 100_000,
@@ -130,34 +134,21 @@ export async function createKit(options: KitOptions = {}): Promise<Kit> {
   };
 }
 
-async function send(
-  address: string,
-  method: string,
-  path: string,
-  { token, key, tenant, body, headers }: Call,
-): Promise<Answer> {
+async function send(address: string, method: string, path: string, call: Call): Promise<Answer> {
+  const { token, key, tenant, body, headers } = call;
   const plain = typeof body === 'string' || body instanceof Uint8Array;
-  const response = await fetch(address + path, {
+  const { text, ...answer } = await ask(address + path, {
     method,
     headers: {
-      connection: 'close', // a kept connection would outlive the server that a test closes
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(key === undefined ? {} : { 'x-api-key': key }),
       ...(tenant === undefined ? {} : { 'twinkeep-tenant': tenant }),
       ...(body === undefined || plain ? {} : { 'content-type': 'application/json' }),
       ...headers,
     },
-    ...(body === undefined ? {} : { body: plain ? body : JSON.stringify(body) }),
+    body: plain || body === undefined ? body : JSON.stringify(body),
   });
-  const text = await textOf(response);
-  return { status: response.status, headers: response.headers, text, json: jsonOf(text) };
-}
-
-/** A stream of events has no end to wait for: its head is the answer. */
-async function textOf(response: Response): Promise<string> {
-  if (response.headers.get('content-type')?.startsWith('text/event-stream') !== true) return response.text();
-  await response.body?.cancel();
-  return '';
+  return { ...answer, text, json: jsonOf(text) };
 }
 
 function jsonOf(text: string): unknown {

@@ -88,7 +88,7 @@ async function launch(command: string, folder: string, user: User, chosen = SETT
     },
     createDatabase: async () => {
       const name = `test_${++databases}`;
-      await queryPostgres(urlOf('postgres'), `create database ${name}`);
+      await queryPostgres(urlOf('postgres'), `create database ${name} strategy file_copy`);
       return urlOf(name);
     },
   };

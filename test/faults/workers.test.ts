@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { readVerifier, verifyLog } from '../../src/audit/index.ts';
@@ -7,6 +6,7 @@ import { serverSuite, startPostgres } from '../../src/testing/index.ts';
 import { attempt, call, makeKey, signIn } from './call.ts';
 import { chosenSeed } from './dice.ts';
 import { killRounds } from './kill-rounds.ts';
+import { listening } from './listening.ts';
 import { type Place, postgresPlace, sqlitePlace } from './places.ts';
 import { startVictim, type Victim } from './start-victim.ts';
 
@@ -88,13 +88,6 @@ async function write(
     if (outcome.kind === 'done' && outcome.answer.status === 201) stored.add(meter);
     else await pause(5);
   }
-}
-
-/** Sockets that listen on the port: each thread has one of its own. @see proc(5), /proc/pid/net/tcp */
-function listening({ address, pid }: Victim): number {
-  const port = Number(new URL(address).port).toString(16).toUpperCase().padStart(4, '0');
-  const table = readFileSync(`/proc/${pid}/net/tcp`, 'utf8').split('\n');
-  return table.filter((line) => line.includes(`:${port} 00000000:0000 0A`)).length;
 }
 
 async function reach(condition: () => boolean): Promise<void> {

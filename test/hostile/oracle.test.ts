@@ -3,6 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { hash as bcrypt } from '@node-rs/bcrypt';
 import { coverOfBcrypt } from '../../src/crypto/index.ts';
+import { isFault } from '../../src/kernel/errors.ts';
 import { platform } from '../../src/kernel/tx.ts';
 import { statement } from '../../src/storage/index.ts';
 import { type Answer, createKit, createTestClock, KIT_PASSWORD, type Kit } from '../../src/testing/index.ts';
@@ -130,17 +131,25 @@ test('no refused sign-in can be told from another by its time', { timeout: 240_0
   assertAlike(medians, 20, 0.05);
 });
 
+/** What a hash takes is measured twice, here and at the start; on a machine with other work the two may be far apart. */
+async function slowBcryptKit(): Promise<Kit> {
+  const secret = randomBytes(32).toString('base64');
+  for (let attempt = 1; ; attempt++) {
+    const refusalMs = Math.min(10_000, Math.ceil((await coverOfBcrypt(13)) * 1.3));
+    const profile = { bcryptCost: 13, secret, encryptionKey: secret, limitsEnabled: false };
+    const profiles = ['twinkeep', 'digital-twin-v2'] as const;
+    try {
+      const config = { limits: { refusalMs }, profiles: [...profiles], profile: { 'digital-twin-v2': profile } };
+      return await createKit({ slowHashes: true, config });
+    } catch (error) {
+      if (attempt === 8 || !isFault(error, 'CONFIG_INVALID')) throw error;
+    }
+  }
+}
+
 // Attack: a profile hashes by a slow bcrypt, and those who came by another way are refused sooner, or later.
 test('nor where a profile hashes by a bcrypt of 13', { timeout: 240_000 }, async (t) => {
-  const secret = randomBytes(32).toString('base64');
-  const own = await createKit({
-    slowHashes: true,
-    config: {
-      limits: { refusalMs: Math.min(10_000, Math.ceil((await coverOfBcrypt(13)) * 1.3)) },
-      profiles: ['twinkeep', 'digital-twin-v2'],
-      profile: { 'digital-twin-v2': { bcryptCost: 13, secret, encryptionKey: secret, limitsEnabled: false } },
-    },
-  });
+  const own = await slowBcryptKit();
   try {
     for (const name of ['argon', 'bcrypt', 'off']) {
       const { id } = await own.person(name, 'viewer');
