@@ -1,5 +1,3 @@
-import { identityToRecipient } from 'age-encryption';
-
 const ALPHABET = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
 const GENERATOR = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];
 const PREFIX = 'age-secret-key-';
@@ -15,7 +13,10 @@ export function identityOfScalar(scalar: Uint8Array): string {
 }
 
 /** Who can be sealed for that this identity opens: `age1…`. @throws Error for what is no identity */
-export const recipientOf = (identity: string): Promise<string> => identityToRecipient(identity);
+export async function recipientOf(identity: string): Promise<string> {
+  const { identityToRecipient } = await import('age-encryption'); // sixty files, so on first use
+  return identityToRecipient(identity);
+}
 
 function fiveBits(bytes: Uint8Array): readonly number[] {
   const words: number[] = [];

@@ -1,5 +1,4 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
-import { Decrypter, Encrypter } from 'age-encryption';
 import { type ByteReader, createByteReader } from './archive-bytes.ts';
 import { backupFault } from './errors.ts';
 
@@ -75,6 +74,7 @@ export async function* decryptAge(
 /** The package draws the keys; of what it makes out of nothing only the header is taken. */
 async function makeHeader(recipients: readonly string[]) {
   if (recipients.length === 0) throw new TypeError('a backup needs a recipient');
+  const { Encrypter } = await import('age-encryption'); // sixty files, so on first use
   const encrypter = new Encrypter();
   for (const recipient of recipients) encrypter.addRecipient(recipient);
   let fileKey: Uint8Array = new Uint8Array();
@@ -103,6 +103,7 @@ async function readHeader(reader: ByteReader): Promise<Buffer> {
 }
 
 async function openHeader(identities: readonly string[], header: Buffer): Promise<Uint8Array> {
+  const { Decrypter } = await import('age-encryption');
   const decrypter = new Decrypter();
   for (const identity of identities) decrypter.addIdentity(identity);
   try {
