@@ -1,0 +1,191 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { isBinary, isForeignCharset, isNoise, readingsOf, textRunsOf } from './charset.ts';
+import { undoContentEncoding } from './content-encoding.ts';
+import { visitValue, walkJson } from './json.ts';
+import type { Oddity, Visit } from './leaf.ts';
+import { boundarySeen, type Kind, kindSeen, type Media, mediaOf } from './media.ts';
+import { walkMultipart } from './multipart.ts';
+import { walkPairs } from './pairs.ts';
+import { addOddity, endWalk, startWalk, visitText, type Walk } from './walk.ts';
+import { walkXml } from './xml.ts';
+
+const NOTHING: readonly Oddity[] = [];
+const BLANK = /^\s*$/;
+const MAX_MULTIPARTS = 2;
+const RECORD_SEPARATOR = 0x1e; // before each text of a JSON sequence, RFC 7464
+/** So much of a compressed body is looked at where nothing else is said. */
+const MOST_INFLATED = 1_048_576;
+/** No XML text has these. @see XML 1.0 §2.2 */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what tells noise from XML
+const NO_XML = /[\0-\x08\x0b\x0c\x0e-\x1f]/;
+
+/**
+ * Visits every text of a body: as its type says, and as it looks where that differs. Compressed bodies are looked into.
+ * Nothing makes it fail, and nothing passes unseen: what is not looked at is named.
+ *
+ * @param body at most a few MiB: time and memory grow with it
+ * @param most bytes that a compressed body may grow to, at most 4 MiB: what the route takes of a plain one
+ * @returns what could not be looked at
+ */
+export function walkBody(
+  headers: IncomingHttpHeaders,
+  body: Uint8Array,
+  visit: Visit,
+  most = MOST_INFLATED,
+): readonly Oddity[] {
+  if (body.length === 0) return NOTHING;
+  const walk = startWalk(visit, 'body');
+  const sent = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const media = mediaOf(headers['content-type'], 'octets');
+  const isTyped = headers['content-type'] !== undefined;
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined) walkContent(walk, sent, media, { multiparts: 0, isTyped });
+  else {
+    const { bytes, oddities, isUndone } = undoContentEncoding(encoding, sent, most);
+    for (const { code, kind } of oddities) addOddity(walk, code, kind);
+    walkContent(walk, bytes, media, { multiparts: 0, isTyped });
+    if (isUndone) walkAsSent(walk, sent, media);
+  }
+  return endWalk(walk);
+}
+
+/**
+ * Many servers know no coding and read the body as it was sent: in the name of a file within gzip, between the literals
+ * of another coding, stands a form or a part that they find.
+ */
+function walkAsSent(walk: Walk, sent: Buffer, media: Media): void {
+  if (isBinary(sent)) visitRuns(walk, sent);
+  else walkContent(walk, sent, { ...media, kind: 'octets' }, { multiparts: 0, isTyped: true });
+  if (media.kind === 'form') for (const text of readingsOf(sent, media.charset).texts) walkForm(walk, text);
+  if (media.kind !== 'multipart') return;
+  walk.parameters = [];
+  for (const boundary of media.boundaries) walkDelimited(walk, sent, boundary, 0);
+}
+
+/** How content stands in a body. */
+interface Standing {
+  /** How many multiparts it stands in. */
+  readonly multiparts: number;
+  /** It came with a type of its own; some servers take what has none for a form. */
+  readonly isTyped: boolean;
+  /** The content of a field is text to the server, whatever it is said to be; that of a file may be binary. */
+  readonly is?: 'field' | 'file' | undefined;
+}
+
+function walkContent(walk: Walk, bytes: Buffer, media: Media, standing: Standing): void {
+  const { multiparts, is, isTyped } = standing;
+  if (media.kind === 'multipart') {
+    walkParts(walk, bytes, media, multiparts);
+    if (is === 'field') for (const text of readingsOf(bytes, undefined).texts) visitText(walk, text);
+    return;
+  }
+  const mayBeBinary = is === 'file' || (media.kind === 'octets' && is !== 'field');
+  const isRunsSeen = mayBeBinary && isBinary(bytes);
+  if (isRunsSeen) visitRuns(walk, bytes);
+  const { texts, unknown } = readingsOf(bytes, media.charset);
+  if (unknown !== undefined) addOddity(walk, 'charset', isForeignCharset(unknown) ? undefined : 'unsupported');
+  let isSound = false;
+  for (const text of texts) {
+    const isThis =
+      isRunsSeen && isNoise(text)
+        ? walkNoise(walk, text, isTyped)
+        : walkText(walk, { bytes, text }, media.kind, multiparts);
+    isSound ||= isThis;
+  }
+  if (!isSound) addOddity(walk, 'malformed'); // it is in no reading what it is said to be
+}
+
+/** One reading of a body or part. */
+interface Reading {
+  readonly bytes: Buffer;
+  readonly text: string;
+}
+
+/** The runs of text in binary content, each by itself: what one ends and another begins with is chance. */
+function visitRuns(walk: Walk, bytes: Buffer): void {
+  walk.isBinary = true;
+  for (const run of textRunsOf(bytes)) visitText(walk, run);
+  walk.isBinary = false;
+}
+
+/** Binary content whose runs were seen: it is read as what a server would still take it for. */
+function walkNoise(walk: Walk, text: string, isTyped: boolean): true {
+  const seen = kindSeen(text);
+  if (seen === 'json') walkJson(walk, text);
+  else if (seen === 'xml' && !NO_XML.test(text)) walkXml(walk, text);
+  else if (seen === 'form' && !isTyped) walkForm(walk, text);
+  return true;
+}
+
+function walkParts(walk: Walk, bytes: Buffer, { boundaries }: Media, multiparts: number): void {
+  if (multiparts === 0) walk.parameters = [];
+  if (multiparts >= MAX_MULTIPARTS) addOddity(walk, 'too-deep');
+  else if (boundaries.length === 1 && walkDelimited(walk, bytes, boundaries[0] ?? '', multiparts)) return;
+  else addOddity(walk, 'malformed');
+  for (const text of readingsOf(bytes, undefined).texts) visitText(walk, text);
+  const seen = boundarySeen(bytes.toString('latin1', 0, 512));
+  if (multiparts === 0 && seen !== undefined && !(boundaries.length === 1 && seen === boundaries[0])) {
+    walkDelimited(walk, bytes, seen, multiparts);
+  }
+}
+
+function walkDelimited(walk: Walk, bytes: Buffer, boundary: string, multiparts: number): boolean {
+  if (boundary === '') return false;
+  return walkMultipart(walk, bytes, boundary, (inner, content, type, is) =>
+    walkContent(inner, content, mediaOf(type, is === 'file' ? 'octets' : 'text'), {
+      multiparts: multiparts + 1,
+      isTyped: true,
+      is,
+    }),
+  );
+}
+
+/** @returns whether it is what it is said to be */
+function walkText(walk: Walk, { bytes, text }: Reading, kind: Kind, multiparts: number): boolean {
+  if (kind === 'json' && walkJson(walk, text)) return true;
+  if (kind === 'json-lines') return walkLines(walk, text);
+  const seen = kindSeen(text);
+  if (kind === 'form') walkForm(walk, text);
+  if (kind === 'form' && (seen === 'form' || seen === 'text')) return true;
+  visitText(walk, text);
+  if (seen === 'json' && kind !== 'json') walkJson(walk, text);
+  if (seen === 'xml' || kind === 'xml') walkXml(walk, text);
+  if (seen === 'form' && /[&%+]/.test(text)) walkForm(walk, text);
+  if (seen === 'multipart' && multiparts === 0) walkDelimited(walk, bytes, boundarySeen(text) ?? '', multiparts);
+  return kind !== 'json';
+}
+
+/** As one of the readings of a body, so what it names is not a part of another reading. */
+function walkForm(walk: Walk, text: string): void {
+  const { parameters } = walk;
+  if (walk.depth === 0) {
+    walk.parameters = [];
+    walk.counted = undefined;
+  }
+  walkPairs(walk, text);
+  walk.parameters = parameters;
+}
+
+/** One JSON text a line; a line that is none is visited raw. @returns whether each is one */
+function walkLines(walk: Walk, text: string): boolean {
+  const base = walk.depth;
+  let line = 0;
+  let isSound = true;
+  for (let from = 0; from < text.length; line++) {
+    const found = text.indexOf('\n', from);
+    const end = found === -1 ? text.length : found;
+    const start = text.charCodeAt(from) === RECORD_SEPARATOR ? from + 1 : from;
+    walk.steps[base] = line;
+    walk.depth = base + 1;
+    if (end > start && !walkLine(walk, text.slice(start, end))) isSound = false;
+    from = end + 1;
+  }
+  walk.depth = base;
+  return isSound;
+}
+
+function walkLine(walk: Walk, line: string): boolean {
+  if (BLANK.test(line) || walkJson(walk, line)) return true;
+  visitValue(walk, line);
+  return false;
+}
