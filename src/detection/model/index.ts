@@ -1,0 +1,2 @@
+/** A linear second opinion. */
+export { createOpinion, shippedModel } from './opinion.ts';

@@ -1,0 +1,3 @@
+/** What attacks look like. */
+export { ALL_RULES } from './all.ts';
+export { readRules } from './read-rules.ts';

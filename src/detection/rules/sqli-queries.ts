@@ -1,0 +1,182 @@
+import type { Rule } from '../judge/types.ts';
+import { EVERYWHERE } from './channels.ts';
+import { COMMON_FUNCTIONS, DATABASE_FUNCTIONS } from './sqli-words.ts';
+
+/** Injection into SQL by a query of its own, or a part of one. */
+export const sqliQueryRules: readonly Rule[] = [
+  {
+    id: 'sqli-union',
+    class: 'sqli',
+    title: 'a UNION that appends a SELECT',
+    view: 'sql',
+    match: {
+      regex: String.raw`(?:\b|\d[de]?|\\n)union[ (+]+(?:all |distinct |distinctrow )?[ (+]*(?:select|values|table)\b`,
+    },
+    weight: 5,
+    inText: 4,
+    channels: EVERYWHERE,
+  },
+  {
+    id: 'sqli-union-columns',
+    class: 'sqli',
+    title: 'a UNION with columns to fill',
+    view: 'sql',
+    match: {
+      regex: String.raw`\bunion[ (]+(?:all |distinct )?[ (]*select[ (+-]+(?:null|\d|'|"|@|char|concat|\*|\w+\s?[,(])`,
+    },
+    weight: 1,
+    inText: 2,
+  },
+  {
+    id: 'sqli-select',
+    class: 'sqli',
+    title: 'a SELECT',
+    view: 'sql',
+    match: {
+      regex: String.raw`(?:^|[\s('"=,;+*/-])select(?:\*/)?[\s(]+(?:[-+~!]?\s?[@\d'"*(]|top\s\d|distinct\s|null\b|case\s|if\s?\(|\w+\s?[,(]|\w+\sfrom\s[\w.]+(?:\s(?:where|limit|order|group|union|join|as)\b|\s?[;)'",]|\s?--|\s?#|\s?/\*)|\w+-\d|@?@\w+)`,
+    },
+    weight: 4,
+    inIsland: 3,
+    inText: 1,
+  },
+  {
+    id: 'sqli-select-function',
+    class: 'sqli',
+    title: 'a SELECT of what a function of a database or one of its variables answers',
+    view: 'sql',
+    match: {
+      regex: String.raw`(?:^|[^\w.])select(?:\*/)?[\s(+~!-]+(?:(?:\w+|null)\s?,\s?)*(?:(?:${DATABASE_FUNCTIONS}|${COMMON_FUNCTIONS})\s?\(|@@?\w|(?:current_|session_|system_)(?:user|role|catalog|schema|database)\b|[\d'" ,()]+(?:user|database|version)\s?\()`,
+    },
+    weight: 3,
+    inIsland: 2,
+    inText: 2,
+  },
+  {
+    id: 'sqli-select-from',
+    class: 'sqli',
+    title: 'a SELECT from a table',
+    view: 'sql',
+    match: {
+      regex: String.raw`\bselect\b[^;]+?\bfrom[\s(]+(?:[\w.\x60\["]+[\s)]*(?:where|limit|order by|group by|union|join|as \w|--|#|;|/\*|\)|$)|information_schema|mysql\.|sys\.|pg_|dual\b|users?\b|master\b|msys|sysobjects|sqlite_|all_tables|tables?\b|\(\s?select)`,
+    },
+    weight: 3,
+    inIsland: 2,
+    inText: 1,
+  },
+  {
+    id: 'sqli-select-from-own',
+    class: 'sqli',
+    title: 'a SELECT from what the database itself has, or of numbers and calls from a table',
+    view: 'sql',
+    match: {
+      regex: String.raw`\bselect\b[^;]+?\bfrom[\s(]+(?:dual\b|information_schema\.|mysql\.|sys\.\w|pg_\w|sqlite_master|rdb\$|sysibm\.|syscat\.|v\$\w|all_tables)|\bselect\s(?:\w+\s?,\s?)?[-(]*\w+\([^;]*,\s?\d+\s?from\s\w+`,
+    },
+    weight: 4,
+    inIsland: 4,
+    inText: 4,
+  },
+  {
+    id: 'sqli-subquery',
+    class: 'sqli',
+    title: 'a query in brackets where a value is due',
+    view: 'sql',
+    match: {
+      regex: String.raw`(?:=|<|>|\+|\*|/|,|\||\b(?:and|or|xor|not|in|any|some|all|exists|div|mod|like|by|when|then|else|if))\s?\(+\s?select\b`,
+    },
+    weight: 3,
+    inIsland: 2,
+    inText: 1,
+  },
+  {
+    id: 'sqli-subquery-glued',
+    class: 'sqli',
+    title: 'a query at once behind a name or a bracket, as no sentence is written',
+    view: 'sql',
+    match: {
+      regex: String.raw`[\w'"\x60)],\(+\s?select\s[^;]*\bfrom\b|\(\s?select[\s(]+case\s?\(?when\b|\(\s?select\s?\(+\s?(?:case|select)\b`,
+    },
+    weight: 2,
+    inIsland: 5,
+    inText: 5,
+  },
+  {
+    id: 'sqli-into-file',
+    class: 'sqli',
+    title: 'an answer that is written to a file where scripts are served from, or behind a number',
+    view: 'sql',
+    match: {
+      regex: String.raw`\binto\s(?:out|dump)file\s?['"(][^'"]*\.(?:php\d?|jspx?|aspx?|cgi|pl|sh|phtml)\b|\d\sinto\s(?:out|dump)file\s?['"]/`,
+    },
+    weight: 3,
+    inIsland: 5,
+    inText: 5,
+  },
+  {
+    id: 'sqli-order',
+    class: 'sqli',
+    title: 'an order, group or limit that probes for columns',
+    view: 'sql',
+    match: {
+      regex: String.raw`\b(?:order|group)\s\s?by\s\s?(?:\(?\d+\)?\s*(?:--|#|/\*|;|,\s?\d|$|asc|desc|\)|having|union|limit)|\(?\s?(?:select|case|if|rand|concat|count|sleep|benchmark|extractvalue|updatexml)\b)|\bhaving\s\s?(?:(?:count|sum|min|max|avg)\s?\(|['"(]*\w+['")]*\s?[=<>])|\blimit\s\s?\d+\s?(?:,\s?\d+)?\s*(?:--|#|into|procedure|union)|\boffset\s\s?\d+\s?(?:--|#|union)`,
+    },
+    weight: 4,
+    inIsland: 3,
+    inText: 1,
+  },
+  {
+    id: 'sqli-order-comment',
+    class: 'sqli',
+    title: 'an order, group or limit, and a comment that hides the rest',
+    view: 'sql',
+    match: {
+      regex: String.raw`\b(?:(?:order|group)\s\s?by|limit|having)\s\s?\(?\d+\)?\s?(?:,\s?\d+\s?|=\s?\d+\s?)*(?:--|#|/\*)|(?:['")]|\d\)*)\s?(?:order|group)\s\s?by\s\s?\d`,
+    },
+    weight: 2,
+    inIsland: 2,
+    inText: 3,
+  },
+  {
+    id: 'sqli-grouped-query',
+    class: 'sqli',
+    title: 'a query that groups and picks of the groups',
+    view: 'sql',
+    match: { regex: String.raw`\bselect\b[^;]+?\bgroup\sby\b[^;]+?\bhaving\b` },
+    weight: 3,
+    inIsland: 2,
+    inText: 1,
+  },
+  {
+    id: 'sqli-case',
+    class: 'sqli',
+    title: 'a choice that answers one bit',
+    view: 'sql',
+    match: { regex: String.raw`\bcase\s\s?(?:when\b|['"(\w]+\s\s?when\b|\w+\s?\([^;]*\)\s?when\b)[^;]+?\bthen\b` },
+    weight: 4,
+    inIsland: 3,
+    inText: 1,
+  },
+  {
+    id: 'sqli-if',
+    class: 'sqli',
+    title: 'a choice by two values, a query or a call',
+    view: 'sql',
+    match: {
+      regex: String.raw`\b(?:if|iif|elt|make_set)\s?\([\s(]*(?:(?:not )?(?:\d+|'[^']*'|"[^"]*"|0x\w+)\s?(?:=|<|>|!=|<>|like\b|in\b|rlike\b)|select\b|(?:ascii|ord|substr|substring|mid|length|user|version|database|current_user|system_user)\s?\()[^,]*,[^,]+[,)]`,
+    },
+    weight: 5,
+    inIsland: 3,
+    inText: 1,
+  },
+  {
+    id: 'sqli-named-column',
+    class: 'sqli',
+    title: 'a value that becomes a column of another name',
+    view: 'decoded',
+    match: {
+      regex: String.raw`(?:['"\x60)]|\b\d+)\s?as\s?(?:\x60\w+\x60|"\w*"?|'\w*'?)\s?from\b|['"\x60]\s?as\s\w+\sfrom\s`,
+    },
+    weight: 5,
+    inIsland: 4,
+    inText: 1,
+  },
+];
