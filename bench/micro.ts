@@ -12,6 +12,7 @@ async function casesOf(name: string): Promise<MicroCases> {
   if (name.startsWith('token')) return (await import('./micro/tokens.ts')).tokenCases;
   if (name.startsWith('rewrap')) return (await import('./micro/rewrap.ts')).rewrapCases;
   if (name.startsWith('backup')) return (await import('./micro/backup.ts')).backupCases;
+  if (name.startsWith('detect')) return (await import('./micro/detection.ts')).detectionCases;
   if (name.startsWith('limiter')) return (await import('./micro/limiter.ts')).limiterCases;
   return (await import('./micro/seal.ts')).sealCases;
 }

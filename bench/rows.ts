@@ -2,8 +2,15 @@ import type { Contender, Headers, Server } from './contender.ts';
 import { betterAuth, betterAuthCached, betterAuthLogins } from './contenders/better-auth-peer.ts';
 import { nginx } from './contenders/nginx.ts';
 import { bareNode, bareProxy, bareSeal, expressProxy, expressStack, expressUnlimited } from './contenders/peers.ts';
-import { twinkeep, twinkeepGateway, twinkeepLogins, twinkeepWorkers } from './contenders/twinkeep.ts';
+import {
+  twinkeep,
+  twinkeepForwardAuth,
+  twinkeepGateway,
+  twinkeepLogins,
+  twinkeepWorkers,
+} from './contenders/twinkeep.ts';
 import type { LoadJob } from './load/job.ts';
+import { microRows } from './micro-rows.ts';
 
 /** A kind of request, put to each contender in its own words. */
 export interface Request {
@@ -198,6 +205,35 @@ const proxyRow = (id: string, title: string, method: Request['method']): LoadRow
   floor: bareProxy.name,
 });
 
+/** What nginx, Caddy and Traefik send along, of a client at another address. */
+const FORWARDED = {
+  'x-forwarded-for': '198.51.100.7',
+  'x-forwarded-proto': 'https',
+  'x-forwarded-host': 'twin.example',
+  'x-forwarded-method': 'GET',
+  'x-forwarded-uri': '/api/meters/7?from=2026-01-01',
+};
+
+const asked: Entrant['request'] = (server, contender) => {
+  const request = getMe('person')(server, contender);
+  return { ...request, headers: { ...request.headers, ...FORWARDED } };
+};
+
+/** `get-32` beside it in the same run: what an answer costs here, and what one of the native API does. */
+const forwardAuthRow: LoadRow = {
+  kind: 'load',
+  id: 'forward-auth',
+  title: 'Forward-auth answer, every check on, 32 connections',
+  connections: 32,
+  lines: 1,
+  byWrk: true,
+  entrants: [
+    { label: 'Twinkeep, session token', contender: twinkeepForwardAuth, request: asked },
+    { label: 'Twinkeep, GET of the native API', contender: twinkeep, request: getMe('person') },
+    { label: bareNode.name, contender: bareNode, request: getMe('person') },
+  ],
+};
+
 const workersRow: ScaleRow = {
   kind: 'scale',
   id: 'workers',
@@ -222,37 +258,6 @@ const revocationRow: RevocationRow = {
   id: 'revocation',
   title: 'From sending a logout until it is known everywhere, 3 processes on PostgreSQL and Redis',
   processes: 3,
-};
-
-const microRow = (id: string, title: string, labels: Readonly<Record<string, string>>): MicroRow => ({
-  kind: 'micro',
-  id,
-  title,
-  entrants: Object.entries(labels).map(([name, label]) => ({ label, name: `${id}/${name}` })),
-});
-
-const TOKEN_PEERS = { twinkeep: 'Twinkeep (EdDSA)', jsonwebtoken: 'jsonwebtoken (HS256)', jose: 'jose (EdDSA)' };
-const SEAL_PEERS = {
-  twinkeep: 'Twinkeep (tenant looked up, place)',
-  sealer: 'Twinkeep (sealer kept, place)',
-  node: 'node:crypto (AES-256-GCM, AAD)',
-  fernet: 'npm fernet',
-};
-const REWRAP_PEERS = {
-  twinkeep: 'Twinkeep (SQLite file, resumable)',
-  indexed: 'Twinkeep, with a blind index each',
-  node: 'node:sqlite + node:crypto (bare loop)',
-};
-const BACKUP_PEERS = {
-  twinkeep: 'Twinkeep: a backup (SQLite file of 200 MB)',
-  package: 'node:sqlite backup + npm age-encryption',
-  restore: 'Twinkeep: a restore',
-  'restore-package': 'npm age-encryption alone',
-};
-const LIMITER_PEERS = {
-  memory: 'Twinkeep (memory, sliding window)',
-  shared: 'Twinkeep (shared by threads, sliding window)',
-  'express-rate-limit': 'express-rate-limit (MemoryStore, fixed window)',
 };
 
 export const rows: readonly Row[] = [
@@ -298,15 +303,9 @@ export const rows: readonly Row[] = [
   revocationRow,
   proxyRow('proxy', 'Proxied GET, every check on, 32 connections', 'GET'),
   proxyRow('proxy-post', 'Proxied POST, every check on, recorded before and after, 32 connections', 'POST'),
+  forwardAuthRow,
   workersRow,
-  microRow('totp', 'Check of a TOTP code', { twinkeep: 'Twinkeep', otpauth: 'otpauth' }),
-  microRow('token-same', 'Check of a token seen before', TOKEN_PEERS),
-  microRow('token-new', 'Check of a token never seen', TOKEN_PEERS),
-  microRow('seal', 'Seal 64 bytes', SEAL_PEERS),
-  microRow('open', 'Open 64 bytes', SEAL_PEERS),
-  microRow('rewrap', 'Seal 100,000 stored locations anew under the next key', REWRAP_PEERS),
-  microRow('backup', 'Back up and restore a megabyte', BACKUP_PEERS),
-  microRow('limiter', 'Count of one request, 10,000 addresses', LIMITER_PEERS),
+  ...microRows,
   {
     kind: 'start',
     id: 'start',

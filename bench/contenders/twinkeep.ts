@@ -65,6 +65,24 @@ export const twinkeepGateway: Contender = {
   },
 };
 
+/** Beside another proxy, which asks about each request that it carries; with everything on. */
+export const twinkeepForwardAuth: Contender = {
+  ...NATIVE,
+  name: 'Twinkeep, forward-auth',
+  me: '/v1/forward-auth',
+  start: async (stage, folder) => {
+    const file = join(folder, 'twinkeep.config.json');
+    const routes = [{ path: '/api/*', access: { permission: { read: 'read:twin', write: 'write:twin' } } }];
+    const asked = {
+      limits: WIDE,
+      trustedProxies: ['127.0.0.1'],
+      gateway: { forwardAuth: { proxies: ['127.0.0.1'], routes } },
+    };
+    writeFileSync(file, JSON.stringify(asked));
+    return startTwinkeep(stage, folder, { settings: { TWINKEEP_CONFIG: file } });
+  },
+};
+
 /** Limits count each request, and are too wide to refuse one: what is measured is the work, not the refusal. */
 const WIDE = { addressPerMinute: 1_000_000, principalPerMinute: 1_000_000, tenantPerMinute: 1_000_000 };
 
