@@ -190,7 +190,7 @@ test('for the tests, a missing redis-server is installed or told of, and never s
 
   here.write(
     'bin/apt-get',
-    `#!/bin/sh\nprintf '#!/bin/sh\\n' > ${bin}/redis-server\n/bin/chmod 755 ${bin}/redis-server\n`,
+    `#!/bin/sh\nfor name in redis-server nginx haproxy caddy shellcheck ufw iptables openssl nft ip; do\nprintf '#!/bin/sh\\n' > ${bin}/$name\n/bin/chmod 755 ${bin}/$name\ndone\n`,
   );
   const added = await settled(t, here, { args: ['--test'], env });
   assert.match(added.said, /^twinkeep: installing redis-server.* with apt-get[^\n]*\n$/);

@@ -13,9 +13,17 @@ const POLICY = '#!/bin/sh\n# From the set-up of Twinkeep. If it still stands her
 /** Where Debian puts modules of Python. */
 const PYTHON_MODULES = '/usr/lib/python3/dist-packages';
 
-/** What the suites speak to beside Node: a Redis of their own, and an old back end that speaks Socket.IO. */
+/** Where Debian puts servers, which is not on everybody's path. */
+const SERVERS = ['/usr/sbin', '/usr/local/sbin'];
+const isServer = (name) => onPath(name) !== undefined || SERVERS.some((folder) => existsSync(`${folder}/${name}`));
+
+/** What the suites speak to beside Node: a Redis, an old back end that speaks Socket.IO, proxies that ask us, and what firewalls are made of. */
 const PACKAGES = [
   { name: 'redis-server', isThere: () => onPath('redis-server') !== undefined },
+  ...['nginx', 'haproxy', 'caddy'].map((name) => ({ name, isThere: () => isServer(name) })),
+  ...['shellcheck', 'ufw', 'iptables', 'openssl'].map((name) => ({ name, isThere: () => isServer(name) })),
+  { name: 'nftables', isThere: () => isServer('nft') },
+  { name: 'iproute2', isThere: () => isServer('ip') || existsSync('/sbin/ip') },
   { name: 'python3-flask-socketio', isThere: () => existsSync(`${PYTHON_MODULES}/flask_socketio`) },
   { name: 'python3-eventlet', isThere: () => existsSync(`${PYTHON_MODULES}/eventlet`) },
 ];
