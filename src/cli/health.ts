@@ -1,6 +1,8 @@
 import { request as overHttp } from 'node:http';
 import { request as overTls } from 'node:https';
 import { isIPv4 } from 'node:net';
+import { join } from 'node:path';
+import { isFault } from '../kernel/errors.ts';
 import type { Run } from './command.ts';
 import { failure, usageFault } from './errors.ts';
 
@@ -10,9 +12,10 @@ const MAX_BYTES = 4_096;
 
 /** `health`: asks a server whether it lives. It needs no other program, so it works in the smallest image (D13). */
 export const probeHealth: Run = async (args, terminal) => {
-  const url = urlOf(args.text('url') ?? (await ownAddress()));
+  const given = args.text('url');
   const startedAt = performance.now();
-  await ask(url);
+  const url = given === undefined ? await askOwn(urlOf(await ownAddress())) : urlOf(given);
+  if (given !== undefined) await ask(url);
   const ms = Math.round(performance.now() - startedAt);
   terminal.answer({ status: 'ok', url: url.href, ms }, `${url.href} is healthy (${ms} ms).`);
   return 0;
@@ -48,9 +51,54 @@ function addressOf(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
+/**
+ * Whether this machine's own server speaks TLS is in a file that may be spoilt, so it is found out: a server of TLS hangs
+ * up on a request in the clear.
+ *
+ * @returns where it answered @throws CLI_FAILED
+ */
+async function askOwn(url: URL): Promise<URL> {
+  try {
+    await ask(url);
+    return url;
+  } catch (error) {
+    if (!HUNG_UP.has(codeOf(error))) throw error;
+  }
+  const overTlsUrl = new URL(url.href.replace(/^http:/, 'https:'));
+  try {
+    await ask(overTlsUrl);
+  } catch (error) {
+    if (!UNPROVEN.has(codeOf(error))) throw error;
+    await askOwner(); // it asks clients for a certificate, which a probe has none of
+  }
+  return overTlsUrl;
+}
+
+/** The owner's door asks nobody for a certificate: whoever may open its file is the owner. @throws CLI_FAILED */
+async function askOwner(): Promise<void> {
+  await ask(new URL('http://owner/health'), { socketPath: await ownerDoor() });
+}
+
+/** Like the address, from the environment alone where it says so; `ownerSocketOf` would load all of the server. */
+async function ownerDoor(): Promise<string> {
+  const { TWINKEEP_DATA: data } = process.env;
+  if (data !== undefined) return join(data, 'owner.sock');
+  const [{ loadSettings }, { ownerSocketOf }] = await Promise.all([import('./setting.ts'), import('../app/index.ts')]);
+  return ownerSocketOf(await loadSettings());
+}
+
+const HUNG_UP = new Set(['ECONNRESET', 'EPIPE', 'HPE_INVALID_CONSTANT']);
+/** How TLS 1.3 ends without a certificate: the client is done before, and may write into what is shut already. */
+const UNPROVEN = new Set(['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'ECONNRESET', 'EPIPE']);
+
+/** Why a question failed; empty for what is no fault of the connection. */
+const codeOf = (error: unknown): string =>
+  isFault(error) && error.cause instanceof Error && 'code' in error.cause ? String(error.cause.code) : '';
+
 /** @throws CLI_FAILED where no healthy Twinkeep answers in time */
-function ask(url: URL): Promise<void> {
+function ask(url: URL, by: { readonly socketPath?: string } = {}): Promise<void> {
   const options = {
+    ...by,
     signal: AbortSignal.timeout(PATIENCE_MS),
     agent: false,
     headers: { accept: 'application/json', connection: 'close' },
@@ -59,7 +107,7 @@ function ask(url: URL): Promise<void> {
   } as const;
   return new Promise((resolve, reject) => {
     const lost = (error: Error): void =>
-      reject(failure(`${url.origin} is not healthy: ${reasonOf(error)}.`, {}, error));
+      reject(failure(`${by.socketPath ?? url.origin} is not healthy: ${reasonOf(error)}.`, {}, error));
     const sent = (url.protocol === 'https:' ? overTls : overHttp)(url, options, (answer) => {
       let text = '';
       answer.on('error', lost);
