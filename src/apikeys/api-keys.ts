@@ -6,7 +6,7 @@ import { type Actor, type ApiKeyPrincipal, nameOf } from '../kernel/principal.ts
 import { newUuid, type Random } from '../kernel/random.ts';
 import { inTenant, lookup, type Tx } from '../kernel/tx.ts';
 import { type Bus, createFreshCache, type Storage } from '../storage/index.ts';
-import { apiKeyFault } from './errors.ts';
+import { apiKeyFault, endedKeyFault } from './errors.ts';
 import { newKey, readKey } from './key.ts';
 import { type AssertMayGive, createLegacyImport, type LegacyImport } from './legacy-import.ts';
 import { createLegacyVerifier, type LegacyGuard } from './legacy-verify.ts';
@@ -49,11 +49,12 @@ export interface ApiKeys {
   /**
    * Who a key stands for. One answer, in equal work, for a key that is unknown, altered, ended or run out.
    *
+   * @param certificate the SHA-256 of the client certificate that the connection came with, where it came with one
    * @param guard counts the slow hashes of legacy keys, and says whose turn they take: callers without one share a turn
    * @throws APIKEY_INVALID; for what is not of our form, where there are legacy keys, also CRYPTO_BUSY and what the
    *   guard throws
    */
-  verify(text: string, guard?: LegacyGuard): ApiKeyPrincipal | Promise<ApiKeyPrincipal>;
+  verify(text: string, guard?: LegacyGuard, certificate?: string): ApiKeyPrincipal | Promise<ApiKeyPrincipal>;
   /** Stores when keys were last used, gathered since the last call. */
   flushUse(): Promise<void>;
 }
@@ -62,6 +63,8 @@ export interface KeyWish {
   readonly name: string;
   readonly scopes: readonly string[];
   readonly lifeMs: number | undefined;
+  /** The SHA-256 of a client certificate, in hexadecimal. */
+  readonly certificate?: string | undefined;
 }
 
 export interface MadeKey {
@@ -70,9 +73,11 @@ export interface MadeKey {
 }
 
 interface Known {
-  readonly principal: ApiKeyPrincipal;
+  /** None of a key that was ended. */
+  readonly principal: ApiKeyPrincipal | undefined;
   readonly digest: Uint8Array;
   readonly expiresAt: EpochMs | undefined;
+  readonly certificate: string | undefined;
 }
 
 const MAX_CACHED = 20_000;
@@ -84,9 +89,12 @@ export function createApiKeys(deps: ApiKeyDeps): ApiKeys {
   const legacy = createLegacyVerifier({ storage, bus, clock, random, bcrypt });
   const used = new Map<ApiKeyId, { tenantId: TenantId; at: EpochMs }>();
 
-  function admit(known: Known | undefined, digest: Uint8Array): ApiKeyPrincipal {
+  function admit(known: Known | undefined, digest: Uint8Array, shown: string | undefined): ApiKeyPrincipal {
     if (known === undefined || !equalBytes(known.digest, digest)) throw apiKeyFault('APIKEY_INVALID');
-    if (known.expiresAt !== undefined && clock.now() >= known.expiresAt) throw apiKeyFault('APIKEY_INVALID');
+    // Attack: a key is copied out of a file or a log. Without the private key of its certificate it is worth nothing.
+    if (known.certificate !== undefined && known.certificate !== shown) throw apiKeyFault('APIKEY_INVALID');
+    if (known.principal === undefined) throw endedKeyFault();
+    if (known.expiresAt !== undefined && clock.now() >= known.expiresAt) throw endedKeyFault();
     return noteUse(known.principal);
   }
 
@@ -99,12 +107,15 @@ export function createApiKeys(deps: ApiKeyDeps): ApiKeys {
     const owner = await storage.read(lookup, (tx) => apiKeyStore.owner(tx, prefix));
     if (owner === undefined) return undefined;
     const { tenantId, id, digest } = owner;
+    const ended = { principal: undefined, digest, expiresAt: undefined, certificate: undefined };
+    if (owner.ended) return ended;
     const key = await storage.read(inTenant(tenantId), (tx) => apiKeyStore.get(tx, id));
-    if (key === undefined) return undefined;
+    if (key === undefined) return ended;
     return {
       principal: { kind: 'api-key', apiKeyId: id, tenantId, scopes: key.scopes },
       digest,
       expiresAt: key.expiresAt,
+      certificate: key.certificate,
     };
   }
 
@@ -134,11 +145,13 @@ export function createApiKeys(deps: ApiKeyDeps): ApiKeys {
         createdAt: now,
         expiresAt: wish.lifeMs === undefined ? undefined : epochMs(now + wish.lifeMs),
         lastUsedAt: undefined,
+        certificate: wish.certificate,
       };
       await storage.write(inTenant(tenantId), async (tx) => {
         await assertMayGive(tx, actor, tenantId, key.scopes);
         await apiKeyStore.add(tx, tenantId, digest, key);
-        const facts = { prefix, scopes: key.scopes, expires_at: key.expiresAt ?? null };
+        const bound = key.certificate === undefined ? {} : { certificate_sha256: key.certificate };
+        const facts = { prefix, scopes: key.scopes, expires_at: key.expiresAt ?? null, ...bound };
         const object = { type: 'api-key', id: key.id };
         await audit.record(tx, { ...actor, tenantId, action: 'api_key.created', outcome: 'done', object, facts });
       });
@@ -161,7 +174,7 @@ export function createApiKeys(deps: ApiKeyDeps): ApiKeys {
         drop(tx, key);
       }
     },
-    verify: (text, guard) => {
+    verify: (text, guard, certificate) => {
       const presented = readKey(text);
       if (presented === undefined) {
         const verified = legacy.verify(text, guard);
@@ -169,8 +182,8 @@ export function createApiKeys(deps: ApiKeyDeps): ApiKeys {
       }
       const { prefix, digest } = presented;
       const known = cache.get(prefix);
-      if (known !== undefined) return admit(known, digest);
-      return cache.load(prefix, () => load(prefix)).then((loaded) => admit(loaded, digest));
+      if (known !== undefined) return admit(known, digest, certificate);
+      return cache.load(prefix, () => load(prefix)).then((loaded) => admit(loaded, digest, certificate));
     },
     flushUse: async () => {
       const uses = [...used];

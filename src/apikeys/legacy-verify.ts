@@ -7,7 +7,7 @@ import type { ApiKeyPrincipal } from '../kernel/principal.ts';
 import type { Random } from '../kernel/random.ts';
 import { inTenant, lookup, type Tx } from '../kernel/tx.ts';
 import { type Bus, createFreshCache, type Storage } from '../storage/index.ts';
-import { apiKeyFault } from './errors.ts';
+import { apiKeyFault, endedKeyFault } from './errors.ts';
 import { createFairLanes } from './fair-lanes.ts';
 import { isOurForm } from './key.ts';
 import { workOf } from './legacy-file.ts';
@@ -65,6 +65,7 @@ export function createLegacyVerifier({ storage, bus, clock, random, bcrypt }: Le
   });
   const mostWork = createFreshCache<number>({ ...cached, topic: topics.work, maxEntries: 1 });
   const remembered = new Map<string, Proven>();
+  const ended = new Set<string>(); // digests of keys that were good in this process
   const searches = new Map<string, Promise<Proven | undefined>>();
   const secret = createSecretKey(random.bytes(32));
   // Half of the cores: bad keys must not keep people from signing in, whose passwords wait in the same queue.
@@ -81,12 +82,13 @@ export function createLegacyVerifier({ storage, bus, clock, random, bcrypt }: Le
     const before = remembered.get(digest);
     const known = before && (await principalOf(before));
     if (known !== undefined) return known;
-    remembered.delete(digest); // it has ended; if its text opens another one, the hash tells
+    if (before !== undefined) noteEnded(digest); // if its text opens another one, the hash tells
     const work = mostWork.get(ALL) ?? (await mostWork.load(ALL, () => storage.read(lookup, legacyStore.mostWork)));
-    if (work === 0) throw apiKeyFault('APIKEY_INVALID');
+    if (work === 0) throw ended.has(digest) ? endedKeyFault() : apiKeyFault('APIKEY_INVALID');
     const proven = await searchOnce(text, digest, work, guard);
     const principal = proven && (await principalOf(proven));
-    if (proven === undefined || principal === undefined) throw apiKeyFault('APIKEY_INVALID');
+    if (proven === undefined || principal === undefined)
+      throw ended.has(digest) ? endedKeyFault() : apiKeyFault('APIKEY_INVALID');
     return principal;
   }
 
@@ -137,9 +139,16 @@ export function createLegacyVerifier({ storage, bus, clock, random, bcrypt }: Le
     if (remembered.size > MAX_REMEMBERED) for (const oldest of remembered.keys()) return void remembered.delete(oldest);
   }
 
+  function noteEnded(digest: string): void {
+    remembered.delete(digest);
+    ended.add(digest);
+    if (ended.size > MAX_REMEMBERED) for (const oldest of ended) return void ended.delete(oldest);
+  }
+
   return {
     verify: (text, guard) => {
-      if (isOurForm(text) || mostWork.get(ALL) === 0) throw apiKeyFault('APIKEY_INVALID');
+      if (isOurForm(text) || (mostWork.get(ALL) === 0 && remembered.size + ended.size === 0))
+        throw apiKeyFault('APIKEY_INVALID');
       const digest = hmacSha256(secret, text).toString('base64');
       const proven = remembered.get(digest);
       return (proven && principals.get(proven.id)) ?? check(text, digest, guard);

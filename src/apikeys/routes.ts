@@ -10,10 +10,22 @@ const MAX_LIFE_S = days(3_650) / 1_000;
 
 const scopes = z.array(z.string().min(1).max(64)).min(1).max(50);
 
+/** As `openssl x509 -fingerprint -sha256` prints it, as bare hexadecimal, or as RFC 8705 has it (x5t#S256). */
+const certificate = z
+  .string()
+  .max(95)
+  .regex(/^([0-9A-Fa-f]{64}|([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}|[A-Za-z0-9_-]{43})$/, 'must be a SHA-256')
+  .transform((text) =>
+    text.length === 43 ? Buffer.from(text, 'base64url').toString('hex') : text.replaceAll(':', '').toLowerCase(),
+  );
+
 const wish = z.strictObject({
   name: storableText(1, 100),
   scopes,
   expires_in: z.int().min(1).max(MAX_LIFE_S).optional().describe('Seconds; without it the key does not expire.'),
+  certificate_sha256: certificate
+    .optional()
+    .describe('The SHA-256 of a client certificate: the key is good over connections with that one alone.'),
 });
 
 const legacyKeys = z.strictObject({
@@ -42,6 +54,7 @@ const key = z.strictObject({
   created_at: z.string(),
   expires_at: z.string().nullable(),
   last_used_at: z.string().nullable().describe('Up to 10 seconds late.'),
+  certificate_sha256: z.string().nullable().describe('Of the one client certificate that the key is good with.'),
 });
 
 export function apiKeyRoutes(keys: ApiKeys, assertMayGive: AssertMayGive): readonly Route[] {
@@ -58,16 +71,18 @@ export function apiKeyRoutes(keys: ApiKeys, assertMayGive: AssertMayGive): reado
       replies: { 201: key.extend({ key: z.string() }) },
       faults: ['ACCESS_ESCALATION', 'ACCESS_PERMISSION_UNKNOWN'],
       handle: async ({ body, caller, tenantId, context }) => {
-        const { name, scopes, expires_in } = body;
+        const { name, scopes, expires_in, certificate_sha256 } = body;
         const lifeMs = expires_in === undefined ? undefined : expires_in * 1_000;
         const actor = actorOf(context, caller, tenantId);
-        const made = await keys.create(actor, tenantId, { name, scopes, lifeMs }, assertMayGive);
+        const wished = { name, scopes, lifeMs, certificate: certificate_sha256 };
+        const made = await keys.create(actor, tenantId, wished, assertMayGive);
         return created({ ...view(made.key), key: made.text });
       },
     }),
     defineRoute({
       method: 'POST',
       path: '/v1/api-keys/import',
+      detection: { unseen: ['body*'] },
       summary: 'Take over API keys of another system by their bcrypt hashes.',
       access: { ...tags, provedWithinMs: hours(12) },
       limits: [{ per: 'principal', count: 10, windowMs: minutes(1) }],
@@ -125,5 +140,6 @@ function view(shown: ApiKey) {
     created_at: rfc3339(shown.createdAt),
     expires_at: shown.expiresAt === undefined ? null : rfc3339(shown.expiresAt),
     last_used_at: shown.lastUsedAt === undefined ? null : rfc3339(shown.lastUsedAt),
+    certificate_sha256: shown.certificate ?? null,
   };
 }

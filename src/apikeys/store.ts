@@ -9,19 +9,20 @@ export const LEGACY_PREFIX_CHARS = 8;
 const insertLookup = insertion({
   reach: 'lookup',
   table: 'api_key_lookup',
-  columns: { prefix: 'text', digest: 'bytes', tenant_id: 'text', api_key_id: 'text' },
+  columns: { prefix: 'text', digest: 'bytes', tenant_id: 'text', api_key_id: 'text', ended: 'text?' },
 });
 
 const selectLookup = statement({
   reach: 'lookup',
-  sql: 'select digest, tenant_id, api_key_id from api_key_lookup where prefix = :prefix',
+  sql: 'select digest, tenant_id, api_key_id, ended from api_key_lookup where prefix = :prefix',
   params: { prefix: 'text' },
-  returns: { digest: 'bytes', tenant_id: 'text', api_key_id: 'text' },
+  returns: { digest: 'bytes', tenant_id: 'text', api_key_id: 'text', ended: 'text?' },
 });
 
-const deleteLookup = statement({
+/** It stays, so that one who has yet to notice can be told from one who guesses. */
+const endLookup = statement({
   reach: 'lookup',
-  sql: 'delete from api_key_lookup where prefix = :prefix',
+  sql: "update api_key_lookup set ended = 'revoked' where prefix = :prefix",
   params: { prefix: 'text' },
 });
 
@@ -34,6 +35,7 @@ const key = {
   created_at: 'int',
   expires_at: 'int?',
   last_used_at: 'int?',
+  certificate: 'text?',
 } as const;
 
 const columns = Object.keys(key).join(', ');
@@ -96,17 +98,23 @@ export interface ApiKey {
   readonly createdAt: EpochMs;
   readonly expiresAt: EpochMs | undefined;
   readonly lastUsedAt: EpochMs | undefined;
+  /** The SHA-256 of the one client certificate that it is good with, in hexadecimal; without it any connection will do. */
+  readonly certificate?: string | undefined;
 }
 
 export interface KeyOwner {
   readonly digest: Uint8Array;
   readonly tenantId: TenantId;
   readonly id: ApiKeyId;
+  /** Lets nobody in any more. */
+  readonly ended: boolean;
 }
 
 export const apiKeyStore = {
   add: async (tx: Tx, tenant: TenantId, digest: Uint8Array, added: ApiKey): Promise<void> => {
-    await tx.insert(insertLookup, [{ prefix: added.prefix, digest, tenant_id: tenant, api_key_id: added.id }]);
+    await tx.insert(insertLookup, [
+      { prefix: added.prefix, digest, tenant_id: tenant, api_key_id: added.id, ended: null },
+    ]);
     await tx.insert(insertKey, [rowOf(added)]);
   },
   /** Rows of keys whose look-up rows are `legacyStore`'s. */
@@ -114,7 +122,9 @@ export const apiKeyStore = {
   /** The one question that is asked before anybody is known. */
   owner: async (tx: Tx, prefix: string): Promise<KeyOwner | undefined> => {
     const row = await tx.one(selectLookup, { prefix });
-    return row && { digest: row.digest, tenantId: tenantId(row.tenant_id), id: apiKeyId(row.api_key_id) };
+    if (row === undefined) return undefined;
+    const { digest, tenant_id: tenant, api_key_id: id, ended } = row;
+    return { digest, tenantId: tenantId(tenant), id: apiKeyId(id), ended: ended !== null };
   },
   get: async (tx: Tx, id: ApiKeyId): Promise<ApiKey | undefined> => {
     const row = await tx.one(selectKey, { id });
@@ -128,10 +138,10 @@ export const apiKeyStore = {
     await tx.run(revokeKey, { id: found.id, now });
     await apiKeyStore.cutOff(tx, tenant, found);
   },
-  /** Takes away what finds it, which a write of any tenant reaches. */
+  /** Ends what finds it, which a write of any tenant reaches. */
   cutOff: async (tx: Tx, tenant: TenantId, { id, prefix, legacy }: ApiKey): Promise<void> => {
     if (legacy) await legacyStore.end(tx, tenant, id, 'revoked');
-    else await tx.run(deleteLookup, { prefix });
+    else await tx.run(endLookup, { prefix });
   },
   /** Of a legacy key that its file no longer has. */
   end: async (tx: Tx, tenant: TenantId, id: ApiKeyId, now: EpochMs): Promise<void> => {
@@ -151,6 +161,7 @@ const rowOf = (added: ApiKey): RowOf<typeof key> => ({
   created_at: added.createdAt,
   expires_at: added.expiresAt ?? null,
   last_used_at: added.lastUsedAt ?? null,
+  certificate: added.certificate ?? null,
 });
 
 function keyOf(row: RowOf<typeof key>): ApiKey {
@@ -164,6 +175,7 @@ function keyOf(row: RowOf<typeof key>): ApiKey {
     createdAt: epochMs(row.created_at),
     expiresAt: row.expires_at === null ? undefined : epochMs(row.expires_at),
     lastUsedAt: row.last_used_at === null ? undefined : epochMs(row.last_used_at),
+    ...(row.certificate === null ? {} : { certificate: row.certificate }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import type { Run } from './command.ts';
@@ -17,6 +18,7 @@ const key = z.object({
   created_at: z.string(),
   expires_at: z.string().nullable(),
   last_used_at: z.string().nullable(),
+  certificate_sha256: z.string().nullable(),
 });
 const newKey = key.extend({ key: z.string() });
 const keys = z.object({ items: z.array(key) });
@@ -27,7 +29,7 @@ const MAX_FILE_BYTES = 1_048_576;
 /** `api-keys create <name>`. */
 export const createKey: Run = async (args, terminal) => {
   const life = lifeOf(args.text('expires-in'));
-  const wish = { name: args.operand(0), scopes: namesOf(args, 'scope'), ...life };
+  const wish = { name: args.operand(0), scopes: namesOf(args, 'scope'), ...life, ...boundTo(args.text('certificate')) };
   return throughDoor(args, terminal, 'makes', async (door) => {
     const made = newKey.parse(await door.call('POST', '/v1/api-keys', wish));
     const until = made.expires_at === null ? 'does not expire' : `expires ${made.expires_at}`;
@@ -43,7 +45,7 @@ export const listKeys: Run = (args, terminal) =>
     const { items } = keys.parse(await door.call('GET', '/v1/api-keys'));
     const rows = items.map((one) => [
       one.name,
-      one.legacy ? 'legacy' : 'own',
+      one.legacy ? 'legacy' : one.certificate_sha256 === null ? 'own' : 'bound',
       one.scopes.join(', '),
       one.prefix,
       one.expires_at ?? 'never',
@@ -67,6 +69,16 @@ export const importKeys: Run = (args, terminal) => {
     return 0;
   });
 };
+
+/** @throws CLI_FAILED for what is no certificate */
+function boundTo(file: string | undefined): { readonly certificate_sha256?: string } {
+  if (file === undefined) return {};
+  try {
+    return { certificate_sha256: new X509Certificate(readFileSync(file)).fingerprint256 };
+  } catch (error) {
+    throw failure(`${file} is no certificate in PEM that can be read.`, {}, error);
+  }
+}
 
 /** @throws CLI_FAILED for what is no file of JSON; what stands in it is for the server to judge */
 function readKeyFile(file: string): unknown {

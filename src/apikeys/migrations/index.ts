@@ -57,4 +57,12 @@ export const apiKeyMigrations: readonly Migration[] = [
       { kind: 'column', table: 'api_key_legacy', name: 'source', type: 'text?' }, // null: whoever names the key next
     ],
   },
+  {
+    name: '202611211900_apikeys_certificate',
+    changes: [{ kind: 'column', table: 'api_key', name: 'certificate', type: 'text?' }], // null: of any connection
+  },
+  {
+    name: '202611212020_apikeys_ended',
+    changes: [{ kind: 'column', table: 'api_key_lookup', name: 'ended', type: 'text?' }], // null: of one that is good
+  },
 ];
