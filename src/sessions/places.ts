@@ -8,6 +8,8 @@ export interface Place {
   readonly country: string | undefined;
   /** `Berlin, Germany`. */
   readonly name: string | undefined;
+  /** Where that is, in degrees, and how far off it may be; absent where the database holds countries alone. */
+  readonly point?: { readonly latitude: number; readonly longitude: number; readonly radiusKm: number } | undefined;
 }
 
 export interface Places {
@@ -76,6 +78,17 @@ export function createPlaces({ file, clock, onError }: PlacesDeps): Places {
   };
 }
 
+/** What a database without radii is taken to be off by. */
+const USUAL_RADIUS_KM = 100;
+
+function pointOf(location: unknown): Place['point'] {
+  const latitude = memberOf(location, 'latitude');
+  const longitude = memberOf(location, 'longitude');
+  const radius = memberOf(location, 'accuracy_radius');
+  if (typeof latitude !== 'number' || typeof longitude !== 'number') return undefined;
+  return { latitude, longitude, radiusKm: typeof radius === 'number' ? radius : USUAL_RADIUS_KM };
+}
+
 function placeOf(record: unknown): Place | undefined {
   if (typeof record !== 'object' || record === null) return undefined;
   const country = memberOf(record, 'country');
@@ -86,7 +99,11 @@ function placeOf(record: unknown): Place | undefined {
   const known = names.filter((name) => typeof name === 'string').map((name) => name.slice(0, MAX_NAME));
   const iso = typeof code === 'string' && /^[A-Z]{2}$/.test(code) ? code : undefined;
   if (iso === undefined && known.length === 0) return undefined;
-  return { country: iso, name: known.length === 0 ? undefined : known.join(', ') };
+  return {
+    country: iso,
+    name: known.length === 0 ? undefined : known.join(', '),
+    point: pointOf(memberOf(record, 'location')),
+  };
 }
 
 function memberOf(value: unknown, name: string): unknown {

@@ -46,6 +46,8 @@ export interface SessionDeps {
   readonly notices?: SessionNotices | undefined;
   /** The name to put into a token; `undefined` when the person may no longer sign in. */
   readonly usernameOf: (tx: Tx, person: PersonId) => Promise<string | undefined>;
+  /** Throws for one who is blocked: a good refresh token is refused then, and stays what it is. */
+  readonly assertOpen?: ((person: PersonId, knownDeviceId: string | undefined) => void) | undefined;
 }
 
 export interface Sessions {
@@ -130,7 +132,8 @@ export function createSessions(deps: SessionDeps): Sessions {
         if (await endOne(tx, outcome.session, now, 'replay'))
           await deps.notices?.replayed?.(tx, { ...about, sessionId, at: now });
       }
-      if (!('refreshToken' in outcome)) await recordRotation(tx, actor, outcome);
+      if ('refreshToken' in outcome) deps.assertOpen?.(outcome.session.personId, outcome.session.knownDeviceId);
+      else await recordRotation(tx, actor, outcome);
       return outcome;
     });
     return grantOrThrow(terms, rotation);
