@@ -1,6 +1,6 @@
 import type { Delivery } from '../delivery/index.ts';
 import type { BlockEvent } from '../detection/index.ts';
-import type { Tx } from '../kernel/tx.ts';
+import type { Json, Tx } from '../kernel/tx.ts';
 
 /** Who hears of blocks: webhooks and alerts inside the write that makes one, this process once it is kept. */
 export interface BlockNews {
@@ -23,4 +23,13 @@ export function createBlockNews(delivery: Delivery): BlockNews {
       return () => void listeners.delete(listener);
     },
   };
+}
+
+/** A block of an address in the members that the legacy log has for it (E15); others it knows nothing of, and an attack was told itself. */
+export function violationOf({
+  type,
+  data,
+}: BlockEvent): { readonly type: string; readonly details: Readonly<Record<string, Json>> } | undefined {
+  if (type !== 'address.blocked' || data.reason === 'attack_pattern') return undefined;
+  return { type: data.violation, details: { ip_address: data.value, reason: data.reason } };
 }

@@ -7,7 +7,9 @@ import { tableOf } from './terminal.ts';
 
 const block = z.object({
   id: z.string(),
-  address: z.string(),
+  kind: z.string(),
+  value: z.string(),
+  address: z.string().nullable(),
   profile: z.string().nullable(),
   violation: z.string(),
   reason: z.string(),
@@ -24,50 +26,59 @@ const page = z.object({ items: z.array(block), next_cursor: z.string().nullable(
 
 type Shown = z.output<typeof block>;
 
-const UNDO = 'Lift one: twinkeep blocks remove ADDRESS';
+const UNDO = 'Lift one: twinkeep blocks lift NAME, as in the first column';
+const NAMED = /^(api-key|person|device):(.+)$/s;
 const PAGE = 1_000;
 const MOST = 100_000;
+const MAX_RULES = 3;
 
 /** `blocks list`. */
 export const listBlocks: Run = (args, terminal) =>
   throughDoor(args, terminal, 'needs data', async (door) => {
     const all = args.flag('all');
+    const kind = args.text('kind');
+    const ofKind = kind === undefined ? '' : `&kind=${encodeURIComponent(kind)}`;
     const items: Shown[] = [];
     let cursor: string | null = null;
     do {
       const behind: string = cursor === null ? '' : `&cursor=${cursor}`;
-      const path = `/v1/blocks?which=${all ? 'all' : 'live'}&limit=${PAGE}${behind}`;
+      const path = `/v1/blocks?which=${all ? 'all' : 'live'}&limit=${PAGE}${ofKind}${behind}`;
       const read = page.parse(await door.call('GET', path));
       items.push(...read.items);
       cursor = read.next_cursor;
     } while (cursor !== null && items.length < MOST);
-    const rows = items.map((one) => [one.address, endOf(one), whyOf(one), one.created_by, one.created_at, one.id]);
-    const table = tableOf(['address', 'ends', 'why', 'by', 'since', 'id'], rows);
-    terminal.answer(items, items.length === 0 ? 'No address is blocked.' : `${table}\n\n${UNDO}`);
+    const rows = items.map((one) => [nameOf(one), endOf(one), whyOf(one), one.created_by, one.created_at, one.id]);
+    const table = tableOf(['who', 'ends', 'why', 'by', 'since', 'id'], rows);
+    terminal.answer(items, items.length === 0 ? 'Nobody is blocked.' : `${table}\n\n${UNDO}`);
     return 0;
   });
 
-/** `blocks add <ADDRESS>`. */
+/** `blocks add <ADDRESS|person:ID|api-key:ID|device:ID>`. */
 export const addBlock: Run = async (args, terminal) => {
-  const address = args.operand(0);
+  const [, kind, value] = NAMED.exec(args.operand(0)) ?? [];
   const length = lengthOf(args.text('for'), args.flag('permanent'));
-  const wish = { address, reason: args.text('reason'), ...length };
+  const about = kind === undefined ? { address: args.operand(0) } : { kind, value };
+  const wish = { ...about, reason: args.text('reason'), ...length };
   return throughDoor(args, terminal, 'needs data', async (door) => {
     const made = block.parse(await door.call('POST', '/v1/blocks', wish));
-    const sentence = `Blocked ${made.address}, ${untilOf(made)}: ${whyOf(made)}.`;
-    terminal.answer(made, `${sentence}\nUndo: twinkeep blocks remove ${made.address}`);
+    const sentence = `Blocked ${nameOf(made)}, ${untilOf(made)}: ${whyOf(made)}.`;
+    terminal.answer(made, `${sentence}\nUndo: twinkeep blocks lift ${nameOf(made)}`);
     return 0;
   });
 };
 
-/** `blocks remove <ADDRESS|ID>`. */
-export const removeBlock: Run = (args, terminal) =>
+/** `blocks lift <ADDRESS|person:ID|api-key:ID|device:ID|ID>`. */
+export const liftBlock: Run = (args, terminal) =>
   throughDoor(args, terminal, 'needs data', async (door) => {
     const name = args.operand(0);
     await door.call('DELETE', `/v1/blocks/${encodeURIComponent(name)}`);
     terminal.answer({ block: name, lifted: true }, `Lifted the block of ${name}.`);
     return 0;
   });
+
+/** Whom it is about, as the other commands take it. */
+const nameOf = ({ kind, value }: Pick<Shown, 'kind' | 'value'>): string =>
+  kind === 'address' ? value : `${kind}:${value}`;
 
 function endOf({ ends_at, lifted_at, live, stored }: Shown): string {
   if (lifted_at !== null) return `lifted ${lifted_at}`;
@@ -79,8 +90,11 @@ const untilOf = ({ ends_at }: Shown): string => (ends_at === null ? 'until it is
 
 /** In words, as far as they are known here. */
 function whyOf({ reason, evidence }: Shown): string {
-  const { note, failures } = evidence;
+  const { note, failures, attacks, rules, pattern } = evidence;
   if (typeof note === 'string') return note;
+  if (reason === 'attack_pattern' && typeof pattern === 'string') return `an attack: ${pattern}`;
+  if (reason === 'suspicion' && typeof attacks === 'number' && Array.isArray(rules))
+    return `${attacks} attacks: ${rules.slice(0, MAX_RULES).join(', ')}`;
   return reason === 'too_many_failed_attempts' && typeof failures === 'number' ? `${failures} failed attempts` : reason;
 }
 

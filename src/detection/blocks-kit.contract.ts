@@ -6,14 +6,22 @@ import { systemClock } from '../kernel/clock.ts';
 import { type Facts, isFault } from '../kernel/errors.ts';
 import { type Actor, anonymous } from '../kernel/principal.ts';
 import { createSystemRandom } from '../kernel/random.ts';
-import { createMemoryBus, createMemoryHotState, createSqliteStorage, type Storage } from '../storage/index.ts';
+import {
+  createMemoryBus,
+  createMemoryHotState,
+  createSqliteStorage,
+  type HotState,
+  type Storage,
+} from '../storage/index.ts';
 import { createTestClock, type TestClock } from '../testing/index.ts';
 import { createMasterKey, openVault, singleMaster, vaultMigrations } from '../vault/index.ts';
 import type { BlockWish } from './block.ts';
-import { type BlockDeps, type BlockEvent, type Blocks, createBlocks } from './blocks.ts';
+import type { BlockEvent } from './block-words.ts';
+import { type BlockDeps, type Blocks, createBlocks } from './blocks.ts';
 import { type DetectionConfig, detectionConfig } from './config.ts';
 import { createFailures, type Failure, type Failures } from './failures.ts';
 import { detectionMigrations } from './migrations/index.ts';
+import { createSuspicion, type Suspicion, type SuspicionPolicy } from './suspicion.ts';
 
 export interface StorageUnderTest {
   readonly storage: Storage;
@@ -31,17 +39,25 @@ export const inMemory: MakeStorage = async () => {
 export interface Node {
   readonly blocks: Blocks;
   readonly failures: Failures;
+  readonly suspicion: Suspicion;
 }
 
 export interface Kit extends Node {
   readonly clock: TestClock;
   readonly deps: BlockDeps;
+  readonly hot: HotState;
   /** What was recorded and announced by writes that are durable. */
   readonly entries: AuditEntry[];
   readonly events: BlockEvent[];
   readonly errors: unknown[];
   /** The room again on the same database, as a restarted process has it; started unless it is told otherwise. */
-  again(change?: { config?: Partial<DetectionConfig>; deps?: Partial<BlockDeps> }): Promise<Node>;
+  again(change?: Change): Promise<Node>;
+}
+
+interface Change {
+  readonly config?: Partial<DetectionConfig>;
+  readonly deps?: Partial<BlockDeps>;
+  readonly hot?: HotState;
 }
 
 export async function withKit(make: MakeStorage, work: (kit: Kit) => Promise<void>): Promise<void> {
@@ -75,7 +91,7 @@ async function createKit(storage: Storage, stops: (() => Promise<void>)[]): Prom
   };
   const announce: BlockDeps['announce'] = async (tx, event) => tx.afterCommit(() => void events.push(event));
   const isTrustedProxy = (address: string): boolean => address === '192.0.2.80';
-  const config = detectionConfig.parse({ never: ['198.51.100.0/24', '2001:db8:ffff::5'] });
+  const config = detectionConfig.parse({ never: ['198.51.100.0/24', '2001:db8:ffff::5'], neverBlocked: ['spared'] });
   const deps = { storage, audit, bus, clock, random, config, announce, isTrustedProxy, onError };
   const hot = createMemoryHotState({ clock });
 
@@ -84,11 +100,20 @@ async function createKit(storage: Storage, stops: (() => Promise<void>)[]): Prom
     const blocks = createBlocks(own);
     await blocks.start();
     stops.push(blocks.stop);
-    const failures = createFailures({ ...own, hot, blocks, policyOf: () => own.config });
-    return { blocks, failures };
+    const counting = { ...own, hot: change.hot ?? hot, blocks };
+    const failures = createFailures({ ...counting, policyOf: () => own.config });
+    const suspicion = createSuspicion({ ...counting, policyOf: (profile) => policyFor(profile, own.config) });
+    return { blocks, failures, suspicion };
   };
-  return { ...(await again()), clock, deps, entries, events, errors, again };
+  return { ...(await again()), clock, deps, hot, entries, events, errors, again };
 }
+
+/** As the app makes it: `ems` blocks on one pattern. */
+export const policyFor = (profile: string, config: DetectionConfig): SuspicionPolicy => ({
+  ...config,
+  blockOnPattern: profile.startsWith('ems'),
+  permanent: profile === 'ems-permanent',
+});
 
 export const operator: Actor = {
   principal: { kind: 'operator', tenantId: tenantId('main') },
@@ -101,10 +126,12 @@ export const minute = 60_000;
 
 /** A wish of an operator: an hour unless told. */
 export const wishFor = (
-  address: string,
+  value: string,
   length: BlockWish['length'] = { kind: 'fixed', ms: 60 * minute },
+  kind: BlockWish['kind'] = 'address',
 ): BlockWish => ({
-  address,
+  kind,
+  value,
   violation: 'ip_blocked',
   reason: 'operator',
   evidence: { note: 'scans the console' },
@@ -112,8 +139,8 @@ export const wishFor = (
 });
 
 /** A wish of the room itself. */
-export const offence = (address: string): BlockWish => ({
-  ...wishFor(address, { kind: 'escalating', firstMs: 15 * minute }),
+export const offence = (value: string, kind: BlockWish['kind'] = 'address'): BlockWish => ({
+  ...wishFor(value, { kind: 'escalating', firstMs: 15 * minute }, kind),
   reason: 'too_many_failed_attempts',
   evidence: { failures: 5 },
 });

@@ -46,11 +46,14 @@ function writeTests(on: On): void {
     assert.ok(!JSON.stringify(entry?.facts).includes('scans'), 'a note may name somebody');
     const data = {
       block_id: made.id,
+      kind: 'address',
+      value: one,
       address: one,
       reason: 'operator',
       violation: 'ip_blocked',
       ends_at: '2026-11-21T13:00:00.000Z',
       evidence: { note: 'scans the console' },
+      undo: `twinkeep blocks lift ${one}`,
     };
     assert.deepEqual(kit.events, [{ type: 'address.blocked', data }]);
   });
@@ -220,8 +223,8 @@ function listTests(on: On): void {
       return ids;
     };
     assert.deepEqual([await read(true), await read(false)], [made, made.slice(1)]);
-    const { items } = await kit.blocks.list({ address: '::ffff:203.0.113.6', ended: true });
+    const { items } = await kit.blocks.list({ about: '::ffff:203.0.113.6', ended: true });
     assert.deepEqual([items.map(({ id }) => id), items[0]?.liftedAt], [[made[0]], epochMs(kit.clock.now())]);
-    assert.deepEqual((await kit.blocks.list({ address: '203.0.113.6' })).items, []);
+    assert.deepEqual((await kit.blocks.list({ about: '203.0.113.6' })).items, []);
   });
 }

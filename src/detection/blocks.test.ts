@@ -8,15 +8,19 @@ import { serverSuite, startPostgres } from '../testing/index.ts';
 import { targetOf } from './block.ts';
 import { blocksContract } from './blocks.contract.ts';
 import { expectFault, inMemory, minute, nobody, offence, operator, wishFor, withKit } from './blocks-kit.contract.ts';
+import { principalsContract } from './blocks-principals.contract.ts';
 import { detectionConfig } from './config.ts';
 
 blocksContract('SQLite', inMemory);
+principalsContract('SQLite', inMemory);
 
 await serverSuite('PostgreSQL', startPostgres, (server) => {
-  blocksContract('PostgreSQL', async () => {
+  const make = async () => {
     const storage = await openPostgresStorage({ url: await server.createDatabase(), clock: systemClock });
     return { storage, close: () => storage.close() };
-  });
+  };
+  blocksContract('PostgreSQL', make);
+  principalsContract('PostgreSQL', make);
 });
 
 const one = '203.0.113.9';
@@ -140,8 +144,24 @@ test('a wish for what is no address is refused before anything is written', () =
     assert.deepEqual(entries, []);
   }));
 
+test('a text means a principal or a device where it says so', () => {
+  for (const kind of ['api-key', 'person', 'device'] as const) {
+    assert.deepEqual(targetOf(`${kind}:a-1`), { kind, value: 'a-1', named: 'a-1' });
+    assert.deepEqual(targetOf('a-1', kind), { kind, value: 'a-1', named: 'a-1' });
+    for (const id of ['', 'a b', 'a:b', '-a', 'a\n', 'x'.repeat(65), '203.0.113.9']) {
+      assert.equal(targetOf(`${kind}:${id}`), undefined, id);
+      assert.equal(targetOf(id, kind), undefined, id);
+    }
+  }
+  for (const text of ['operator:a', 'address:203.0.113.9', 'person:', ':a', 'Person:a'])
+    assert.equal(targetOf(text), undefined, text);
+});
+
 test('settings that make no sense stop the start', () => {
-  assert.deepEqual(detectionConfig.parse({}), {
+  const { enabled, failures, windowMs, blockMs, maxBlockMs, permanent, never, neverBlocked, suspicion } =
+    detectionConfig.parse({});
+  const own = { enabled, failures, windowMs, blockMs, maxBlockMs, permanent, never, neverBlocked, suspicion };
+  assert.deepEqual(own, {
     enabled: true,
     failures: 5,
     windowMs: 15 * minute,
@@ -149,12 +169,26 @@ test('settings that make no sense stop the start', () => {
     maxBlockMs: 1_440 * minute,
     permanent: false,
     never: [],
+    neverBlocked: [],
+    suspicion: {
+      enabled: true,
+      attackPoints: 22,
+      unusualPoints: 25,
+      halfLifeMs: 60 * minute,
+      addressShare: 0.1,
+      plantedShare: 0.1,
+      endSessions: true,
+    },
   });
   const bad = [
     { failures: 0 },
     { windowMs: 0 },
     { blockMs: 2_000, maxBlockMs: 1_000 },
     { never: ['office'] },
+    { neverBlocked: ['a b'] },
+    { suspicion: { attackPoints: 101 } },
+    { suspicion: { addressShare: 0.6 } },
+    { suspicion: { halfLifeMs: 1 } },
     { x: 1 },
   ];
   for (const input of bad) assert.equal(detectionConfig.safeParse(input).success, false, JSON.stringify(input));

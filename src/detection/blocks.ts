@@ -1,31 +1,27 @@
 import { type Context, createAddressReader } from '../http/index.ts';
 import type { AuditSink } from '../kernel/audit.ts';
-import { type EpochMs, epochMs } from '../kernel/brand.ts';
-import { type Clock, days, rfc3339 } from '../kernel/clock.ts';
-import { type Actor, nameOf } from '../kernel/principal.ts';
+import { type EpochMs, type PersonId, personId } from '../kernel/brand.ts';
+import { type Clock, days } from '../kernel/clock.ts';
+import { type Actor, nameOf, type PersonPrincipal, type Principal } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
-import { type Json, platform, type Tx } from '../kernel/tx.ts';
+import { platform, type Tx } from '../kernel/tx.ts';
 import { type Bus, type Storage, storageFault } from '../storage/index.ts';
-import { type Block, type BlockWish, type Evidence, isOver, type Target, targetOf } from './block.ts';
+import { type Block, type BlockWish, isOver, type SuspectKind, type Target, targetOf } from './block.ts';
+import { draftOf, targetIn } from './block-draft.ts';
 import { createBlockFeed } from './block-feed.ts';
+import { type BlockEvent, entryOf, eventOf, factsOf, personOf } from './block-words.ts';
 import type { DetectionConfig } from './config.ts';
 import { detectionFault } from './errors.ts';
 import { createHeldBlocks } from './held-blocks.ts';
 import { createImposer } from './imposer.ts';
 import { blockStore } from './store.ts';
+import { createWaitingBlocks, type WaitingBlock } from './waiting-blocks.ts';
 
-/** What is told to webhooks and alerts when an address is blocked or let in again by somebody. */
-export interface BlockEvent {
-  readonly type: 'address.blocked' | 'address.unblocked';
-  readonly data: {
-    readonly block_id: string;
-    readonly address: string;
-    readonly reason: string;
-    readonly violation: string;
-    readonly ends_at: string | null;
-    readonly evidence: Evidence;
-  };
-}
+/** The device that a session was begun on, as the session itself has it: nothing in a request can say so. */
+export type DeviceOf = (person: PersonPrincipal) => string | undefined | Promise<string | undefined>;
+
+/** Who is never blocked, and for how long the others are at most. */
+export type BlockSettings = Pick<DetectionConfig, 'never' | 'neverBlocked' | 'maxBlockMs'>;
 
 export interface BlockDeps {
   readonly storage: Storage;
@@ -38,6 +34,12 @@ export interface BlockDeps {
   readonly announce: (tx: Tx, event: BlockEvent) => Promise<void>;
   /** Everybody comes through a trusted proxy, so blocking one would block all. */
   readonly isTrustedProxy: (address: string) => boolean;
+  /** Asked only while a device is blocked. */
+  readonly deviceOf?: DeviceOf | undefined;
+  /** What follows a block of a person, inside its write: their sessions end, and they are told. */
+  readonly endFor?: ((tx: Tx, actor: Actor, person: PersonId, block: Block) => Promise<void>) | undefined;
+  /** Whether a person governs a tenant: a block of one is told apart, so that nobody sleeps through it. */
+  readonly isAdministrator?: ((person: PersonId) => Promise<boolean>) | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -45,7 +47,9 @@ export interface BlockDeps {
 export interface BlockFilter {
   /** Those that are over too. */
   readonly ended?: boolean | undefined;
-  readonly address?: string | undefined;
+  readonly kind?: SuspectKind | undefined;
+  /** Whom they are about: an address, an id, or `person:ID` and the like. */
+  readonly about?: string | undefined;
   readonly cursor?: string | undefined;
   /** 100 unless told. */
   readonly limit?: number | undefined;
@@ -58,27 +62,48 @@ export interface BlockPage {
 
 /** Who is kept out: stored, shared between processes, and asked of memory on every request. */
 export interface Blocks {
-  /** The block in force on an address block; from memory, in nanoseconds. */
-  blocked(addressBlock: string): Block | undefined;
+  /** The block in force on an address block, or on the id of another kind; from memory, in nanoseconds. */
+  blocked(value: string, kind?: SuspectKind): Block | undefined;
   /** For the beginning of the request line; the owner's own door is never closed. @throws DETECTION_BLOCKED */
   assertNotBlocked(context: Pick<Context, 'address' | 'addressBlock' | 'operator'>): void;
-  /** Whether an address is one that is never blocked. */
-  exempt(address: string): boolean;
   /**
-   * Blocks at somebody's wish, in place of a block that is there.
+   * For the step after it is known who calls, and for all that runs on: their key, themselves, their device. Waits only
+   * while a device is blocked and the session's is not known yet. The operator is never blocked.
    *
-   * @throws DETECTION_NEVER_BLOCKED; TypeError where `wish.address` is none
+   * @param deviceId that of the caller's session, where the caller knows it
+   * @throws DETECTION_BLOCKED
+   */
+  assertCallerNotBlocked(caller: Principal, deviceId?: string): void | Promise<void>;
+  /**
+   * The same for somebody who has just proved who they are, and has no session: at a sign-in, a refresh, a reset.
+   *
+   * @param deviceId that of a known device
+   * @throws DETECTION_BLOCKED
+   */
+  assertPersonNotBlocked(person: PersonId, deviceId?: string): void;
+  /** Whether an address, or the id of another kind, is one that is never blocked. */
+  exempt(named: string, kind?: SuspectKind): boolean;
+  /**
+   * Blocks at somebody's wish, in place of a block that is there. The sessions of a person end with it.
+   *
+   * @throws DETECTION_NEVER_BLOCKED; TypeError where `wish.value` is no address or id
    */
   block(actor: Actor, wish: BlockWish): Promise<Block>;
   /**
    * Blocks by itself. A block that is there stays, many at once make one, and none is lost for a database that is away.
    *
-   * @returns undefined where the address is never blocked
+   * @returns undefined where whom it is about is never blocked
    */
   impose(actor: Actor, wish: BlockWish): Promise<Block | undefined>;
-  /** Ends a block from the next request on. @throws DETECTION_BLOCK_UNKNOWN where none is in force */
-  lift(actor: Actor, idOrAddress: string): Promise<Block>;
+  /**
+   * Ends a block from the next request on, and with that of a person those of devices for the same attacks.
+   *
+   * @throws DETECTION_BLOCK_UNKNOWN where none is in force
+   */
+  lift(actor: Actor, idOrValue: string): Promise<Block>;
   list(filter?: BlockFilter): Promise<BlockPage>;
+  /** Goes by other settings from here on: who is never blocked now is let in at once. */
+  adopt(next: BlockSettings): void;
   /** Forgets blocks that ended 90 days ago. */
   prune(): Promise<void>;
   /** Reads what is in force. @throws STORAGE_UNAVAILABLE */
@@ -87,80 +112,151 @@ export interface Blocks {
 }
 
 const KEPT_MS = days(90);
-const QUIET_MS = days(1);
 const PAGE = 100;
 
 export function createBlocks(deps: BlockDeps): Blocks {
-  const { storage, audit, clock, random, config, announce, isTrustedProxy, onError } = deps;
+  const { storage, audit, clock, random, config, announce, isTrustedProxy, endFor, onError } = deps;
   const held = createHeldBlocks();
-  const feed = createBlockFeed({ ...deps, held });
-  const never = createAddressReader(config.never).trusts;
-  const exempt = (address: string): boolean => never(address) || isTrustedProxy(address);
+  const undo = async ({ actor, block }: WaitingBlock): Promise<void> => void (await lift(actor, block.id));
+  const waiting = createWaitingBlocks({ store: storeHeld, undo, onError });
+  const feed = createBlockFeed({ ...deps, held, waiting: waiting.all, onLifted: letIn });
+  let settings = settingsOf(config);
+  const exempt = (named: string, kind: SuspectKind = 'address'): boolean =>
+    kind === 'address' ? settings.never(named) || isTrustedProxy(named) : settings.neverBlocked.has(named);
   const draft = (wish: BlockWish, actor: Actor, last: Block | undefined): Block =>
-    draftOf(wish, actor, { id: newUuid(clock, random), now: clock.now(), last, maxMs: config.maxBlockMs });
+    draftOf(wish, actor, { id: newUuid(clock, random), now: clock.now(), last, maxMs: settings.maxBlockMs });
 
   /** @param replaces whether a block that is there makes room, or stays and is answered */
   async function add(actor: Actor, wish: BlockWish, replaces: boolean): Promise<Block> {
-    const { value } = targetIn(wish);
+    const target = targetIn(wish);
+    const governs = await isGoverning(target);
     return storage.write(platform, async (tx) => {
-      const replaced = replaces ? await blockStore.live(tx, value, clock.now()) : undefined;
+      const replaced = replaces ? await blockStore.live(tx, target, clock.now()) : undefined;
       if (replaced !== undefined) await blockStore.lift(tx, replaced.id, nameOf(actor.principal), clock.now());
-      const block = draft(wish, actor, await blockStore.last(tx, value));
-      if (!(await blockStore.add(tx, block))) {
-        const there = await blockStore.live(tx, value, clock.now());
-        if (there === undefined) throw storageFault('STORAGE_CONFLICT'); // somebody lifts it at this very moment
-        tx.afterCommit(() => held.keep(there));
-        return there;
-      }
-      await audit.record(tx, entryOf(actor, 'detection.blocked', block, replaced && { replaces: replaced.id }));
-      await announce(tx, eventOf('address.blocked', block));
-      tx.afterCommit(() => {
-        if (replaced !== undefined) held.lift(replaced.id, value);
-        held.keep(block);
-        feed.tell();
-      });
-      return block;
+      const block = draft(wish, actor, await blockStore.last(tx, target));
+      return put(tx, { actor, wish, block }, governs, replaced);
     });
   }
 
-  async function lift(actor: Actor, idOrAddress: string): Promise<Block> {
-    const name = targetOf(idOrAddress)?.value ?? idOrAddress;
+  /** @returns the block that is there afterwards */
+  async function put(tx: Tx, { actor, wish, block }: WaitingBlock, governs: boolean, replaced?: Block): Promise<Block> {
+    if (!(await blockStore.add(tx, block))) {
+      const there = await blockStore.live(tx, block, clock.now());
+      if (there === undefined) throw storageFault('STORAGE_CONFLICT'); // somebody lifts it at this very moment
+      tx.afterCommit(() => held.keep(there));
+      return there;
+    }
+    const more = { ...(replaced && { replaces: replaced.id }), ...(governs && { administrator: true }) };
+    await audit.record(tx, entryOf(actor, 'detection.blocked', block, more));
+    await tell(tx, eventOf('blocked', block), governs);
+    if (wish.ends !== undefined && endFor !== undefined) await endFor(tx, actor, wish.ends, block);
+    tx.afterCommit(() => {
+      if (replaced !== undefined) held.lift(replaced);
+      held.keep(block);
+      feed.tell();
+    });
+    return block;
+  }
+
+  const isGoverning = async ({ kind, value }: Pick<Target, 'kind' | 'value'>): Promise<boolean> =>
+    kind === 'person' && (await deps.isAdministrator?.(personId(value))) === true;
+
+  /** With the beginning and the end that it has had in memory. */
+  async function storeHeld({ actor, wish, block }: WaitingBlock): Promise<void> {
+    const governs = await isGoverning(block);
+    await storage.write(platform, (tx) => put(tx, { actor, wish, block: { ...block, stored: true } }, governs));
+  }
+
+  /** Ends what holds in memory alone. */
+  function letIn(kind: SuspectKind, value: string): void {
+    waiting.drop(kind, value);
+    const own = held.get(kind, value);
+    if (own?.stored === false) held.lift(own);
+  }
+
+  async function tell(tx: Tx, event: BlockEvent, governs: boolean): Promise<void> {
+    await announce(tx, event);
+    if (governs) await announce(tx, { ...event, type: 'administrator.blocked' });
+  }
+
+  async function lift(actor: Actor, idOrValue: string): Promise<Block> {
+    const target = targetOf(idOrValue);
     return storage.write(platform, async (tx) => {
       const now = clock.now();
-      const own = held.unstored(now).find(({ id, value }) => id === name || value === name);
-      const found = (await blockStore.live(tx, name, now)) ?? own;
+      const own = held.unstored(now).find((one) => (target ? isAbout(one, target) : isNamed(one, idOrValue)));
+      const stored = target ? await blockStore.live(tx, target, now) : await blockStore.named(tx, idOrValue, now);
+      const found = stored ?? own;
       if (found === undefined) throw detectionFault('DETECTION_BLOCK_UNKNOWN');
-      const liftedBy = nameOf(actor.principal);
-      await blockStore.lift(tx, found.id, liftedBy, now);
-      const lifted = { ...found, liftedAt: now, liftedBy };
-      await audit.record(tx, entryOf(actor, 'detection.lifted', lifted));
-      await announce(tx, eventOf('address.unblocked', lifted));
-      tx.afterCommit(() => {
-        for (const { id, value } of [found, own ?? found]) held.lift(id, value);
-        feed.tell();
-      });
-      return lifted;
+      if (found.kind === 'person') for (const one of alongWith(found, now)) await end(tx, actor, one, now);
+      return end(tx, actor, found, now);
     });
   }
 
-  async function list({ ended = false, address, cursor, limit = PAGE }: BlockFilter = {}): Promise<BlockPage> {
+  async function end(tx: Tx, actor: Actor, block: Block, now: EpochMs): Promise<Block> {
+    const liftedBy = nameOf(actor.principal);
+    await blockStore.lift(tx, block.id, liftedBy, now);
+    const lifted = { ...block, liftedAt: now, liftedBy };
+    await audit.record(tx, entryOf(actor, 'detection.lifted', lifted));
+    await announce(tx, eventOf('unblocked', lifted));
+    tx.afterCommit(() => {
+      held.lift(block);
+      letIn(block.kind, block.value);
+      feed.tellLifted(block.kind, block.value);
+      feed.tell();
+    });
+    return lifted;
+  }
+
+  /** The blocks of devices for what a person was blocked for. */
+  const alongWith = (person: Block, now: EpochMs): readonly Block[] =>
+    held.of('device').filter((one) => !isOver(one, now) && personOf(one) === person.value);
+
+  async function list({ ended = false, kind, about, cursor, limit = PAGE }: BlockFilter = {}): Promise<BlockPage> {
     const now = clock.now();
-    const value = address === undefined ? undefined : (targetOf(address)?.value ?? address);
-    const wish = { ended, value, before: cursor, count: limit };
+    const target = about === undefined ? undefined : targetOf(about);
+    const wanted = { kind: target?.kind ?? kind, value: target?.value ?? about };
+    const wish = { ended, ...wanted, before: cursor, count: limit };
     const stored = await storage.read(platform, (tx) => blockStore.page(tx, wish, now));
-    const own =
-      cursor === undefined ? held.unstored(now).filter((one) => value === undefined || one.value === value) : [];
+    const own = cursor === undefined ? held.unstored(now).filter((one) => isWanted(one, wanted)) : [];
     const nextCursor = stored.length === limit ? stored.at(-1)?.id : undefined;
     return { items: [...own.slice(0, PAGE), ...stored], nextCursor };
   }
 
-  const blocked = (addressBlock: string): Block | undefined => {
-    const block = held.get(addressBlock);
+  const blocked = (value: string, kind: SuspectKind = 'address'): Block | undefined => {
+    const block = held.get(kind, value);
     return block === undefined || isOver(block, clock.now()) ? undefined : block;
   };
-  const hold = (actor: Actor, wish: BlockWish): Block => {
+  const refuse = (block: Block): never => {
+    throw detectionFault('DETECTION_BLOCKED', factsOf(block, clock.now()));
+  };
+  const assertOpen = (kind: SuspectKind, value: string): void => {
+    const block = blocked(value, kind);
+    if (block !== undefined && !exempt(value, kind)) refuse(block);
+  };
+
+  function assertCallerNotBlocked(caller: Principal, deviceId?: string): void | Promise<void> {
+    if (caller.kind === 'api-key') return assertOpen('api-key', caller.apiKeyId);
+    if (caller.kind !== 'person') return undefined; // nobody is known by more than an address; the operator may always
+    const { personId: person } = caller;
+    assertPersonNotBlocked(person, deviceId);
+    if (deviceId !== undefined || held.count('device') === 0 || exempt(person, 'person')) return undefined;
+    const device = deps.deviceOf?.(caller);
+    // Where it can't be found out the request fails: a blocked device must not gain by a database that is away.
+    if (device instanceof Promise) return device.then((id) => assertPersonNotBlocked(person, id));
+    return assertPersonNotBlocked(person, device);
+  }
+
+  function assertPersonNotBlocked(person: PersonId, deviceId?: string): void {
+    assertOpen('person', person);
+    // A person who is never blocked isn't kept out by a device either.
+    if (deviceId !== undefined && !exempt(person, 'person')) assertOpen('device', deviceId);
+  }
+
+  const hold = (actor: Actor, wish: BlockWish, later: boolean): Block => {
     const block = { ...draft(wish, actor, undefined), stored: false };
     held.keep(block);
+    feed.tellHeld(block);
+    if (later) waiting.add({ actor, wish, block });
     return block;
   };
   const impose = createImposer({ store: (actor, wish) => add(actor, wish, false), hold, clock, onError });
@@ -170,115 +266,45 @@ export function createBlocks(deps: BlockDeps): Blocks {
     exempt,
     assertNotBlocked: ({ address, addressBlock, operator }) => {
       const block = blocked(addressBlock);
-      if (block === undefined || operator || exempt(address)) return;
-      throw detectionFault('DETECTION_BLOCKED', factsOf(block, clock.now()));
+      if (block !== undefined && !operator && !exempt(address)) refuse(block);
     },
+    assertCallerNotBlocked,
+    assertPersonNotBlocked,
     block: async (actor, wish) => {
-      if (exempt(targetIn(wish).address)) throw detectionFault('DETECTION_NEVER_BLOCKED');
-      return add(actor, wish, true);
+      const { named, kind } = targetIn(wish);
+      if (exempt(named, kind)) throw detectionFault('DETECTION_NEVER_BLOCKED');
+      return add(actor, kind === 'person' ? { ...wish, ends: personId(named) } : wish, true);
     },
     impose: async (actor, wish) => {
-      const { address, value } = targetIn(wish);
-      return exempt(address) ? undefined : impose(value, actor, wish);
+      const target = targetIn(wish);
+      return exempt(target.named, target.kind) ? undefined : impose(target, actor, wish);
     },
     lift,
     list,
+    adopt: (next) => {
+      settings = settingsOf(next);
+    },
     prune: async () => void (await storage.write(platform, (tx) => blockStore.forget(tx, clock.now() - KEPT_MS))),
     start: feed.start,
-    stop: feed.stop,
-  };
-}
-
-/** @throws TypeError for what is no address: whoever asks has looked at it before */
-function targetIn({ address }: BlockWish): Target {
-  const target = targetOf(address);
-  if (target === undefined) throw new TypeError('not an address');
-  return target;
-}
-
-interface Making {
-  readonly id: string;
-  readonly now: EpochMs;
-  /** The block of this value before. */
-  readonly last: Block | undefined;
-  readonly maxMs: number;
-}
-
-function draftOf(wish: BlockWish, { principal }: Actor, { id, now, last, maxMs }: Making): Block {
-  const { profile, violation, reason, evidence, length } = wish;
-  const strikes = length.kind === 'escalating' ? strikesBefore(last, now) + 1 : 0;
-  const ms = lengthOf(length, strikes, maxMs);
-  return {
-    id,
-    kind: 'address',
-    value: targetIn(wish).value,
-    profile,
-    violation,
-    reason,
-    evidence,
-    strikes,
-    createdAt: now,
-    createdBy: principal.kind === 'anonymous' ? 'detection' : nameOf(principal),
-    endsAt: ms === undefined ? undefined : epochMs(now + ms),
-    liftedAt: undefined,
-    liftedBy: undefined,
-    stored: true,
-  };
-}
-
-/** A day without a block is forgiven; one that was lifted was a mistake, and counts for nothing. */
-function strikesBefore(last: Block | undefined, now: EpochMs): number {
-  if (last === undefined || last.liftedAt !== undefined || last.endsAt === undefined) return 0;
-  return now - last.endsAt < QUIET_MS ? last.strikes : 0;
-}
-
-function lengthOf(length: BlockWish['length'], strikes: number, maxMs: number): number | undefined {
-  switch (length.kind) {
-    case 'fixed':
-      return length.ms;
-    case 'escalating': // 2^40 first lengths are longer than any bound, and still exact
-      return Math.min(length.firstMs * 2 ** Math.min(strikes - 1, 40), Math.max(maxMs, length.firstMs));
-    case 'permanent':
-      return undefined;
-  }
-}
-
-/** What a blocked client is told: why, and when to come back. The evidence is for the operator. */
-function factsOf({ reason, violation, endsAt }: Block, now: EpochMs): Readonly<Record<string, Json>> {
-  const until =
-    endsAt === undefined
-      ? { permanent: true }
-      : { until: rfc3339(endsAt), retry_after_s: Math.max(1, Math.ceil((endsAt - now) / 1_000)) };
-  return { reason, violation, ...until };
-}
-
-/** The address is personal, so it stands where it is sealed; an operator's note may name somebody and stays out. */
-const entryOf = (actor: Actor, action: string, block: Block, more: Readonly<Record<string, Json>> = {}) =>
-  ({
-    ...actor,
-    action,
-    outcome: 'done',
-    object: { type: 'block', id: block.id },
-    facts: {
-      reason: block.reason,
-      violation: block.violation,
-      profile: block.profile ?? null,
-      strikes: block.strikes,
-      ends_at: block.endsAt === undefined ? null : rfc3339(block.endsAt),
-      ...(block.reason === 'operator' ? {} : { evidence: block.evidence }),
-      ...more,
+    stop: async () => {
+      await waiting.stop();
+      await feed.stop();
     },
-    address: block.value,
-  }) as const;
+  };
+}
 
-const eventOf = (type: BlockEvent['type'], block: Block): BlockEvent => ({
-  type,
-  data: {
-    block_id: block.id,
-    address: block.value,
-    reason: block.reason,
-    violation: block.violation,
-    ends_at: block.endsAt === undefined ? null : rfc3339(block.endsAt),
-    evidence: block.evidence,
-  },
+const settingsOf = ({ never, neverBlocked, maxBlockMs }: BlockSettings) => ({
+  never: createAddressReader(never).trusts,
+  neverBlocked: new Set(neverBlocked),
+  maxBlockMs,
 });
+
+const isNamed = ({ id, value }: Block, name: string): boolean => id === name || value === name;
+
+const isAbout = (block: Block, { kind, value }: Pick<Target, 'kind' | 'value'>): boolean =>
+  block.kind === kind && block.value === value;
+
+const isWanted = (
+  block: Block,
+  { kind, value }: { kind: SuspectKind | undefined; value: string | undefined },
+): boolean => (kind === undefined || block.kind === kind) && (value === undefined || block.value === value);

@@ -63,6 +63,26 @@ on('a success resets the count', async (kit) => {
   assert.ok(kit.blocks.blocked(one) !== undefined);
 });
 
+// Attack: whoever holds one good key uses it between two guesses at passwords, and is never blocked.
+on('the use of a key forgives wrong keys, and no guess of another kind', async (kit) => {
+  const both = [kit, await kit.again()];
+  for (let round = 0; round < 5; round++) {
+    await fail(kit, 1);
+    for (const node of both) node.failures.succeeded(one, 'api-key');
+  }
+  assert.ok(kit.blocks.blocked(one) !== undefined);
+  const other = '203.0.113.10';
+  for (let round = 0; round < 4; round++) {
+    await kit.failures.failed(failureFrom(other, other, { what: 'api-key' }));
+    for (const node of both) node.failures.succeeded(other, 'api-key');
+    await new Promise((resolve) => setImmediate(resolve));
+    await kit.failures.failed(failureFrom(other));
+    assert.equal(kit.blocks.blocked(other), undefined, `round ${round}`);
+  }
+  await kit.failures.failed(failureFrom(other));
+  assert.ok(kit.blocks.blocked(other) !== undefined, 'no node gave back what another had');
+});
+
 on('the success of another address resets nothing', async (kit) => {
   await fail(kit, 4);
   kit.failures.succeeded('203.0.113.10');
@@ -111,7 +131,8 @@ on('when it is off failures block nobody, and blocks of an operator hold', async
   assert.equal(node.blocks.blocked(one), undefined);
   const length = { kind: 'permanent' } as const;
   await node.blocks.block(operator, {
-    address: one,
+    kind: 'address',
+    value: one,
     violation: 'ip_blocked',
     reason: 'operator',
     evidence: {},
@@ -164,7 +185,7 @@ on('a profile has thresholds of its own', async (kit) => {
 
 on('a count that cannot be made is told to the operator and fails no request', async (kit) => {
   const away = async (): Promise<never> => Promise.reject(new Error('away'));
-  const hot = { take: away, reset: away };
+  const hot = { take: away, giveBack: away, claim: away, reset: away };
   const failures = createFailures({ ...kit.deps, hot, blocks: kit.blocks, policyOf: () => kit.deps.config });
   await failures.failed(failureFrom(one));
   failures.succeeded(one);

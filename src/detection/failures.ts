@@ -6,7 +6,7 @@ import type { Bus, HotState, Taken } from '../storage/index.ts';
 import type { BlockWish } from './block.ts';
 import type { Blocks } from './blocks.ts';
 import type { DetectionConfig } from './config.ts';
-import { createTraces, type FailureKind, type Trace } from './traces.ts';
+import { createTraces, type FailureKind, type FailureNote, type Trace } from './traces.ts';
 
 /** Somebody could not prove who they are. */
 export interface Failure {
@@ -31,7 +31,7 @@ export interface FailurePolicy {
 
 export interface FailureDeps {
   /** Counts that all processes share. */
-  readonly hot: Pick<HotState, 'take' | 'reset'>;
+  readonly hot: Pick<HotState, 'take' | 'giveBack' | 'claim' | 'reset'>;
   readonly bus: Bus;
   readonly blocks: Pick<Blocks, 'blocked' | 'exempt' | 'impose'>;
   readonly clock: Clock;
@@ -44,8 +44,12 @@ export interface FailureDeps {
 export interface Failures {
   /** To be awaited before the refusal is answered: the block of the last failure allowed is in force by then. Never fails. */
   failed(failure: Failure): void | Promise<void>;
-  /** A password or code was right: people err, and then get it right. Not for each use of a token, which proves nothing new. */
-  succeeded(addressBlock: string): void;
+  /**
+   * A password or code was right: people err, and then get it right. Not for each use of a token, which proves nothing new.
+   *
+   * @param what forgives failures of this kind alone: a key is used at any time, and proves nothing of who guesses passwords
+   */
+  succeeded(addressBlock: string, what?: FailureKind): void;
 }
 
 /** Every failure, of every process: no secret and no user name. */
@@ -57,7 +61,7 @@ export function createFailures(deps: FailureDeps): Failures {
   // Also what failed elsewhere, so that a success here knows that there is a count to reset.
   bus.subscribe(TOPIC, (message) => traces.note(message));
 
-  function publish({ what, profile, address, addressBlock, requestId, subject }: Failure): void {
+  function publish({ what, profile, address, addressBlock, requestId, subject, counts = true }: Failure): void {
     const about = subject === undefined ? {} : { subject };
     const message = {
       what,
@@ -67,6 +71,7 @@ export function createFailures(deps: FailureDeps): Failures {
       request_id: requestId,
       at: clock.now(),
       ...about,
+      ...(counts ? {} : { counts }),
     };
     bus.publish(TOPIC, message).catch(() => undefined); // nobody depends on it, and a flood must not fill the log
   }
@@ -75,7 +80,8 @@ export function createFailures(deps: FailureDeps): Failures {
     const { address, addressBlock, requestId, profile } = failure;
     const actor: Actor = { principal: anonymous, requestId };
     const wish: BlockWish = {
-      address: address.split('%')[0] ?? address,
+      kind: 'address',
+      value: address.split('%')[0] ?? address,
       profile,
       violation: 'ip_blocked',
       reason: 'too_many_failed_attempts',
@@ -84,6 +90,18 @@ export function createFailures(deps: FailureDeps): Failures {
     };
     await blocks.impose(actor, wish);
     await hot.reset(cellOf(policy, addressBlock)); // after the block the count begins anew
+  }
+
+  function forgive(addressBlock: string, what: FailureKind): void {
+    for (const note of traces.take(addressBlock, what)) giveBack(addressBlock, note).catch(onError);
+  }
+
+  /** All processes know of a failure: one of them gives it back, or those of other kinds would go with it. */
+  async function giveBack(addressBlock: string, { requestId, profile }: FailureNote): Promise<void> {
+    const { failures: count, windowMs } = policyOf(profile);
+    const name = `detection.forgiven ${addressBlock} ${requestId}`;
+    if (await hot.claim(name, windowMs))
+      await hot.giveBack(cellOf({ failures: count, windowMs }, addressBlock), { count, windowMs });
   }
 
   const weigh = (taken: Taken, failure: Failure, policy: FailurePolicy): void | Promise<void> =>
@@ -101,7 +119,8 @@ export function createFailures(deps: FailureDeps): Failures {
       // It is refused whether or not it could be counted; while nothing can be, the limits refuse whoever tries.
       return taken.then((counted) => weigh(counted, failure, policy)).catch(onError);
     },
-    succeeded: (addressBlock) => {
+    succeeded: (addressBlock, what) => {
+      if (what !== undefined) return forgive(addressBlock, what);
       const trace = traces.get(addressBlock);
       if (trace === undefined) return;
       traces.forget(addressBlock);
@@ -114,7 +133,7 @@ export function createFailures(deps: FailureDeps): Failures {
 }
 
 /** Profiles of one policy share a count; two policies can't, for each counts in its own window. */
-const cellOf = ({ failures, windowMs }: FailurePolicy, addressBlock: string): string =>
+const cellOf = ({ failures, windowMs }: Pick<FailurePolicy, 'failures' | 'windowMs'>, addressBlock: string): string =>
   `detection.failed ${failures} ${windowMs} ${addressBlock}`;
 
 function evidenceOf(policy: FailurePolicy, trace: Trace | undefined, requestId: string): BlockWish['evidence'] {

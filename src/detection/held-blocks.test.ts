@@ -29,8 +29,8 @@ test('memory is bounded, and the blocks that end last stay', () => {
   const held = createHeldBlocks(100);
   held.keep(blockOf('operator', undefined));
   for (const [at, value] of few.entries()) held.keep(blockOf(value, 1_000 + at));
-  const kept = few.filter((value) => held.get(value) !== undefined);
-  assert.ok(held.get('operator') !== undefined);
+  const kept = few.filter((value) => held.get('address', value) !== undefined);
+  assert.ok(held.get('address', 'operator') !== undefined);
   assert.ok(kept.length >= 99 && kept.length < 105, String(kept.length));
   assert.deepEqual(kept, few.slice(-kept.length));
 });
@@ -38,7 +38,7 @@ test('memory is bounded, and the blocks that end last stay', () => {
 test('memory is bounded also where all end at the same time', () => {
   const held = createHeldBlocks(100);
   for (const value of few) held.keep(blockOf(value, undefined));
-  const kept = few.filter((value) => held.get(value) !== undefined);
+  const kept = few.filter((value) => held.get('address', value) !== undefined);
   assert.ok(kept.length >= 99 && kept.length < 105, String(kept.length));
 });
 
@@ -47,13 +47,13 @@ test('a block that was lifted does not come back by a late word', () => {
   const held = createHeldBlocks();
   const block = blockOf('10.0.0.1', 1_000);
   held.keep(block);
-  held.lift(block.id, block.value);
+  held.lift(block);
   held.keep(block);
-  assert.equal(held.get(block.value), undefined);
+  assert.equal(held.get('address', block.value), undefined);
   const next = { ...block, id: 'another' };
   held.keep(next);
-  held.lift(block.id, block.value);
-  assert.equal(held.get(block.value), next, 'the lift of an older block leaves the newer one');
+  held.lift(block);
+  assert.equal(held.get('address', block.value), next, 'the lift of an older block leaves the newer one');
 });
 
 test('an older block does not take the place of a newer one', () => {
@@ -61,5 +61,5 @@ test('an older block does not take the place of a newer one', () => {
   const newer = blockOf('10.0.0.1', 1_000, { id: 'newer', createdAt: epochMs(5) });
   held.keep(newer);
   held.keep(blockOf('10.0.0.1', 9_000, { id: 'older', createdAt: epochMs(4) }));
-  assert.equal(held.get('10.0.0.1'), newer);
+  assert.equal(held.get('address', '10.0.0.1'), newer);
 });

@@ -9,6 +9,8 @@ import { blockRoutes } from './routes.ts';
 
 const main = tenantId('main');
 
+type Shown = { readonly value: string };
+
 /** Calls a route as the request line does, from its schemas to its reply. */
 async function call({ blocks, clock }: Kit, method: string, given: { params?: object; query?: object; body?: object }) {
   const route = blockRoutes(blocks, clock).find((one) => one.method === method) ?? assert.fail(method);
@@ -46,6 +48,7 @@ on('an operator blocks an address, sees it, and lifts it by its address', async 
   const { id, ...rest } = made.json;
   assert.deepEqual(rest, {
     kind: 'address',
+    value: '2001:db8:0:0::/64',
     address: '2001:db8:0:0::/64',
     profile: null,
     violation: 'ip_blocked',
@@ -93,6 +96,21 @@ on('pages follow their cursor', async (kit) => {
   );
 });
 
+on('an operator blocks a key, finds it by kind, and lifts it by its name', async (kit) => {
+  const made = await call(kit, 'POST', { body: { kind: 'api-key', value: 'pump', reason: 'leaked', permanent: true } });
+  assert.equal(made.status, 201);
+  const { kind, value, address, violation } = made.json;
+  assert.deepEqual([kind, value, address, violation], ['api-key', 'pump', null, 'principal_blocked']);
+  await call(kit, 'POST', { body: { kind: 'address', value: '203.0.113.9', reason: 'scans', ends_in: 60 } });
+  const found = async (query: object) => (await call(kit, 'GET', { query })).json.items.map((one: Shown) => one.value);
+  assert.deepEqual(await found({ kind: 'api-key' }), ['pump']);
+  assert.deepEqual(await found({ kind: 'address' }), ['203.0.113.9']);
+  assert.deepEqual(await found({ kind: 'person' }), []);
+  assert.deepEqual(await found({ value: 'pump' }), ['pump']);
+  assert.equal((await call(kit, 'DELETE', { params: { id: 'api-key:pump' } })).status, 204);
+  assert.deepEqual(await found({ kind: 'api-key' }), []);
+});
+
 on('a wish that is not clear is refused', async (kit) => {
   const good = { address: '203.0.113.9', reason: 'r', ends_in: 60 };
   const { ends_in: _, ...endless } = good;
@@ -108,6 +126,14 @@ on('a wish that is not clear is refused', async (kit) => {
     { ...good, reason: '' },
     { ...good, reason: 'a\0b' },
     { ...good, more: 1 },
+    { ...good, kind: 'address', value: '203.0.113.9' },
+    { ...good, kind: 'person' },
+    { ...good, value: 'a' },
+    { reason: 'r', ends_in: 60 },
+    { reason: 'r', ends_in: 60, value: 'a' },
+    { reason: 'r', ends_in: 60, kind: 'operator', value: 'a' },
+    { reason: 'r', ends_in: 60, kind: 'person', value: 'a b' },
+    { reason: 'r', ends_in: 60, kind: 'address', value: 'office' },
   ];
   for (const body of bad) {
     await assert.rejects(
@@ -116,7 +142,7 @@ on('a wish that is not clear is refused', async (kit) => {
       JSON.stringify(body),
     );
   }
-  for (const id of ['', '../x', '203.0.113.0/24', `a'; drop table block; --`]) {
+  for (const id of ['', '../x', 'person:', 'operator:x', 'person:a:b', '203.0.113.0/24', `a'; drop table block; --`]) {
     await assert.rejects(call(kit, 'DELETE', { params: { id } }), (error) => isFault(error, 'HTTP_INPUT_REFUSED'), id);
   }
   await assert.rejects(call(kit, 'DELETE', { params: { id: 'unknown' } }), (error) =>

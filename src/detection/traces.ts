@@ -10,6 +10,9 @@ export interface FailureNote {
   readonly what: FailureKind;
   readonly at: EpochMs;
   readonly requestId: string;
+  readonly profile: string;
+  /** False for one that blocks nobody. */
+  readonly counts: boolean;
 }
 
 /** What is remembered of the latest failures of an address block: where its counts are, and what explains a block. */
@@ -25,6 +28,8 @@ export interface Traces {
   note(message: Json): void;
   get(addressBlock: string): Trace | undefined;
   forget(addressBlock: string): void;
+  /** Forgets those of one kind that count. @returns them */
+  take(addressBlock: string, what: FailureKind): readonly FailureNote[];
 }
 
 const MAX_NOTES = 10;
@@ -32,13 +37,14 @@ const MAX_PROFILES = 16;
 
 /** @param max address blocks; those that failed longest ago are forgotten first */
 export function createTraces(max = 20_000): Traces {
-  const traces = new Map<string, { readonly profiles: Set<string>; readonly notes: FailureNote[] }>();
+  const traces = new Map<string, { readonly profiles: Set<string>; notes: FailureNote[] }>();
 
   return {
     note: (message) => {
       const read = readMessage(message);
       if (read === undefined) return;
-      const { addressBlock, profile, note } = read;
+      const { addressBlock, note } = read;
+      const { profile } = note;
       const trace = traces.get(addressBlock) ?? { profiles: new Set<string>(), notes: [] };
       if (trace.profiles.size < MAX_PROFILES) trace.profiles.add(profile);
       trace.notes.push(note);
@@ -53,14 +59,23 @@ export function createTraces(max = 20_000): Traces {
     },
     get: (addressBlock) => traces.get(addressBlock),
     forget: (addressBlock) => void traces.delete(addressBlock),
+    take: (addressBlock, what) => {
+      const trace = traces.get(addressBlock);
+      if (trace === undefined) return [];
+      const isMeant = (note: FailureNote): boolean => note.what === what && note.counts;
+      const taken = trace.notes.filter(isMeant);
+      if (taken.length > 0) trace.notes = trace.notes.filter((note) => !isMeant(note));
+      return taken;
+    },
   };
 }
 
 function readMessage(message: Json) {
   if (typeof message !== 'object' || message === null || !('address_block' in message)) return undefined;
-  const { what, profile, address_block: addressBlock, request_id: requestId, at } = message;
+  const { what, profile, address_block: addressBlock, request_id: requestId, at, counts } = message;
   const kind = KINDS.find((known) => known === what);
   if (kind === undefined || typeof profile !== 'string' || typeof addressBlock !== 'string') return undefined;
   if (typeof requestId !== 'string' || !Number.isSafeInteger(at)) return undefined;
-  return { addressBlock, profile, note: { what: kind, at: epochMs(Number(at)), requestId } };
+  const note = { what: kind, at: epochMs(Number(at)), requestId, profile, counts: counts !== false };
+  return { addressBlock, note };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../kernel/clock.ts';
+import { isFault } from '../kernel/errors.ts';
 import { type HotState, openPostgresStorage, openRedisBus, openRedisHotState } from '../storage/index.ts';
 import { serverSuite, startPostgres, startRedis } from '../testing/index.ts';
 import { createBlocks } from './blocks.ts';
@@ -13,10 +14,13 @@ import {
   nobody,
   offence,
   operator,
+  policyFor,
   wishFor,
   withKit,
 } from './blocks-kit.contract.ts';
 import { createFailures } from './failures.ts';
+import { createSuspicion } from './suspicion.ts';
+import { attack, attackBy, keyNamed, personNamed, sent } from './suspicion-kit.contract.ts';
 
 const one = '203.0.113.9';
 
@@ -24,6 +28,15 @@ async function within(ms: number, holds: () => boolean): Promise<void> {
   const until = performance.now() + ms;
   while (!holds() && performance.now() < until) await pause(5);
   assert.ok(holds(), `not within ${ms} ms: ${holds}`);
+}
+
+function refuses(work: () => unknown): boolean {
+  try {
+    work();
+    return false;
+  } catch (error) {
+    return isFault(error, 'DETECTION_BLOCKED');
+  }
 }
 
 async function startBoth() {
@@ -65,9 +78,10 @@ await serverSuite('two nodes on one PostgreSQL and Redis', startBoth, (server) =
       await blocks.start();
       undo.push(blocks.stop, bus.close, hot.close, () => storage.close());
       const failures = createFailures({ ...own, hot, blocks, policyOf: () => deps.config });
+      const suspicion = createSuspicion({ ...own, hot, blocks, policyOf: (name) => policyFor(name, deps.config) });
       let heard = 0;
       bus.subscribe('auth.failed', () => heard++);
-      return { blocks, failures, hot, heard: () => heard };
+      return { blocks, failures, suspicion, hot, heard: () => heard };
     };
     const make = async () => {
       const storage = await openPostgresStorage({ url, clock: systemClock });
@@ -90,6 +104,41 @@ await serverSuite('two nodes on one PostgreSQL and Redis', startBoth, (server) =
       await here.blocks.lift(operator, one);
       await within(1_000, () => there.blocks.blocked(one) === undefined);
       await expectFault('DETECTION_BLOCK_UNKNOWN', there.blocks.lift(operator, one));
+    }));
+
+  // Attack: a key that was blocked at one node, and a stolen device, go on at another.
+  test('a block of a key and of a device is in force at the other node within a second, and after a restart', () =>
+    withNodes(async ({ here, there, kit }) => {
+      const device = wishFor('laptop', undefined, 'device');
+      await there.blocks.block(operator, wishFor('pump', undefined, 'api-key'));
+      await there.blocks.block(operator, device);
+      const isRefused = ({ blocks }: Node): boolean =>
+        refuses(() => blocks.assertCallerNotBlocked(keyNamed('pump'))) &&
+        refuses(() => blocks.assertCallerNotBlocked(personNamed('ada'), 'laptop'));
+      await within(1_000, () => isRefused(here));
+      await here.blocks.assertCallerNotBlocked(keyNamed('valve'));
+      await here.blocks.assertCallerNotBlocked(personNamed('ada'), 'phone');
+      assert.ok(isRefused(await kit.again()), 'a restarted process knows them too');
+      await here.blocks.lift(operator, 'api-key:pump');
+      await here.blocks.lift(operator, 'laptop');
+      await within(1_000, () => there.blocks.blocked('pump', 'api-key') === undefined);
+      await within(1_000, () => there.blocks.blocked('laptop', 'device') === undefined);
+    }));
+
+  // Attack: two or three attacks at each node, and the same ones twice.
+  test('attacks count together, and block the key once', () =>
+    withNodes(async ({ here, there, kit }) => {
+      const who = () => sent(one, keyNamed('pump'));
+      for (const node of [here, there]) await attackBy(node, 4, who, 'the same four');
+      assert.equal(here.blocks.blocked('pump', 'api-key') ?? there.blocks.blocked('pump', 'api-key'), undefined);
+      await attackBy(there, 1, who, 'another');
+      await within(1_000, () => here.blocks.blocked('pump', 'api-key') !== undefined);
+      const valve = () => sent(one, keyNamed('valve'));
+      await Promise.all(
+        Array.from({ length: 50 }, (_, at) => (at % 2 ? here : there).suspicion.attacked(valve(), attack(`${at}`))),
+      );
+      await within(1_000, () => [here, there].every(({ blocks }) => blocks.blocked('valve', 'api-key') !== undefined));
+      assert.deepEqual([kit.entries.length, (await here.blocks.list({ ended: true })).items.length], [2, 2]);
     }));
 
   // Attack: four guesses at each node.

@@ -1,4 +1,5 @@
 import type { Migration } from '../../storage/index.ts';
+import { baselineMigration } from './baseline.ts';
 
 export const detectionMigrations: readonly Migration[] = [
   {
@@ -23,7 +24,7 @@ export const detectionMigrations: readonly Migration[] = [
           ends_at: 'int?', // null: until it is lifted
           lifted_at: 'int?',
           lifted_by: 'text?',
-          changed_at: 'int', // other processes read what changed
+          changed_at: 'int', // a time, or one above the highest: other processes read what changed by it
         },
         key: ['id'],
         unique: [['kind', 'live']],
@@ -32,4 +33,5 @@ export const detectionMigrations: readonly Migration[] = [
       { kind: 'index', name: 'block_changed', table: 'block', columns: ['changed_at'] },
     ],
   },
+  baselineMigration,
 ];
