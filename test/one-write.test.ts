@@ -112,10 +112,13 @@ beforeEach(async () => {
   } as const;
   mail = await storage.write(platform, (tx) => house.delivery.enqueue(tx, message));
   await operate('POST', '/v1/blocks', { address: BLOCKED, reason: 'one to lift', permanent: true });
+  await house.anomalies.sweep(); // what was learned of the requests so far
   await house.delivery.run(); // what is shown of both stands still from here on
 });
 
 const MAIN = tenantId('main');
+/** Of whom something was learned: whoever asks from here without saying who they are. */
+const learned = 'address:127.0.0.1';
 const BLOCKED = '203.0.113.9';
 const reading = (meter_id: string) => ({ meter_id, timestamp: '2026-11-21T11:00:00Z', energy_consumption: 1 });
 
@@ -174,6 +177,7 @@ const ACTS: Readonly<Record<string, () => readonly [string, string, (object | un
   'POST /v1/deliveries/:id/retry': () => ['POST', `/v1/deliveries/${mail}/retry`],
   'POST /v1/blocks': () => ['POST', '/v1/blocks', { address: '203.0.113.10', reason: 'new', ends_in: 60 }],
   'DELETE /v1/blocks/:id': () => ['DELETE', `/v1/blocks/${BLOCKED}`],
+  'DELETE /v1/detection/baselines/:principal': () => ['DELETE', `/v1/detection/baselines/${learned}`],
   'POST /v1/vault/keys/rotate': () => ['POST', '/v1/vault/keys/rotate', {}],
   'POST /v1/vault/keys/rotate-all': () => ['POST', '/v1/vault/keys/rotate-all', { reason: 'emergency' }],
   'POST /v1/vault/keys/import': () => ['POST', '/v1/vault/keys/import', { algorithm: 'fernet', key: LEGACY_KEY }],
@@ -228,9 +232,8 @@ const LEGACY_KEYS = { 'new-key-': LEGACY_HASH };
 
 /** The operator's routes through his door, all others with the administrator's token. */
 function act(method: string, path: string, body?: object, as?: 'own'): ReturnType<typeof operate> {
-  const isOperators = /^\/v1\/(blocks|config|token-keys|vault\/master|vault\/keys\/(rotate-all|.*\/destroy$))/.test(
-    path,
-  );
+  const isOperators =
+    /^\/v1\/(blocks|detection|config|token-keys|vault\/master|vault\/keys\/(rotate-all|.*\/destroy$))/.test(path);
   return isOperators
     ? operate(method, path, body)
     : kit.call(method, path, { token: as === 'own' ? own : token, body });

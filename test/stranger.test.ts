@@ -112,6 +112,10 @@ const CASES: Readonly<Record<string, Case>> = {
     await call('GET', '/v1/audit/proof?from=1'),
   ],
 
+  'GET /v1/detection/rules': async ({ call }) => refused(await call('GET', '/v1/detection/rules')),
+  'GET /v1/detection/anomalies': async ({ call }) => refused(await call('GET', '/v1/detection/anomalies')),
+  'DELETE /v1/detection/baselines/:principal': async ({ call }) =>
+    refused(await call('DELETE', '/v1/detection/baselines/address:127.0.0.1')),
   'GET /v1/blocks': async ({ call }) => refused(await call('GET', '/v1/blocks')),
   'POST /v1/blocks': async ({ call }) =>
     refused(await call('POST', '/v1/blocks', { body: { address: '192.0.2.7', reason: 'x', permanent: true } })),

@@ -117,16 +117,16 @@ async function routesPage(): Promise<string> {
     code(row.path),
     row.access,
     row.limits,
+    row.inspection,
     row.records,
     row.body,
     summaries.get(`${row.method} ${row.path}`) ?? '',
   ]);
-  const inspection = twinkeep.house.detection.describes;
   await twinkeep.close();
   return page('Routes', [
-    `The whole surface, as \`twinkeep routes\` prints it. Inspection of heads and bodies at present: ${inspection}.`,
+    'The whole surface, as `twinkeep routes` prints it.',
     '',
-    table(['method', 'path', 'access', 'limits', 'records', 'body', 'what it does'], rows),
+    table(['method', 'path', 'access', 'limits', 'detection', 'records', 'body', 'what it does'], rows),
   ]);
 }
 

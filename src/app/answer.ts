@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Context, type Face, type Reply, statusOf, tellable } from '../http/index.ts';
 import { hasBody } from './input.ts';
+import { isPage } from './pages.ts';
 
 const MAX_DRAINED_BYTES = 8_388_608;
 const MAX_DRAIN_MS = 5_000;
@@ -17,13 +18,15 @@ export interface Answering {
 export function sendReply(response: ServerResponse, to: Answering, reply: Reply, contentType?: string): number {
   const { status, body, headers } = reply;
   const plain = contentType !== undefined && contentType !== 'nothing';
-  const payload = body === undefined ? '' : plain ? String(body) : JSON.stringify(body);
+  const payload = body === undefined || isPage(body) ? '' : plain ? String(body) : JSON.stringify(body);
   const head = headersOf(to);
   if (headers !== undefined) addOwn(head, headers);
-  if (payload !== '') head.push('content-type', plain ? contentType : 'application/json; charset=utf-8');
-  if (status !== 204) head.push('content-length', String(Buffer.byteLength(payload)));
+  const length = isPage(body) ? body.bytes.length : Buffer.byteLength(payload);
+  if (length > 0) head.push('content-type', plain ? contentType : 'application/json; charset=utf-8');
+  if (status !== 204) head.push('content-length', String(length));
   response.writeHead(status, head);
-  response.end(payload);
+  if (isPage(body) && response.req.method !== 'HEAD') body.sendTo(response);
+  else response.end(payload);
   return status;
 }
 

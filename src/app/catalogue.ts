@@ -4,7 +4,7 @@ import { auditFault, auditMigrations } from '../audit/index.ts';
 import { backupFault, backupMigrations } from '../backups/index.ts';
 import { cryptoFault } from '../crypto/index.ts';
 import { deliveryFault, deliveryMigrations } from '../delivery/index.ts';
-import { detectionFault, detectionMigrations } from '../detection/index.ts';
+import { anomalyFault, detectionFault, detectionMigrations } from '../detection/index.ts';
 import { gatewayFault } from '../gateway/index.ts';
 import { httpFault } from '../http/index.ts';
 import { identityFault, identityMigrations } from '../identity/index.ts';
@@ -17,6 +17,7 @@ import { type Migration, snapshotFault, storageFault } from '../storage/index.ts
 import { tenantFault, tenantMigrations } from '../tenants/index.ts';
 import { masterFault, vaultFault, vaultMigrations } from '../vault/index.ts';
 import { appFault } from './errors.ts';
+import { tlsFault } from './tls-errors.ts';
 
 /** Every table, in no order: each is named by its date. */
 export const migrations: readonly Migration[] = [
@@ -49,11 +50,11 @@ export const faultTables: Readonly<Record<string, FaultTable>> = {
   access: accessFault.table,
   apikeys: apiKeyFault.table,
   limits: limitFault.table,
-  detection: detectionFault.table,
+  detection: { ...detectionFault.table, ...anomalyFault.table },
   gateway: gatewayFault.table,
   readings: readingFault.table,
   backups: backupFault.table,
-  app: appFault.table,
+  app: { ...appFault.table, ...tlsFault.table },
 };
 
 /** What routes ask for; the catalogue that roles and keys are checked against is made of it. */

@@ -16,10 +16,12 @@ import { readingConfig } from '../readings/index.ts';
 import { sessionConfig } from '../sessions/index.ts';
 import { vaultConfig } from '../vault/index.ts';
 import { readConfigFile } from './config-file.ts';
+import { connectionConfig } from './connection-config.ts';
 import { type Environment, nameOf, readEnvironment } from './environment.ts';
 import { appFault } from './errors.ts';
 import { merge } from './merge.ts';
 import { variableAt } from './profile-environment.ts';
+import { tlsConfig } from './tls-config.ts';
 import { unsafe } from './unsafe.ts';
 
 const databaseUrl = z
@@ -100,6 +102,8 @@ export const configSchema = z.strictObject({
   delivery: deliveryConfig.prefault({}),
   vault: vaultConfig.prefault({}),
   backups: backupConfig.prefault({}),
+  tls: tlsConfig.prefault({}),
+  connections: connectionConfig.prefault({}),
   profile: profileConfig.prefault({}).describe('Settings of the profiles, by their names.'),
 });
 

@@ -3,6 +3,7 @@ import type { Flaw } from '../kernel/errors.ts';
 import { notFound } from '../kernel/references.ts';
 import { merge } from './merge.ts';
 import { readProfileEnvironment } from './profile-environment.ts';
+import { readOldTlsEnvironment, TLS_VARIABLES } from './tls-config.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -42,6 +43,7 @@ export const VARIABLES: readonly Variable[] = [
   { name: 'TWINKEEP_LIMITS', path: ['limits', 'enabled'], read: onOff },
   { name: 'TWINKEEP_ALERT_CONFIG', path: ['delivery', 'alertConfig'], read: text },
   { name: 'TWINKEEP_LOG_LEVEL', path: ['logLevel'], read: text },
+  ...TLS_VARIABLES,
 ];
 
 /** Named here so that it is not taken for a typing error: it says where the configuration file is. */
@@ -83,8 +85,10 @@ export function readEnvironment(env: Environment, profiles: unknown, flaws: Flaw
     }
   }
   const served = values['profiles'] ?? profiles;
+  const names = Array.isArray(served) ? served.map(String) : [];
   const setting = (name: string, secret: boolean) => settingOf(env, name, secret, flaws);
-  return merge(readProfileEnvironment(Array.isArray(served) ? served.map(String) : [], setting, flaws), values);
+  const old = merge(readProfileEnvironment(names, setting, flaws), readOldTlsEnvironment(names, setting));
+  return merge(old, values);
 }
 
 function nested(path: readonly string[], value: unknown): Record<string, unknown> {

@@ -9,6 +9,7 @@ export {
   verifySignature,
 } from '../profiles/index.ts';
 export { assertAdministrator } from './administrator.ts';
+export { assertRules } from './assert-rules.ts';
 export { backupFolderOf, placeOf } from './backing.ts';
 export { faultTables, migrations } from './catalogue.ts';
 export {
@@ -33,5 +34,7 @@ export { openMasterKeys } from './master-keys.ts';
 export { openStorage } from './open-storage.ts';
 export { getOptionalEnv, getRequiredEnv } from './required-env.ts';
 export { restoreDepsOf } from './restoring.ts';
+export { servesTls } from './tls-config.ts';
+export { chainProblems, readTlsMaterial } from './tls-material.ts';
 export { createTwinkeep, DEFAULT_TENANT, type Twinkeep, type TwinkeepOptions } from './twinkeep.ts';
 export { VERSION } from './version.ts';

@@ -12,6 +12,8 @@ import type { Tenants } from '../tenants/index.ts';
 import type { Keys, OpenMasters } from '../vault/index.ts';
 import { placeOf } from './backing.ts';
 import type { Config } from './config.ts';
+import { defenceOf, transportOf } from './insight-defence.ts';
+import { servesTls } from './tls-config.ts';
 
 /** The rooms that evidence comes from. */
 export interface InsightDeps {
@@ -64,6 +66,8 @@ function sourcesOf(deps: InsightDeps, seen: Seen): PostureSources {
   const log = createLogWatch({ ...deps, key: audit.key });
   return {
     settings: () => ({ ...settingsOf(deps), seenTls: seen.tls }),
+    transport: () => transportOf(config(), hasTls(deps), deps.clock),
+    defence: () => defenceOf(config()),
     keys: async () => {
       const all = await keys.statusOfAll();
       const versions = all.flatMap((status) => status.versions);
@@ -84,8 +88,9 @@ function sourcesOf(deps: InsightDeps, seen: Seen): PostureSources {
   };
 }
 
+/** Ours, or that of a proxy in front of us, which the address tells that people use. */
 const hasTls = ({ config, issuer }: InsightDeps): boolean =>
-  (config().accounts.publicUrl ?? issuer).startsWith('https://');
+  servesTls(config().tls) || (config().accounts.publicUrl ?? issuer).startsWith('https://');
 
 function settingsOf(deps: InsightDeps) {
   const { production, limits, corsOrigins, profiles, profile, sessions, accounts } = deps.config();

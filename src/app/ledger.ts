@@ -15,7 +15,7 @@ export interface LedgerRow {
 /** The whole surface as data, in the order of paths and methods. */
 export function ledgerOf(
   routes: readonly Route[],
-  inspection: string,
+  modeOf: (route: Route) => string,
   rulesOf: (route: Route) => readonly PolicyRule[],
 ): readonly LedgerRow[] {
   return [...routes]
@@ -25,10 +25,17 @@ export function ledgerOf(
       path: `${route.host ?? ''}${route.path}`,
       access: accessText(route),
       limits: limitText(route, rulesOf(route)),
-      inspection: route.access.kind === 'unlimited' ? 'none' : inspection,
+      inspection: inspectionText(route, modeOf(route)),
       records: route.records ?? 'none',
       body: bodyText(route),
     }));
+}
+
+/** How far detection looks, and what it does. */
+function inspectionText({ access, inspect, relay, body }: Route, mode: string): string {
+  if (access.kind === 'unlimited' || mode === 'off') return 'none';
+  const isWhole = relay === undefined ? body !== undefined : inspect === 'head+body';
+  return `${mode}: ${isWhole ? 'head and body' : 'head'}`;
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -3,7 +3,9 @@ import type { BlockEvent } from '../detection/index.ts';
 import type { GatewayDeps } from '../gateway/index.ts';
 import { httpFault, type Route } from '../http/index.ts';
 import type { ServedProfile } from '../profiles/index.ts';
+import { violationOf } from './block-news.ts';
 import type { Config } from './config.ts';
+import { openForwardAuth } from './forward-auth.ts';
 import type { House } from './rooms.ts';
 import { type OpenSurface, openSurface, type SurfaceDeps } from './surface.ts';
 import { type SystemDeps, systemRoutes } from './system-routes.ts';
@@ -56,7 +58,7 @@ export async function openLiveSurface(deps: LiveSurfaceDeps): Promise<LiveSurfac
   let turn: Promise<unknown> = Promise.resolve();
 
   async function open(next: Config): Promise<OpenSurface> {
-    const opened = await openSurface(next, known);
+    const opened = await withForwardAuth(next, await openSurface(next, known));
     const held = { count: 0 };
     for (const route of opened.routes) owners.set(route, named(opened, route));
     for (const route of opened.gateway.routes) holds.set(route, held);
@@ -64,18 +66,42 @@ export async function openLiveSurface(deps: LiveSurfaceDeps): Promise<LiveSurfac
     return opened;
   }
 
-  async function exchange(read: () => Promise<Config>, serve: Serve): Promise<readonly string[]> {
-    const next = await read(); // in its turn, so that the newest that was read is the one that stays
-    await house.adopt(next); // before the first token is signed that lives longer than any before
-    const opened = await open(next);
-    const old = live;
+  /** With the endpoint at which other proxies ask about what they carry. */
+  async function withForwardAuth(next: Config, opened: OpenSurface): Promise<OpenSurface> {
+    const { trustedProxies } = deps.config;
     try {
-      await serve(opened, next);
+      const asked = await openForwardAuth({
+        ...opened,
+        ...house,
+        config: next,
+        trustedProxies,
+        rows: { ...deps, ...house },
+      });
+      for (const [row, profile] of asked.owners) owners.set(row, profile);
+      return { ...opened, routes: [...opened.routes, ...asked.routes] };
     } catch (error) {
       await opened.close();
       throw error;
     }
+  }
+
+  async function exchange(read: () => Promise<Config>, serve: Serve): Promise<readonly string[]> {
+    const next = await read(); // in its turn, so that the newest that was read is the one that stays
+    const rules = house.detection.prepare(next.detection.inspection);
+    const old = live;
+    let opened: OpenSurface | undefined;
+    try {
+      await house.adopt(next); // before the first token is signed that lives longer than any before
+      opened = await open(next);
+      await serve(opened, next);
+    } catch (error) {
+      rules.drop();
+      await opened?.close();
+      throw error;
+    }
+    rules.take();
     const changed = changedKeys(config, next);
+    const waiting = changedKeys(atStart(config), atStart(next)).filter((key) => !RELOADED.has(key));
     live = opened;
     config = next;
     if (deps.isOwner) tellChange(old, changed);
@@ -84,7 +110,7 @@ export async function openLiveSurface(deps: LiveSurfaceDeps): Promise<LiveSurfac
       .retire(() => (heldOf.get(old)?.count ?? 0) > 0)
       .catch(deps.onError)
       .finally(() => retired.delete(old));
-    return changed.filter((key) => !RELOADED.has(key));
+    return waiting;
   }
 
   const unlisten = house.blockNews.listen((event) => tellBlock(live, event));
@@ -129,7 +155,14 @@ function named({ profiles }: OpenSurface, { profile = 'twinkeep' }: Route): Serv
   return profiles.find(({ name }) => name === profile) ?? profiles[0];
 }
 
-function changedKeys(before: Config, after: Config): readonly string[] {
+/** What waits for a start, by its name; all else of detection is taken up. */
+const atStart = ({ detection: { anomalies, suspicion }, ...config }: Config): object => ({
+  ...config,
+  ...Object.fromEntries(Object.entries(anomalies).map(([key, value]) => [`detection.anomalies.${key}`, value])),
+  'detection.suspicion.halfLifeMs': suspicion.halfLifeMs,
+});
+
+function changedKeys(before: object, after: object): readonly string[] {
   const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...keys].filter((key) => comparable(Object(before)[key]) !== comparable(Object(after)[key]));
 }
@@ -153,8 +186,8 @@ function tellChange({ profiles }: OpenSurface, changed: readonly string[]): void
       observer?.configurationChange({ user: 'operator', component, oldValue: '[redacted]', newValue: '[redacted]' });
 }
 
-function tellBlock({ profiles }: OpenSurface, { type, data }: BlockEvent): void {
-  if (type !== 'address.blocked') return;
-  for (const { observer } of profiles)
-    observer?.violation(data.violation, { ip_address: data.address, reason: data.reason });
+function tellBlock({ profiles }: OpenSurface, event: BlockEvent): void {
+  const violation = violationOf(event);
+  if (violation === undefined) return;
+  for (const { observer } of profiles) observer?.violation(violation.type, violation.details);
 }

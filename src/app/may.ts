@@ -5,6 +5,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { PersonPrincipal, Principal } from '../kernel/principal.ts';
 import type { ServeDeps } from '../profiles/index.ts';
 import type { Sessions } from '../sessions/index.ts';
+import type { AskedProofs } from './asked-proofs.ts';
 import type { AssertFactor } from './factor-due.ts';
 
 /** As the line asks it: a permission counts for those alone who have the second factor that policy asks for. */
@@ -22,6 +23,8 @@ export interface MayDeps {
   readonly access: Access;
   readonly sessions: Pick<Sessions, 'proof'>;
   readonly assertFactor: AssertFactor;
+  /** Proofs from before count no more. */
+  readonly askedProofs?: Pick<AskedProofs, 'since'> | undefined;
   readonly clock: Clock;
 }
 
@@ -29,7 +32,7 @@ export interface MayDeps {
 export type May = (route: Route, principal: Principal, tenant: TenantId) => Promise<void> | undefined;
 
 /** The step of the line that asks for the route's permission, and for how lately its caller proved who they are. */
-export function createMay({ access, sessions, assertFactor, clock }: MayDeps): May {
+export function createMay({ access, sessions, assertFactor, askedProofs, clock }: MayDeps): May {
   /** 401 before 403: who is not known is asked to sign in before anything is said about rights. */
   function may(route: Route, principal: Principal, tenant: TenantId): Promise<void> | undefined {
     const asked = route.access;
@@ -76,8 +79,9 @@ export function createMay({ access, sessions, assertFactor, clock }: MayDeps): M
     { provedWithinMs, secondFactorWithinMs }: StepUp,
     { sessionId }: PersonPrincipal,
   ): Promise<void> {
-    const proof = await sessions.proof(sessionId);
-    const isOlder = (at: EpochMs | undefined, ms: number): boolean => at === undefined || clock.now() - at > ms;
+    const [proof, since = 0] = await Promise.all([sessions.proof(sessionId), askedProofs?.since(sessionId)]);
+    const isOlder = (at: EpochMs | undefined, ms: number): boolean =>
+      at === undefined || clock.now() - at > ms || at < since;
     if (provedWithinMs !== undefined && isOlder(proof?.provedAt, provedWithinMs))
       throw accessFault('ACCESS_PROOF_TOO_OLD', { max_age_s: provedWithinMs / 1_000 });
     if (secondFactorWithinMs !== undefined && isOlder(proof?.secondFactorAt, secondFactorWithinMs)) {

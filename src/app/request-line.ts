@@ -1,21 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Access, accessFault } from '../access/index.ts';
 import type { Audit } from '../audit/index.ts';
-import type { Blocks, Detection } from '../detection/index.ts';
-import {
-  actorOf,
-  type Context,
-  type Input,
-  type RelayInput,
-  type Reply,
-  type Route,
-  readBody,
-  type Upgrade,
-} from '../http/index.ts';
+import type { Anomalies, Blocks, Detection, Verdict } from '../detection/index.ts';
+import type { Context, Input, RelayInput, Reply, Route, Upgrade } from '../http/index.ts';
 import { type TenantId, tenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
-import { anonymous, nameOf, type Principal } from '../kernel/principal.ts';
+import { anonymous, type Principal } from '../kernel/principal.ts';
 import { rateLimitHeaders, type Tightest } from '../limits/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { ServedProfile } from '../profiles/index.ts';
@@ -23,11 +14,17 @@ import type { Sessions } from '../sessions/index.ts';
 import type { Bus } from '../storage/index.ts';
 import { type Tenants, tenantFault } from '../tenants/index.ts';
 import { headersOf, sendFault, sendReply } from './answer.ts';
+import type { AskedProofs } from './asked-proofs.ts';
+import { isAsking } from './asking.ts';
+import type { Attacks } from './attacks.ts';
+import { assertNotBarred, barOf, isOpen } from './bar.ts';
 import { appFault } from './errors.ts';
 import type { AssertFactor } from './factor-due.ts';
 import { assertCsrfToken, assertSameSite } from './genuine.ts';
-import { hasBody, readInput } from './input.ts';
+import { createBodyReader } from './held-body.ts';
+import { hasBody } from './input.ts';
 import { createMay } from './may.ts';
+import { createRefusals } from './refusals.ts';
 import type { Slow } from './slow.ts';
 import type { Who } from './who.ts';
 
@@ -41,11 +38,14 @@ export interface LineDeps {
   readonly who: Who;
   readonly slow: Slow;
   readonly blocks: Blocks;
-  readonly detection: Detection;
+  readonly detection: Pick<Detection, 'screen' | 'inspect' | 'inspectInTurns' | 'modeOf'>;
+  readonly attacks: Attacks;
   readonly tenants: Tenants;
   readonly access: Access;
   readonly sessions: Pick<Sessions, 'csrf' | 'proof' | 'used'>;
   readonly assertFactor: AssertFactor;
+  readonly askedProofs?: Pick<AskedProofs, 'since'>;
+  readonly anomalies?: Pick<Anomalies, 'note'>;
   readonly audit: Audit;
   readonly bus: Bus;
   readonly metrics: Metrics;
@@ -66,6 +66,10 @@ interface Passage {
   readonly context: Context;
   readonly profile: ServedProfile;
   caller: Principal;
+  /** What is answered unless the caller proves who they are: their address is blocked. */
+  bar: unknown;
+  /** An attack in the head, which is told of once it is known who sent it. */
+  attack: Verdict | undefined;
   /** The limit that is nearest to its end, which the answer tells. */
   tightest: Tightest | undefined;
 }
@@ -74,8 +78,6 @@ type Parsed = Pick<Input, 'params' | 'query' | 'body' | 'stream'>;
 
 /** Routes that are open to everybody act in no tenant: nothing is ever stored under this one. */
 const NO_TENANT = tenantId('platform');
-/** The most of a body that is held so that detection may look at it; a larger one says `inspect: 'head'`. */
-const MAX_HELD_BYTES = 131_072;
 const TENANT_HEADER = 'twinkeep-tenant';
 
 /**
@@ -85,21 +87,32 @@ const TENANT_HEADER = 'twinkeep-tenant';
 export function createRequestLine(deps: LineDeps): RequestLine {
   const { contextOf, profileOf, who, slow, detection, blocks, tenants, access, audit, bus, metrics, clock } = deps;
   const { sessions } = deps;
-  const may = createMay({ access, sessions, assertFactor: deps.assertFactor, clock });
+  const bodies = createBodyReader({ detection });
+  const noteRefusal = createRefusals(deps);
+  const may = createMay({ access, sessions, assertFactor: deps.assertFactor, askedProofs: deps.askedProofs, clock });
 
-  return async (route, request, response, params, upgrade) => {
+  return async (asked, request, response, given, upgrade) => {
+    // A proxy asks about a request that it holds: from here on there is that one alone, in the row of its own.
+    const { route, params } = isAsking(asked) ? asked.originalOf(request, response) : { route: asked, params: given };
     const context = contextOf(request);
-    const passage: Passage = { context, profile: profileOf(route), caller: anonymous, tightest: undefined };
+    const before = { caller: anonymous, bar: undefined, attack: undefined, tightest: undefined };
+    const passage: Passage = { context, profile: profileOf(route), ...before };
+    const sentBefore = sentOver(request);
+    let records = 0;
     const release = route.relay === undefined ? undefined : deps.hold(route);
     let status = 500;
     try {
       bus.settle?.(); // what other threads have revoked is known from here on
-      screen(route, context);
+      screen(route, passage);
       // Waited for only where there is something to wait for: seven waits for nothing cost more than the checks.
       const early = slowByAddress(route, passage);
       if (early !== undefined) await early;
-      const known = who.ask(route, context);
+      if (passage.bar !== undefined) passage.caller = await provedAt(route, passage);
+      if (passage.attack?.mode === 'block') await refuseAttack(route, passage, passage.attack);
+      const known = passage.bar === undefined ? who.ask(route, context) : passage.caller;
       passage.caller = known instanceof Promise ? await known : known;
+      const barred = blocks.assertCallerNotBlocked(passage.caller);
+      if (barred !== undefined) await barred;
       if (passage.caller.kind === 'person') sessions.used(passage.caller.sessionId);
       const proof = genuine(route, passage);
       if (proof !== undefined) await proof;
@@ -109,8 +122,10 @@ export function createRequestLine(deps: LineDeps): RequestLine {
       if (late !== undefined) await late;
       const admitted = may(route, passage.caller, tenant);
       if (admitted !== undefined) await admitted;
-      const parsed = inspectAndParse(route, request, context, params);
+      if (passage.attack !== undefined) await tellAttack(route, passage, passage.attack);
+      const parsed = inspectAndParse(route, request, passage, params);
       const input: Parsed = parsed instanceof Promise ? await parsed : parsed;
+      if (hasBody(request)) assertNotBarred(blocks, { route, ...passage }, passage.caller); // a body takes its time
       const { caller } = passage;
       const confirm = () => confirmed(route, context, tenant);
       const admit = caller.kind === 'anonymous' && route.admits === 'later' ? admitting(route, passage) : undefined;
@@ -124,6 +139,8 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     } finally {
       release?.();
       count(route, request, status, passage);
+      const use = { context, caller: passage.caller, profile: passage.profile.name, status, records };
+      deps.anomalies?.note({ ...use, bytes: Math.max(0, sentOver(request) - sentBefore) });
     }
 
     /** A room or a flow handles it, or the gateway passes it on. */
@@ -137,6 +154,7 @@ export function createRequestLine(deps: LineDeps): RequestLine {
       const reply = await matched.handle(input);
       const sent = checkAndSend(matched, response, passage, reply);
       noteRead(matched, input.caller, input.tenantId, reply);
+      if (matched.records === 'read') records = reply.records ?? 1;
       return sent;
     }
   };
@@ -146,6 +164,8 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     bus.settle?.();
     deps.assertServed(route);
     const caller = await who.askAgain(route, context, late);
+    assertNotBarred(blocks, { route, context, profile: profileOf(route) }, caller);
+    await blocks.assertCallerNotBlocked(caller);
     if ((await where(context, caller)) !== tenant) throw tenantFault('TENANT_FOREIGN');
     await may(route, caller, tenant);
   }
@@ -159,6 +179,7 @@ export function createRequestLine(deps: LineDeps): RequestLine {
         const caller = await who.askLate(route, context, token);
         if (caller.kind === 'anonymous') throw accessFault('ACCESS_UNAUTHENTICATED');
         passage.caller = caller;
+        await blocks.assertCallerNotBlocked(caller);
         if (caller.kind === 'person') sessions.used(caller.sessionId);
         const tenant = await where(context, caller);
         await slowByPrincipal(route, passage, tenant);
@@ -172,10 +193,42 @@ export function createRequestLine(deps: LineDeps): RequestLine {
   }
 
   /** Is the address blocked, the head hostile? Probes are outside: a block must not look like a dead process (D13). */
-  function screen(route: Route, context: Context): void {
+  function screen(route: Route, passage: Passage): void {
     if (route.access.kind === 'unlimited') return;
-    blocks.assertNotBlocked(context);
-    detection.screen(context);
+    passage.bar = barOf(blocks, { route, ...passage });
+    if (passage.bar !== undefined && !who.presents(route, passage.context)) throw passage.bar;
+    if (passage.context.operator) return; // whoever holds the socket holds the machine
+    const verdict = detection.screen(route, passage.context);
+    if (verdict?.attack === true) passage.attack = verdict;
+  }
+
+  /** Refused it is; but a key or a person is held to account for it, and not the house that they send from (D06). */
+  async function refuseAttack(route: Route, passage: Passage, verdict: Verdict): Promise<void> {
+    if (passage.bar === undefined) passage.caller = await who.sender(route, passage.context);
+    await tellOf(passage.caller, route, passage, verdict);
+  }
+
+  /** Who calls from an address that is blocked. A guess is answered as all from there, and pays as any other. */
+  async function provedAt(route: Route, { context, bar }: Passage): Promise<Principal> {
+    try {
+      const caller = await who.ask(route, context, true);
+      if (caller.kind !== 'anonymous') return caller;
+    } catch (error) {
+      if (!isFault(error) || error.kind !== 'unauthenticated') throw error;
+    }
+    throw bar;
+  }
+
+  /** @throws DETECTION_REFUSED where the route blocks */
+  async function tellAttack(route: Route, passage: Passage, verdict: Verdict): Promise<void> {
+    const { context, caller } = passage;
+    const isUnasked = caller.kind === 'anonymous' && isOpen(route);
+    await tellOf(isUnasked ? await who.sender(route, context) : caller, route, passage, verdict);
+  }
+
+  /** @throws DETECTION_REFUSED where the route blocks */
+  function tellOf(caller: Principal, route: Route, { context, profile }: Passage, verdict: Verdict): Promise<void> {
+    return deps.attacks.tell({ route, context, caller, profile: profile.name, observer: profile.observer }, verdict);
   }
 
   /** A ceiling for everybody, and the route's own limit for those who are not known yet. */
@@ -237,37 +290,9 @@ export function createRequestLine(deps: LineDeps): RequestLine {
   }
 
   /** The body is read only now, from somebody who may send it, looked at as bytes and parsed by the route's schemas. */
-  function inspectAndParse(
-    route: Route,
-    request: IncomingMessage,
-    context: Context,
-    params: unknown,
-  ): Parsed | Promise<Parsed> {
-    if (route.relay !== undefined) return readRelayed(route, request, context, params);
-    return readInput(route, request, params, (body) => void detection.inspect(context, body));
-  }
-
-  /** What is handed on unread is told as such; a body that is to be looked at is held, and so must be small. */
-  function readRelayed(
-    route: Route,
-    request: IncomingMessage,
-    context: Context,
-    params: unknown,
-  ): Parsed | Promise<Parsed> {
-    if (route.inspect === 'head+body' && hasBody(request)) return readHeld(route, request, context, params);
-    detection.inspect(context, undefined);
-    return { params, query: undefined, body: undefined, stream: request };
-  }
-
-  async function readHeld(
-    { maxBodyBytes = MAX_HELD_BYTES }: Route,
-    request: IncomingMessage,
-    context: Context,
-    params: unknown,
-  ): Promise<Parsed> {
-    const body = await readBody(request, Math.min(maxBodyBytes, MAX_HELD_BYTES));
-    detection.inspect(context, body);
-    return { params, query: undefined, body, stream: undefined };
+  function inspectAndParse(route: Route, request: IncomingMessage, passage: Passage, params: unknown) {
+    const tell = (verdict: Verdict): Promise<void> => tellAttack(route, passage, verdict);
+    return bodies.read(route, request, passage.context, params, tell);
   }
 
   /** A reply that is not what its route promises may hold what it must not: it does not go out. */
@@ -286,28 +311,13 @@ export function createRequestLine(deps: LineDeps): RequestLine {
     audit.noteRead({ principal, tenantId: tenant, route: `${route.method} ${route.path}`, records, object });
   }
 
-  async function noteRefusal(route: Route, { context, caller }: Passage, error: unknown): Promise<void> {
-    if (!isFault(error) || !REFUSALS.has(error.kind)) return;
-    if (route.records === 'self' && error.kind === 'unauthenticated') return; // what such a route knows better than we
-    const entry = {
-      ...actorOf(context, caller, caller.kind === 'anonymous' ? undefined : caller.tenantId),
-      action: 'access.refused',
-      outcome: 'refused',
-      facts: { route: `${route.method} ${route.path}`, code: error.code },
-    } as const;
-    // A flood of 429 must not become a flood of awaited writes, whoever sends it.
-    if (caller.kind === 'anonymous') return audit.noteRefusal(context.addressBlock, entry);
-    if (error.kind === 'limited') return audit.noteRefusal(nameOf(caller), entry);
-    await audit.write(entry).catch((failure) => deps.onError(failure, context)); // refused it is, recorded or not
-  }
-
   function count(route: Route, request: IncomingMessage, status: number, { context, profile, caller }: Passage): void {
     metrics.request(route.path, request.method ?? '', status, clock.now() - context.receivedAt);
     profile.observer?.access({ context, caller, status });
   }
 }
 
-const REFUSALS = new Set(['unauthenticated', 'forbidden', 'limited']);
+const sentOver = ({ socket }: IncomingMessage): number => socket?.bytesWritten ?? 0; // a pair of streams has none
 
 /** Aborted when nobody waits for the answer any more. */
 function leftBy(response: ServerResponse): AbortSignal {

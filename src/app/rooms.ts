@@ -4,14 +4,14 @@ import { type Audit, type AuditDeps, auditRoutes, createAudit, type HeadKeeper }
 import { type Argon2Cost, createBcrypt, createHashQueue, createPasswordHasher } from '../crypto/index.ts';
 import { type AlertConfig, createDelivery, type Delivery, deliveryRoutes } from '../delivery/index.ts';
 import {
+  type Anomalies,
   type Blocks,
   blockRoutes,
-  createBlocks,
   createDetection,
-  createFailures,
   type Detection,
-  type FailurePolicy,
   type Failures,
+  ruleRoutes,
+  type Suspicion,
 } from '../detection/index.ts';
 import {
   type Accounts,
@@ -25,7 +25,7 @@ import {
   type SignIn,
   tenancyRoutes,
 } from '../flows/index.ts';
-import { createAddressReader, type Route } from '../http/index.ts';
+import type { Route } from '../http/index.ts';
 import { createIdentity, type Identity, passwordSchemeOf } from '../identity/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
@@ -60,8 +60,12 @@ import {
 import type { Bus, HotState, Storage } from '../storage/index.ts';
 import { createTenants, MAIN_TENANT, type Tenants } from '../tenants/index.ts';
 import { type Keys, type OpenMasters, openVault, type Rewrap, type Vault } from '../vault/index.ts';
+import type { AskedProofs } from './asked-proofs.ts';
+import { createAttackNews } from './attack-news.ts';
+import { type Attacks, createAttacks } from './attacks.ts';
 import { type Backing, openBacking } from './backing.ts';
-import { type BlockNews, createBlockNews } from './block-news.ts';
+import type { BlockNews } from './block-news.ts';
+import { openBlocking } from './blocking.ts';
 import { ASKED } from './catalogue.ts';
 import type { Config } from './config.ts';
 import { type Entering, openEntering } from './entering.ts';
@@ -70,6 +74,7 @@ import { openKeeping } from './keeping.ts';
 import type { MasterKeyring } from './master-keys.ts';
 import { type FieldFunctionsOf, profileFields } from './profile-keys.ts';
 import { createSignInNews } from './sign-in-news.ts';
+import { openUnusualUse } from './unusual-use.ts';
 import { hashersOf } from './worker-ground.ts';
 
 export interface RoomDeps {
@@ -126,8 +131,12 @@ export interface House {
   readonly apiKeys: ApiKeys;
   readonly limits: Limits;
   readonly detection: Detection;
+  readonly attacks: Attacks;
   readonly blocks: Blocks;
   readonly failures: Failures;
+  readonly suspicion: Suspicion;
+  readonly anomalies: Anomalies;
+  readonly askedProofs: AskedProofs;
   readonly blockNews: BlockNews;
   readonly delivery: Delivery;
   readonly readings: Readings;
@@ -185,23 +194,6 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     home: MAIN_TENANT,
     inherits: storage.dialect === 'sqlite' && deps.integrator === undefined,
   });
-  const detection = createDetection();
-  const isTrustedProxy = createAddressReader(config.trustedProxies).trusts;
-  const blockNews = createBlockNews(delivery);
-  const blocks = createBlocks({
-    ...deps,
-    audit,
-    config: config.detection,
-    announce: blockNews.announce,
-    isTrustedProxy,
-  });
-  let policyOf = failurePolicyOf(config);
-  const failures = createFailures({
-    ...deps,
-    blocks,
-    config: config.detection,
-    policyOf: (profile) => policyOf(profile),
-  });
   const stream = createReadingStream({ bus, vault, random, onError, noteRead: audit.noteRead });
   const onStored = stream.publish;
   const readings = createReadings({ storage, vault, audit, clock, config: config.readings, onStored });
@@ -213,6 +205,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   const rolesOf = access.rolesOf;
   const assertions = await openAssertions({ ...signing, rolesOf });
   const tokenKeys = [tokens.keys, assertions.keys];
+  const places = placesFile === undefined ? undefined : createPlaces({ file: placesFile, clock, onError });
   const sessions = createSessions({
     storage,
     audit,
@@ -223,10 +216,17 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     random,
     config: config.sessions,
     fields: vault.fields,
-    places: placesFile === undefined ? undefined : createPlaces({ file: placesFile, clock, onError }),
+    places,
     notices: createSignInNews({ delivery, identity, onError }),
     usernameOf: identity.activeName,
+    assertOpen: (person, device) => blocking.blocks.assertPersonNotBlocked(person, device),
   });
+
+  const detection = createDetection(config.detection.inspection);
+  const blocking = openBlocking({ ...deps, audit, delivery, identity, sessions, tenants, access });
+  const { blocks, blockNews, failures, suspicion } = blocking;
+  const unusual = await openUnusualUse({ ...deps, audit, delivery, suspicion, places });
+  const { anomalies, askedProofs } = unusual;
 
   const backing = openBacking({ ...deps, vault, audit });
   const { retainedBy, refreshKeystore } = backing.backups;
@@ -236,7 +236,8 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   const createTenant = createTenancy({ storage, tenants, access });
   const alerts = deps.alerts;
   const persons = { vault, audit, delivery, limits, failures, identity, tenants, access, sessions, revocations };
-  const entering = await openEntering({ ...deps, ...persons, hasher, apiKeys, alerts });
+  const assertOpen = blocks.assertPersonNotBlocked;
+  const entering = await openEntering({ ...deps, ...persons, hasher, apiKeys, alerts, assertOpen });
   const { signIn, stepUp, people, accounts, attempts, mfa } = entering;
   const feed = createRevocationFeed({ revocations, keys: tokens.keys, clock, random, accessMs: keepFor });
   const endsOfMember = createEndsOfMember(tenants);
@@ -255,6 +256,8 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     ...readingStreamRoutes(stream, { origins: config.corsOrigins.filter((origin) => origin !== '*') }),
     ...auditRoutes(audit, storage),
     ...blockRoutes(blocks, clock),
+    ...ruleRoutes(detection),
+    ...unusual.routes,
     ...deliveryRoutes(delivery),
     ...keeping.routes,
     ...backing.routes,
@@ -267,6 +270,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     ...backing.jobs,
     { name: 'sessions.prune', everyMs: 600_000, run: sessions.prune },
     { name: 'detection.prune', everyMs: 3_600_000, run: blocks.prune },
+    ...unusual.jobs,
     ...delivery.jobs,
     { name: 'apikeys.use', everyMs: 10_000, perProcess: true, run: apiKeys.flushUse },
   ];
@@ -274,9 +278,15 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   const adopt = async (next: Config): Promise<void> => {
     await revocations.keepFor(longestAccessMs(next));
     kept = next;
-    policyOf = failurePolicyOf(next);
+    blocking.adopt(next);
   };
-  const defence = { limits, detection, blocks, blockNews, failures };
+  const attacks = createAttacks({
+    audit,
+    suspicion,
+    metrics: deps.metrics,
+    news: createAttackNews({ ...deps, delivery }),
+  });
+  const defence = { limits, detection, attacks, blocks, blockNews, failures, suspicion, anomalies, askedProofs };
   return {
     vault,
     masters,
@@ -328,18 +338,4 @@ function tokenKeyJobs(issuers: readonly TokenKeys[], { dialect }: Storage): read
 function longestAccessMs({ sessions, profiles, profile }: Config): number {
   // A sign-in that waits for its second factor ends with them too.
   return Math.max(TICKET_MS, sessions.accessMs, ...profiles.filter(isLegacy).map((name) => profile[name].accessMs));
-}
-
-/** A profile may say that its blocks stay (X17); all else is as configured for all. */
-function failurePolicyOf({
-  detection,
-  profile,
-}: Pick<Config, 'detection' | 'profile'>): (name: string) => FailurePolicy {
-  const { failures, windowMs, blockMs, permanent } = detection;
-  return (name) => ({
-    failures,
-    windowMs,
-    blockMs,
-    permanent: permanent || (isLegacy(name) && profile[name].permanentBlocks),
-  });
 }

@@ -6,6 +6,7 @@ import type { Bus, HotState, Storage } from '../storage/index.ts';
 import { DOCS_POLICY, docsPage } from './docs-page.ts';
 import type { LedgerRow } from './ledger.ts';
 import { openApiOf } from './openapi.ts';
+import { createPages, type Page } from './pages.ts';
 
 export interface SystemDeps {
   readonly storage: Storage;
@@ -51,7 +52,8 @@ export function systemRoutes(deps: SystemDeps, routes: () => readonly Route[]): 
     return { good: status !== 'failing', body: { status, checks } };
   }
 
-  let printed: { all: readonly Route[]; document: string; html: string } | undefined;
+  const pageOf = createPages();
+  let printed: { all: readonly Route[]; document: Page; html: Page } | undefined;
   let pending: Promise<string> | undefined;
   const own: readonly Route[] = [
     defineRoute({
@@ -121,8 +123,8 @@ export function systemRoutes(deps: SystemDeps, routes: () => readonly Route[]): 
     if (printed?.all !== all) {
       // What stands behind the gateway is the operator's own business, and everybody may read these pages.
       const shown = all.filter(({ relay }) => relay === undefined);
-      const document = JSON.stringify(openApiOf(shown, faults, version));
-      printed = { all, document, html: docsPage(shown, ledger, version) };
+      const document = pageOf(JSON.stringify(openApiOf(shown, faults, version)));
+      printed = { all, document, html: pageOf(docsPage(shown, ledger, version)) };
     }
     return printed;
   }

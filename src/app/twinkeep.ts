@@ -32,6 +32,7 @@ import { createRecordedReload } from './recorded-reload.ts';
 import { createRequestLine } from './request-line.ts';
 import { type House, openHouse } from './rooms.ts';
 import { createSlow } from './slow.ts';
+import { servesTls } from './tls-config.ts';
 import { doubtful } from './unsafe.ts';
 import { VERSION } from './version.ts';
 import { createWho } from './who.ts';
@@ -122,7 +123,7 @@ export async function createTwinkeep(config: Config, options: TwinkeepOptions = 
     const masterDeps = { storage, clock, random, ownFolder, isAlone, onError };
     const keyring = await openMasterKeys({ ...config, masterKey: masterKeyOf(config) }, masterDeps);
     const metrics = createMetrics({ ofProcess: owner === undefined });
-    const issuer = config.issuer ?? `http://${config.host}:${config.port}`;
+    const issuer = config.issuer ?? `${servesTls(config.tls) ? 'https' : 'http'}://${config.host}:${config.port}`;
     const head = ownFolder ? fileHead(auditHeadOf(config)) : memoryHead();
     const house = await openHouse({
       config,
@@ -227,7 +228,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
   const { config, clock, random, storage, hot, bus, metrics, house, holder, log, admin, undo, threads } = parts;
   const owner = threads?.owner;
   const ledger = (routes: readonly Route[]) =>
-    ledgerOf(routes, house.detection.describes, (route) => surface.profileOf(route).rules);
+    ledgerOf(routes, house.detection.modeOf, (route) => surface.profileOf(route).rules);
   let serving = true;
   const faults = Object.assign({}, ...Object.values(faultTables));
   const asked = {
@@ -271,7 +272,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
     clock,
     onError,
   });
-  const { server, handle, replace, close } = await createHttpApp({ ...surface.current(), line });
+  const { server, handle, replace, close } = await createHttpApp({ ...surface.current(), line }, config.connections);
 
   const audit = owner === undefined ? house.audit : undefined;
   const reload = createRecordedReload({ audit, exchange, onError: log.failed });
@@ -294,7 +295,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
   await house.revocations.start();
   await house.blocks.start();
   house.audit.start();
-  if (owner === undefined) void house.startKeeping().catch(log.failed);
+  const keeping = owner === undefined ? house.startKeeping().catch(log.failed) : undefined;
   const jobs = startJobs({
     jobs: house.jobs.filter(({ perProcess }) => perProcess === true || owner === undefined),
     storage,
@@ -330,8 +331,9 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
       await Promise.all([close(), surface.close()]); // open sockets are the gateway's to end
       await house.delivery.stop(); // cuts what it sends to receivers that do not answer, so that the jobs can end
       await house.rewrap.stop(); // ends after its step, so that the jobs can end
-      await jobs.stop();
+      await Promise.all([jobs.stop(), keeping]); // neither may find the database closed
       house.revocations.stop();
+      house.detection.stop();
       await house.blocks.stop();
       await house.apiKeys.flushUse().catch(log.failed);
       await house.sessions.flushUse().catch(log.failed);

@@ -7,6 +7,7 @@ import { isLegacy, prefixOf } from '../profiles/index.ts';
 import { judgeSecret } from '../sessions/index.ts';
 import { parseMasterKey } from '../vault/index.ts';
 import type { Config } from './config.ts';
+import { servesTls, unsafeTls } from './tls-config.ts';
 
 /** Combinations that must not start: each with the way out of it. */
 export function unsafe(config: Config): readonly Flaw[] {
@@ -16,6 +17,7 @@ export function unsafe(config: Config): readonly Flaw[] {
     ...fieldKeys(config),
     ...placeholders(config),
     ...mounts(config),
+    ...unsafeTls(config),
   ];
 }
 
@@ -189,8 +191,14 @@ function mounts({ profile, profiles }: Config): readonly Flaw[] {
 }
 
 /** What starts all the same, and had better not stay so: a sentence each for the log. */
-export function doubtful({ limits, profile, profiles }: Config): readonly string[] {
+export function doubtful(config: Config): readonly string[] {
+  const { limits, profile, profiles } = config;
   const doubts = limits.enabled ? [] : ['limits are off: anybody may send as much as they like'];
+  if (isInTheClear(config))
+    doubts.push(
+      'passwords and tokens come in the clear: set TWINKEEP_TLS_CERT_FILE and TWINKEEP_TLS_KEY_FILE (twinkeep tls ' +
+        'generate), or TWINKEEP_TRUSTED_PROXIES where a proxy speaks TLS',
+    );
   for (const name of profiles.filter(isLegacy)) {
     const settings = profile[name];
     if ('csrfProtect' in settings && !settings.csrfProtect)
@@ -202,4 +210,10 @@ export function doubtful({ limits, profile, profiles }: Config): readonly string
       doubts.push(`the secret of profile ${name} has ${verdict.bytes} bytes; 32 random ones cannot be guessed`);
   }
   return doubts;
+}
+
+/** Whether others than this machine may come, in production, and nobody speaks TLS that is known of. */
+function isInTheClear({ production, tls, trustedProxies, host }: Config): boolean {
+  const isLocal = host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host);
+  return production && !servesTls(tls) && trustedProxies.length === 0 && !isLocal;
 }

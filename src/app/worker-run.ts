@@ -3,7 +3,9 @@ import type { MessagePort } from 'node:worker_threads';
 import type { AlertConfig } from '../delivery/index.ts';
 import { createLink } from '../storage/index.ts';
 import type { Config } from './config.ts';
+import { type Front, openFront } from './front.ts';
 import { createTwinkeep } from './twinkeep.ts';
+import { warmUp } from './warm-up.ts';
 import { type Packed, unpack } from './worker-config.ts';
 import type { Ground } from './worker-ground.ts';
 
@@ -29,6 +31,7 @@ const PATIENCE_MS = 5_000;
 export function runWorker({ seat, ground, settings, port, line }: WorkerStart): void {
   const { config, alerts } = unpack(settings);
   let next = config;
+  let front: Front | undefined;
   const owner = createLink({
     port: line,
     patienceMs: PATIENCE_MS,
@@ -41,6 +44,7 @@ export function runWorker({ seat, ground, settings, port, line }: WorkerStart): 
       metrics: async () => (await opened).metrics.snapshot(),
       close: async () => {
         await (await opened).close();
+        front?.close();
         setImmediate(() => line.close()); // the answer goes first; nothing holds the thread then
       },
     },
@@ -50,11 +54,13 @@ export function runWorker({ seat, ground, settings, port, line }: WorkerStart): 
   line.ref(); // without a question of ours on the way, too: it waits for those of the owner
 
   async function open(): Promise<number> {
-    const { server } = await opened;
+    const { server, metrics } = await opened;
+    front = openFront(server, { config, metrics, threads: config.workers, tells: false });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ port, host: config.host, reusePort: true }, resolve);
+      server.listen({ port, host: config.host, reusePort: true, backlog: 4_096 }, resolve);
     });
+    warmUp(await opened);
     return (server.address() as AddressInfo).port; // a TCP server's address has a port
   }
 }

@@ -1,6 +1,8 @@
 import { type Command, tenantOption as tenant } from './command.ts';
 import { BACKUP_COMMANDS } from './commands-backup.ts';
+import { DETECT_COMMANDS } from './commands-detect.ts';
 import { KEY_COMMANDS } from './commands-keys.ts';
+import { TLS_COMMANDS } from './commands-tls.ts';
 import { MEMBER_COMMANDS, USER_COMMANDS } from './commands-users.ts';
 
 /** Every command, in the order of the help. */
@@ -54,6 +56,7 @@ export const COMMANDS: readonly Command[] = [
     options: {
       scope: { value: 'S', several: true, required: true, summary: 'What it may do; commas work too.' },
       'expires-in': { value: '90d', summary: 'Its life, in s, m, h or d; without it the key does not expire.' },
+      certificate: { value: 'FILE', summary: 'Bind it to a client certificate (PEM): it is good with that one alone.' },
       tenant,
     },
     example: 'twinkeep api-keys create meter-1 --scope write:meter_data --expires-in 90d',
@@ -90,31 +93,62 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'blocks list',
     operands: [],
-    summary: 'List the addresses that are blocked, until when and why.',
-    options: { all: { summary: 'Those that are over too.' } },
+    summary: 'List the addresses, keys, people and devices that are blocked, until when and why.',
+    options: {
+      kind: { value: 'K', summary: 'Those of one kind: address, api-key, person or device.' },
+      all: { summary: 'Those that are over too.' },
+    },
     example: 'twinkeep blocks list',
     load: async () => (await import('./blocks.ts')).listBlocks,
   },
   {
     name: 'blocks add',
-    operands: ['<ADDRESS>'],
-    summary: 'Block an address at once; an IPv6 one with its /64.',
+    operands: ['<ADDRESS|person:ID|api-key:ID|device:ID>'],
+    summary: 'Block somebody at once; an IPv6 address with its /64.',
     options: {
       for: { value: '1h', summary: 'How long, in s, m, h or d.' },
-      permanent: { summary: 'Until it is removed.' },
+      permanent: { summary: 'Until it is lifted.' },
       reason: { value: 'R', required: true, summary: 'Why, for whoever reads the list; the client is not told.' },
     },
     example: 'twinkeep blocks add 203.0.113.9 --for 1h --reason "scans the console"',
     load: async () => (await import('./blocks.ts')).addBlock,
   },
   {
+    name: 'blocks lift',
+    operands: ['<ADDRESS|person:ID|api-key:ID|device:ID|ID>'],
+    summary: 'Let somebody who is blocked in again at once.',
+    options: {},
+    example: 'twinkeep blocks lift 203.0.113.9',
+    load: async () => (await import('./blocks.ts')).liftBlock,
+  },
+  {
     name: 'blocks remove',
-    operands: ['<ADDRESS|ID>'],
-    summary: 'Let a blocked address in again at once.',
+    operands: ['<ADDRESS|person:ID|api-key:ID|device:ID|ID>'],
+    summary: 'The same as `blocks lift`, under its older name.',
     options: {},
     example: 'twinkeep blocks remove 203.0.113.9',
-    load: async () => (await import('./blocks.ts')).removeBlock,
+    load: async () => (await import('./blocks.ts')).liftBlock,
   },
+  {
+    name: 'anomalies forget',
+    operands: ['<PRINCIPAL>'],
+    summary: 'Learn anew what is usual for one whose work has changed.',
+    options: {},
+    example: 'twinkeep anomalies forget api-key:0199d3a2-4c1e-7c3f-9a53-0d6f6a1b2c3d',
+    load: async () => (await import('./anomalies.ts')).forgetBaseline,
+  },
+  {
+    name: 'anomalies',
+    operands: [],
+    summary: 'List the unusual use that goes on, explained; of one principal also what is usual for it.',
+    options: {
+      principal: { value: 'P', summary: 'Of this one alone: api-key:ID, person:ID, address:IP, or peers:KIND.' },
+      all: { summary: 'What is over too.' },
+    },
+    example: 'twinkeep anomalies --all',
+    load: async () => (await import('./anomalies.ts')).listAnomalies,
+  },
+  ...DETECT_COMMANDS,
   {
     name: 'webhooks add',
     operands: ['<URL>'],
@@ -196,6 +230,7 @@ export const COMMANDS: readonly Command[] = [
   },
   ...KEY_COMMANDS,
   ...BACKUP_COMMANDS,
+  ...TLS_COMMANDS,
   {
     name: 'readings import',
     operands: ['<FILE.csv>'],

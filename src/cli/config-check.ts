@@ -1,4 +1,4 @@
-import { assertAdministrator, assertEvenRefusals } from '../app/index.ts';
+import { assertAdministrator, assertEvenRefusals, assertRules } from '../app/index.ts';
 import type { Run } from './command.ts';
 import { loadSettings, settingsOf } from './setting.ts';
 import { tableOf } from './terminal.ts';
@@ -8,6 +8,7 @@ export const checkConfig: Run = async (_args, terminal) => {
   const config = await loadSettings();
   await assertAdministrator(config);
   await assertEvenRefusals(config);
+  assertRules(config);
   const settings = settingsOf(config);
   const rows = settings.map(({ name, variable, value }) => [name, variable, value]);
   terminal.answer(JSON.parse(JSON.stringify(config)), tableOf(['setting', 'variable', 'value'], rows));

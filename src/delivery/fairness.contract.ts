@@ -23,6 +23,8 @@ const event = { type: 'address.blocked', data: {} } as const;
 const publish = ({ delivery, write }: Kit, tenant: TenantId) =>
   write((tx) => delivery.publish(tx, { ...event, tenantId: tenant }));
 
+/** Many times the statements that a look may cost. */
+const WAITING = 100;
 const hanging = { webhooks: { allowPrivate: ['127.0.0.1'], timeoutMs: 60_000 } };
 
 const states = statement({
@@ -130,7 +132,7 @@ export function fairnessContract(make: MakeStorage): void {
   // Attack: a tenant fills thousands of lanes with what waits for later, and every second all of them are looked at.
   test('looking for what is due costs nothing for what waits for later', () =>
     withKit(make, {}, async ({ another, storage, write, clock }) => {
-      const lanes = Array.from({ length: 500 }, (_, n) => `endpoint-${n}`);
+      const lanes = Array.from({ length: WAITING }, (_, n) => `endpoint-${n}`);
       await write((tx) => messageStore.add(tx, waitingFor(lanes, clock.now())));
       const counted = counting(storage);
       const watched = await another({ more: { storage: counted.storage, inherits: false } });
@@ -138,7 +140,7 @@ export function fairnessContract(make: MakeStorage): void {
       assert.ok(counted.statements > 0 && counted.statements < 12, `${counted.statements} statements`);
       clock.advance(hours(1));
       await watched.run(); // now they are due, and end because there are no such webhooks
-      const left = await storage.read(platform, (tx) => tx.one(states, { lane: laneOf('endpoint-499') }));
+      const left = await storage.read(platform, (tx) => tx.one(states, { lane: laneOf(`endpoint-${WAITING - 1}`) }));
       assert.equal(left?.state, 'failed');
     }));
 

@@ -87,6 +87,7 @@ const webhookRoutes = ({ endpoints }: Delivery): readonly Route[] => [
   defineRoute({
     method: 'POST',
     path: '/v1/webhooks',
+    detection: { text: ['body.description'] },
     summary: 'Add a webhook. The answer is the only place where its secret stands.',
     access,
     limits,
@@ -114,6 +115,7 @@ const webhookRoutes = ({ endpoints }: Delivery): readonly Route[] => [
   defineRoute({
     method: 'PATCH',
     path: '/v1/webhooks/:id',
+    detection: { text: ['body.description'] },
     summary: 'Change a webhook, disable it, or make it active again.',
     access,
     limits,

@@ -58,6 +58,8 @@ export interface AccountDeps {
   readonly limits: Pick<Limits, 'takeOf'>;
   readonly attempts: Pick<Attempts, 'begin' | 'good' | 'clear'>;
   readonly evenTime: EvenTime;
+  /** Throws for a person who is blocked. */
+  readonly assertOpen?: ((person: PersonId) => void) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly config: AccountConfig;

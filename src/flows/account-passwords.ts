@@ -91,7 +91,7 @@ export function createPasswordFlow(ground: AccountGround) {
     });
   }
 
-  /** @throws IDENTITY_TOKEN_INVALID, IDENTITY_PASSWORD_WEAK: that one leaves the link as it is */
+  /** @throws IDENTITY_TOKEN_INVALID; IDENTITY_PASSWORD_WEAK and DETECTION_BLOCKED, which leave the link as it is */
   async function reset(context: Context, given: string, password: string): Promise<void> {
     await ground.attempts.begin({ addressBlock: context.addressBlock });
     const token = await tokens.find(given, ['reset']);
@@ -99,6 +99,7 @@ export function createPasswordFlow(ground: AccountGround) {
     const person = await identity.get(token.personId);
     if (person.disabledAt !== undefined) throw identityFault('IDENTITY_TOKEN_INVALID');
     await ground.attempts.good({ addressBlock: context.addressBlock });
+    ground.assertOpen?.(person.id); // the link is good, and stays good until the block is over
     const passwordHash = await judged(person, password);
     const actor = actorOf(context, anonymous);
     await storage.write(platform, async (tx) => {

@@ -9,6 +9,7 @@ export const incidentRoutes = (incidents: Incidents): readonly Route[] => [
   defineRoute({
     method: 'POST',
     path: '/v1/users/:id/compromised',
+    detection: { text: ['body.reason'] },
     summary: 'End whatever lets anybody into an account: sessions, links, second factors, API keys and the password.',
     access: { kind: 'permission', permission: 'admin:users', provedWithinMs: minutes(10) },
     limits: [{ per: 'principal', count: 60, windowMs: hours(1) }],

@@ -79,6 +79,7 @@ export function createSteps(deps: SignInDeps): Steps {
 
   async function goOn(context: Context, options: SignInOptions, soFar: SoFar): Promise<SignInOutcome> {
     const { given, known, person } = soFar;
+    deps.assertOpen?.(person.id, known?.id); // only now, when it is proved who it is: a guesser learns nothing by it
     const standing = await standingOf(mfa, person);
     const remembered = isRemembered(known, standing.rememberMs, clock.now());
     const next = nextStep(standing, given, remembered);

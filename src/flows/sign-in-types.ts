@@ -93,7 +93,7 @@ export interface Enrolling {
  * the account has one or policy asks for it: no session exists before.
  */
 export interface SignIn {
-  /** @throws IDENTITY_CREDENTIALS, MFA_CODE_WRONG, LIMIT_EXCEEDED, CRYPTO_BUSY, TENANT_FOREIGN, and what refuses a session */
+  /** @throws IDENTITY_CREDENTIALS, MFA_CODE_WRONG, LIMIT_EXCEEDED, CRYPTO_BUSY, TENANT_FOREIGN, DETECTION_BLOCKED, and what refuses a session */
   begin(context: Context, credentials: Credentials, options?: SignInOptions): Promise<SignInOutcome>;
   /** @throws MFA_TICKET_INVALID, MFA_FACTOR_UNKNOWN, MFA_BUDGET_SPENT, MFA_CHANNEL_OFF, LIMIT_EXCEEDED */
   challenge(context: Context, ticket: string, wish: ChallengeWish, options?: SignInOptions): Promise<Challenge>;

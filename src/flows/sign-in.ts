@@ -2,7 +2,7 @@ import type { Audit } from '../audit/index.ts';
 import type { Failures } from '../detection/index.ts';
 import type { Context } from '../http/index.ts';
 import type { Identity, Person } from '../identity/index.ts';
-import { type TenantId, tenantId } from '../kernel/brand.ts';
+import { type PersonId, type TenantId, tenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Mfa, mfaFault, type Ticket } from '../mfa/index.ts';
 import type { Sessions } from '../sessions/index.ts';
@@ -26,6 +26,8 @@ export interface SignInDeps {
   readonly audit: Audit;
   readonly failures: Failures;
   readonly clock: Clock;
+  /** Throws for a person or device that is blocked. */
+  readonly assertOpen?: ((person: PersonId, knownDeviceId: string | undefined) => void) | undefined;
   /** Whether all sessions of that person, tenant or of everybody were ended since: that ends sign-ins too. */
   readonly endedSince: (ticket: Pick<Ticket, 'personId' | 'tenantId' | 'openedAt'>) => boolean;
 }

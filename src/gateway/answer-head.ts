@@ -6,6 +6,10 @@ const DROPPED = new Set([
   ...['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'proxy-connection'],
   ...['proxy-authenticate', 'proxy-authentication-info', 'x-request-id', 'http2-settings'],
 ]);
+/** Which software answers is a hint for attackers alone. */
+const TELLING = new Set(['server', 'x-powered-by', 'x-aspnet-version', 'x-aspnetmvc-version']);
+/** Switches on a filter that browsers have taken out, for it could be turned against pages; in our words where a profile has it. */
+const FILTER = 'x-xss-protection';
 const OURS = 'twinkeep-';
 const MAX_HEADERS = 200;
 const MAX_NAMES = 2_048;
@@ -97,6 +101,7 @@ function judge(name: string, assertionHeader: string): Fate {
   const ours = name.startsWith(OURS) || name === assertionHeader;
   if (name === 'x-request-id') return { name, said: 'drop', added: 'always' };
   if (DROPPED.has(name)) return { name, said: 'drop', added: 'never' };
+  if (TELLING.has(name) || name === FILTER) return { name, said: 'drop', added: 'always' };
   if (isCors(name)) return { name, said: ours ? 'drop' : 'cors', added: 'always' };
   if (name === 'vary') return { name, said: 'pass', added: 'always' }; // a list: ours stands beside theirs
   const said =

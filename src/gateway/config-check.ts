@@ -85,7 +85,7 @@ function messageClashes({ authMessage, socketIo, sockets, access, methods }: Che
 }
 
 function isPageOrigin(text: string): boolean {
-  return URL.canParse(text) && new URL(text).origin === text;
+  return URL.canParse(text) && new URL(text).origin === text && !text.includes('*');
 }
 
 /** `/x/:id` and `/x/:name` are one path to a router, and so are two with the same name and a different back end. */

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { isOrigin } from '../http/index.ts';
+import { isCidr, isOrigin } from '../http/index.ts';
 import { hours, minutes, seconds } from '../kernel/clock.ts';
 import { checkGateway } from './config-check.ts';
+import { checkForwardAuth } from './forward-auth-check.ts';
 
 const MEBIBYTE = 1_048_576;
 const GIBIBYTE = 1_073_741_824;
@@ -109,8 +110,8 @@ const backEnd = z.strictObject({
     .max(GIBIBYTE)
     .default(240)
     .describe(
-      'A request body must come at least this fast, on average over each `idleTimeoutMs`; 0 asks for nothing. Routes ' +
-        'with `streams` are free of it.',
+      'A request body must come at least this fast, on average over each 12 s, or `idleTimeoutMs` where that is ' +
+        'shorter; 0 asks for nothing. Routes with `streams` are free of it.',
     ),
   maxResponseBytes: bytes(1, 1_024 * GIBIBYTE, 64 * GIBIBYTE).describe(
     'An answer that grows beyond this is cut; event streams are not.',
@@ -142,6 +143,11 @@ const routeLimit = z.strictObject({
 });
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+const fieldPattern = z
+  .string()
+  .max(256)
+  .regex(/^(?:path|query|header|cookie|body)(?:[.[].*)?\*?$/, 'must begin with path, query, header, cookie or body');
 
 const route = z.strictObject({
   path: z
@@ -195,8 +201,28 @@ const route = z.strictObject({
     .describe('Origins whose pages may open sockets; only our own unless told.'),
   inspect: z
     .enum(['head', 'head+body'])
-    .default('head')
-    .describe('How far detection looks. A body that it looks at is held in memory.'),
+    .optional()
+    .describe(
+      'How far detection looks: `head+body` unless told; `head` for routes with `streams` or `socketIo`, and where ' +
+        'detection is off. Of a body 128 KiB are held in memory and looked at; a longer one is handed on unread where ' +
+        'attacks are told of, and refused where they are blocked.',
+    ),
+  detection: z
+    .enum(['off', 'shadow', 'block'])
+    .default('shadow')
+    .describe('What is done about attacks: nothing, they are told of and handed on, or they are refused.'),
+  textFields: z
+    .array(fieldPattern)
+    .max(256)
+    .default([])
+    .describe(
+      'Fields in which people talk: `body.comment`, `query.q`, `body.items.*`, without indexes, in lower case.',
+    ),
+  unseenFields: z
+    .array(fieldPattern)
+    .max(256)
+    .default([])
+    .describe('Fields at which detection does not look, for the back end interprets them nowhere.'),
   maxBodyBytes: z
     .int()
     .min(0)
@@ -213,11 +239,45 @@ const route = z.strictObject({
     ),
 });
 
+/** A row for what another proxy carries: all of a route but what concerns the carrying. */
+const askedRoute = route
+  .omit({
+    ...{ to: true, hostHeader: true, authMessage: true, socketIo: true, streams: true },
+    ...{ inspect: true, maxBodyBytes: true, responseTimeoutMs: true },
+  })
+  .extend({
+    audience: backEndName
+      .default('forward-auth')
+      .describe('The `aud` of the assertion, by which the back end knows that it is for itself.'),
+  });
+
+const forwardAuth = z
+  .strictObject({
+    proxies: z
+      .array(z.string().refine(isCidr, 'must be an address or CIDR'))
+      .max(256)
+      .default([])
+      .describe(
+        'Addresses of the proxies that may ask at `/v1/forward-auth`; each stands in `trustedProxies` too. None may hand ' +
+          'that path on from outside.',
+      ),
+    routes: z
+      .array(askedRoute)
+      .max(1_000)
+      .default([])
+      .describe('What those proxies may ask about; all else is refused.'),
+  })
+  .superRefine((config, context) => {
+    for (const { path, reason } of checkForwardAuth(config))
+      context.addIssue({ code: 'custom', path: [...path], message: reason });
+  });
+
 /** What an operator may choose about back ends and the routes to them. */
 export const gatewayConfig = z
   .strictObject({
     backEnds: z.record(backEndName, backEnd).default({}).describe('Where requests are handed on to, by name.'),
     routes: z.array(route).max(1_000).default([]).describe('What is handed on, to which back end, and who may.'),
+    forwardAuth: forwardAuth.prefault({}),
     assertionHeader: headerName.default('twinkeep-assertion').describe('The header that tells the back end who calls.'),
     sockets: z
       .strictObject({
@@ -255,3 +315,4 @@ export const gatewayConfig = z
 export type GatewayConfig = z.output<typeof gatewayConfig>;
 export type BackEndConfig = GatewayConfig['backEnds'][string];
 export type RouteConfig = GatewayConfig['routes'][number];
+export type AskedRouteConfig = GatewayConfig['forwardAuth']['routes'][number];

@@ -19,5 +19,8 @@ export const gatewayFault = defineFaults({
   GATEWAY_SHARE: ['limited', 'Too many requests of the same caller are running.'],
   GATEWAY_BUSY: ['unavailable', 'The back end has too much to do at the moment.'],
   GATEWAY_CLOSING: ['unavailable', 'The gateway is about to close.'],
+  GATEWAY_PROXY: ['forbidden', 'Only a proxy that is named for it may ask here.'],
+  GATEWAY_ORIGINAL: ['invalid', 'The request that is asked about is not told, or in two ways.'],
+  GATEWAY_HEADER: ['forbidden', 'The request has a header that only a proxy may set.'],
   GATEWAY_UNRECORDED: ['unavailable', 'The request could not be recorded, so it was not handed on.'],
 });

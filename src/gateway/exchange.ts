@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { httpFault } from '../http/index.ts';
+import { seconds } from '../kernel/clock.ts';
 import type { TwinkeepError } from '../kernel/errors.ts';
 import type { AnswerHeads, SaidHeaders } from './answer-head.ts';
 import type { Picked } from './back-end.ts';
@@ -309,6 +310,9 @@ function finish(live: Live, ending: Ending): void {
   live.resolve(ending);
 }
 
+/** Two such spans and the ticks between are less than 30 s: what is fast in one may be slow in the next alone. */
+const PACE_MS = seconds(12);
+
 /** @see Live.moved: time is counted in ticks, so that neither a suspended machine nor a set clock cuts anything */
 function tick(live: Live, ms: number): void {
   const unsent = live.job.response.writableLength;
@@ -322,7 +326,7 @@ function tick(live: Live, ms: number): void {
   const most = phase === 'waiting' || (phase === 'sent' && !uploading) ? plan.responseTimeoutMs : plan.idleTimeoutMs;
   // undici's own timers come first where the back end is silent; what is left is a queue or a client that stalls.
   if (live.silentMs >= most + ms) stop(live, silenceOf(live, uploading));
-  else if (body?.fellBehind(ms, plan.idleTimeoutMs, plan.minUploadBytesPerSecond)) {
+  else if (body?.fellBehind(ms, Math.min(plan.idleTimeoutMs, PACE_MS), plan.minUploadBytesPerSecond)) {
     stop(live, httpFault('HTTP_BODY_TOO_SLOW', { min_bytes_per_s: plan.minUploadBytesPerSecond }));
   }
 }

@@ -4,7 +4,8 @@ import type { Context } from '../http/index.ts';
 import { gatewayFault } from './errors.ts';
 import { type OfferedProtocols, PLAIN_PROTOCOL, readProtocols } from './protocols.ts';
 
-const KEY = /^[A-Za-z0-9+/]{22}==$/;
+/** Sixteen bytes in base64. */
+export const KEY = /^[A-Za-z0-9+/]{22}==$/;
 export const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** What a client wants to open. */

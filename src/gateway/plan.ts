@@ -44,24 +44,30 @@ export function planOf(route: RouteConfig, { backEnds, routes }: GatewayConfig):
     maxRequestBytes: maxRequestBytes(route, backEnd),
     minUploadBytesPerSecond: route.streams ? 0 : backEnd.minUploadBytesPerSecond, // what streams up may be silent too
     maxResponseBytes: route.streams ? Number.POSITIVE_INFINITY : backEnd.maxResponseBytes,
-    assertOwn: createTwinCheck(patternOf(route), routes.filter((other) => mayMeet(route, other)).map(patternOf)),
+    assertOwn: twinCheckOf(route, routes),
   };
 }
+
+/** A check that a path means this one of the routes and no other. @throws GATEWAY_TARGET */
+export const twinCheckOf = <R extends Placed>(route: R, routes: readonly R[]): Plan['assertOwn'] =>
+  createTwinCheck(patternOf(route), routes.filter((other) => mayMeet(route, other)).map(patternOf));
+
+type Placed = Pick<RouteConfig, 'path' | 'host'>;
 
 const maxRequestBytes = (route: RouteConfig, backEnd: BackEndConfig): number =>
   Math.min(route.maxBodyBytes ?? backEnd.maxRequestBytes, backEnd.maxRequestBytes);
 
 /** Two routes with hosts of their own are never asked in place of each other. */
-const mayMeet = (one: RouteConfig, other: RouteConfig): boolean =>
+const mayMeet = (one: Placed, other: Placed): boolean =>
   one.host === undefined || other.host === undefined || one.host === other.host;
 
-const patternOf = ({ path, ...policy }: RouteConfig): Pattern => ({ path, policy: JSON.stringify(policy) });
+const patternOf = ({ path, ...policy }: Placed): Pattern => ({ path, policy: JSON.stringify(policy) });
 
 /** A row of the ledger, but for what answers it. */
 export type Row = Omit<Route, 'handle'>;
 
 /** The rows that one route of the configuration stands for: one for each method. */
-export function rowsOf(route: RouteConfig, plan: Plan): readonly Row[] {
+export function rowsOf(route: RouteConfig, plan: Pick<Plan, 'maxRequestBytes'>): readonly Row[] {
   return route.methods.map((method) => ({
     method,
     path: route.path,
@@ -71,12 +77,18 @@ export function rowsOf(route: RouteConfig, plan: Plan): readonly Row[] {
     access: accessOf(route, method),
     ...(route.socketIo || (route.authMessage && method === 'GET') ? { admits: 'later' as const } : {}),
     limits: route.limits,
-    inspect: route.inspect,
+    inspect: inspectionOf(route),
+    detection: { mode: route.detection, text: route.textFields, unseen: route.unseenFields },
     records: 'none', // by the gateway itself: before what changes something, and after all
     maxBodyBytes: plan.maxRequestBytes,
     replies: {},
     faults: [...FAULTS, ...(route.sockets && method === 'GET' ? SOCKET_FAULTS : []), ...lateFaults(route)],
   }));
+}
+
+/** What streams up has no end that could be waited for, and packets of a session are as open as those of a socket. */
+function inspectionOf({ inspect, streams, socketIo, detection }: RouteConfig): NonNullable<Row['inspect']> {
+  return inspect ?? (streams || socketIo || detection === 'off' ? 'head' : 'head+body');
 }
 
 const FAULTS = [
@@ -88,6 +100,7 @@ const FAULTS = [
     'GATEWAY_UNRECORDED',
     'HTTP_BODY_TOO_LARGE',
     'HTTP_BODY_TOO_SLOW',
+    'HTTP_BODY_CUT_SHORT',
   ],
 ];
 

@@ -75,3 +75,20 @@ test('an IPv4 address in any spelling of IPv6 is that IPv4 address', () => {
   for (const text of ['2001:db8::ffff:cb00:7109', '::1', '::ffff:0:cb00:7109', '::fffe:cb00:7109'])
     assert.equal(reader.read(text, undefined), text);
 });
+
+// Attack: one client behind a translator has the block of all of IPv4 closed, or goes on from under its own.
+test('an IPv4 client that a translator shows as IPv6 counts alone', () => {
+  const reader = createAddressReader([]);
+  for (const text of [
+    '64:ff9b::c633:6401',
+    '64:FF9B::198.51.100.1',
+    '0064:ff9b:0:0:0:0:c633:6401',
+    '64:ff9b:0000::0:c633:6401',
+  ]) {
+    assert.equal(reader.read(text, undefined), '198.51.100.1', text);
+    assert.equal(addressBlock(text), '198.51.100.1', text);
+  }
+  for (const text of ['64:ff9b:1::c633:6401', '64:ff9b::1:c633:6401', '64:ff9c::c633:6401'])
+    assert.equal(reader.read(text, undefined), text);
+  assert.equal(addressBlock('64:ff9b:1::c633:6401'), '64:ff9b:1:0::/64');
+});

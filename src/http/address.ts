@@ -57,9 +57,25 @@ export function isCidr(entry: string): boolean {
 function plain(address: string): string {
   if (!address.includes(':') || !isIPv6(address)) return address;
   if (address.startsWith('::ffff:') && address.includes('.')) return address.slice(7);
+  if (/^(?:64|0064):ff9b:/i.test(address)) return translated(address);
   const [high, low] = mappedGroups(address);
   if (high === undefined || low === undefined) return address;
   return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+}
+
+/**
+ * A client of IPv4 as a translator shows it to a server of IPv6: `64:ff9b::c633:6401` is `198.51.100.1`. Taken for IPv6,
+ * all clients of IPv4 would share one /64, and one of them could have all of them blocked.
+ *
+ * @see RFC 6052 §2.1
+ */
+function translated(address: string): string {
+  const groups = groupsOf(address);
+  if (groups.length !== 8 || groups.slice(2, 6).some((group) => group !== 0)) return address;
+  return groups
+    .slice(6)
+    .flatMap((group) => [group >> 8, group & 255])
+    .join('.');
 }
 
 /** The last two groups of an IPv4 address written as IPv6, which stand behind `0:0:0:0:0:ffff`. @see RFC 4291 §2.5.5.2 */
@@ -71,11 +87,28 @@ function mappedGroups(address: string): readonly number[] {
 /** One IPv6 customer holds a whole /64, so counting single addresses there would limit nobody. */
 export function addressBlock(address: string): string {
   if (!isIPv6(address)) return address;
-  const [head = '', tail] = address.split('::');
+  const client = plain(address);
+  if (client !== address) return client;
+  const block = groupsOf(address)
+    .slice(0, 4)
+    .map((group) => group.toString(16));
+  return `${block.join(':')}::/64`;
+}
+
+/** The eight numbers of an IPv6 address; a part in dots is two of them. */
+function groupsOf(address: string): readonly number[] {
+  const [head = '', tail] = withoutDots(address).split('::');
   const left = head === '' ? [] : head.split(':');
   const right = tail === undefined || tail === '' ? [] : tail.split(':');
   const missing = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
   const groups = [...left, ...Array.from({ length: missing }, () => '0'), ...right];
-  const block = groups.slice(0, 4).map((group) => Number.parseInt(group.split('%')[0] ?? '0', 16).toString(16));
-  return `${block.join(':')}::/64`;
+  return groups.map((group) => Number.parseInt(group.split('%')[0] ?? '0', 16));
+}
+
+/** `64:ff9b::198.51.100.1` is `64:ff9b::c633:6401`. */
+function withoutDots(address: string): string {
+  const [all, ...parts] = /(\d+)\.(\d+)\.(\d+)\.(\d+)/.exec(address) ?? [];
+  if (all === undefined) return address;
+  const [a = 0, b = 0, c = 0, d = 0] = parts.map(Number);
+  return address.replace(all, `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`);
 }

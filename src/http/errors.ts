@@ -12,6 +12,7 @@ export const httpFault = defineFaults({
   HTTP_BODY_TOO_SLOW: ['too-slow', 'The body did not arrive in time.'],
   HTTP_BODY_TYPE: ['unsupported', 'The content type of the body is not one that this address takes.'],
   HTTP_BODY_ENCODING: ['unsupported', 'The content encoding of the body is not taken here.'],
+  HTTP_BODIES_BUSY: ['unavailable', 'Too many bodies are being read at the moment.'],
   HTTP_INPUT_REFUSED: ['unprocessable', 'The request does not have the required shape.'],
   HTTP_MALFORMED: ['invalid', 'The request is malformed.'],
   HTTP_CROSS_SITE: ['forbidden', 'The request comes from another site.'],

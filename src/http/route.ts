@@ -36,6 +36,16 @@ export interface RouteLimit {
 /** How far detection looks: the head alone, the body too, or not at all. */
 export type Inspection = 'head' | 'head+body';
 
+/** What detection makes of the texts of a route; places are as verdicts name them, without indexes: `body.note`, `body.items.*`. */
+export interface RouteDetection {
+  /** `off`, `shadow`: sees and tells, `block`: refuses. As the configuration says for our own routes unless told. */
+  readonly mode?: 'off' | 'shadow' | 'block';
+  /** Fields of free text, in which people talk. */
+  readonly text?: readonly string[];
+  /** Fields that are interpreted nowhere, and may look like anything. */
+  readonly unseen?: readonly string[];
+}
+
 /**
  * What the line itself notes in the audit log. Changes are recorded by their rules, reads by the line, and refusals by
  * the line too, except where the route records them `self`.
@@ -114,6 +124,7 @@ interface RouteBase {
   readonly access: Access;
   readonly limits?: readonly RouteLimit[];
   readonly inspect?: Inspection;
+  readonly detection?: RouteDetection;
   readonly records?: Recording;
   /** A request without a body counts as one of `{}`. */
   readonly bodyOptional?: boolean;

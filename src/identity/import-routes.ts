@@ -35,6 +35,7 @@ export function peopleImportRoutes(people: PeopleImport): readonly Route[] {
     defineRoute({
       method: 'POST',
       path: '/v1/users/import',
+      detection: { unseen: ['body*'] },
       summary:
         'Take over people of another system with the hashes of their passwords. Who is here already stays as is.',
       access,

@@ -117,6 +117,12 @@ test('a password that cannot be stored is refused, and judging it throws nothing
 });
 
 // Attack: passwords that keep the meter, and with it everybody else, busy.
+/** What this thread has worked so far: a busy machine is not the meter's fault. */
+function spentMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+}
+
 test('the longest and worst password is judged in less than 50 ms', async (t) => {
   await judge('warm');
   const worst = [
@@ -136,17 +142,17 @@ test('the longest and worst password is judged in less than 50 ms', async (t) =>
   for (const piece of worst) {
     const password = piece.repeat(Math.ceil(128 / piece.length)).slice(0, 128);
     const words = { username: password, email: `${password}@${'a.'.repeat(60)}example` };
-    let best = Number.POSITIVE_INFINITY; // a busy machine is not the meter's fault
+    let best = Number.POSITIVE_INFINITY;
     for (let run = 0; run < 4; run += 1) {
-      const before = performance.now();
+      const before = spentMs();
       await judge(password, words);
-      best = Math.min(best, performance.now() - before);
+      best = Math.min(best, spentMs() - before);
     }
     most = Math.max(most, best);
   }
   t.diagnostic(`${most.toFixed(1)} ms at most`);
   assert.ok(most < 50, `${most} ms`);
-  const huge = performance.now();
+  const huge = spentMs();
   await judge('4@8({[<3690#!1|0$5+7%2'.repeat(50_000), vera);
-  assert.ok(performance.now() - huge < 500, 'a million characters are cut before anything is looked up');
+  assert.ok(spentMs() - huge < 500, 'a million characters are cut before anything is looked up');
 });

@@ -1,4 +1,5 @@
 import { type Clock, days, hours, minutes } from '../kernel/clock.ts';
+import { defenceChecks } from './defence-checks.ts';
 import { bad, type Check, type Finding, good, partly } from './finding.ts';
 import type { BackupFacts, LogFacts, PostureSources, SettingFacts } from './sources.ts';
 
@@ -19,6 +20,7 @@ export function createChecks({ sources, clock }: CheckDeps): readonly Check[] {
   const { keys, people, feedIsFresh, log, backups } = sources;
   return [
     ...settingChecks(sources.settings),
+    ...defenceChecks(sources),
     {
       id: 'encryption.algorithm',
       title: 'Data is sealed by authenticated encryption',

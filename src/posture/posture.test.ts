@@ -6,7 +6,7 @@ import { createTestClock } from '../testing/index.ts';
 import { createChecks } from './checks.ts';
 import { type Check, good } from './finding.ts';
 import { createPosture } from './posture.ts';
-import type { PostureSources, SettingFacts } from './sources.ts';
+import type { DefenceFacts, PostureSources, SettingFacts, TransportFacts } from './sources.ts';
 
 const clock = createTestClock();
 const errors: unknown[] = [];
@@ -24,8 +24,20 @@ const SETTINGS: SettingFacts = {
   leastPassword: 12,
 };
 
+const TRANSPORT: TransportFacts = {
+  served: true,
+  minVersion: '1.3',
+  behindProxy: undefined,
+  certificate: { daysLeft: 60, warnDays: 21 },
+  redirectPort: 80,
+};
+const MODES = { block: 2, shadow: 0, off: 0 };
+const DEFENCE: DefenceFacts = { own: 'block', gateway: MODES, forwardAuth: MODES, never: 2, wide: [] };
+
 const SOUND: PostureSources = {
   settings: () => SETTINGS,
+  transport: async () => TRANSPORT,
+  defence: () => DEFENCE,
   keys: async () => ({ tenants: 4, overdue: 0, algorithms: ['AES-256-GCM'], readBy: [] }),
   people: async () => ({ administrators: 2, withSecondFactor: 2, secondFactorRequired: true }),
   feedIsFresh: () => true,
@@ -37,6 +49,28 @@ const standingOf = (sources: Partial<PostureSources>) =>
   createPosture({ checks: createChecks({ sources: { ...SOUND, ...sources }, clock }), clock, onError }).standing();
 const set = (change: Partial<SettingFacts>) => standingOf({ settings: () => ({ ...SETTINGS, ...change }) });
 
+type Fall = readonly [id: string, standing: ReturnType<typeof set>];
+
+function defenceFalls(): readonly Fall[] {
+  const moved = (change: Partial<TransportFacts>) =>
+    standingOf({ transport: async () => ({ ...TRANSPORT, ...change }) });
+  const defended = (change: Partial<DefenceFacts>) => standingOf({ defence: () => ({ ...DEFENCE, ...change }) });
+  const left = (daysLeft: number | undefined) => moved({ certificate: { daysLeft, warnDays: 21 } });
+  return [
+    ['transport.end', moved({ minVersion: '1.2' })],
+    ['transport.end', moved({ served: false, behindProxy: 'unnamed', certificate: undefined })],
+    ['transport.certificate', left(21)],
+    ['transport.certificate', left(-1)],
+    ['transport.certificate', left(undefined)],
+    ['transport.redirect', moved({ redirectPort: undefined })],
+    ['detection.own', defended({ own: 'shadow' })],
+    ['detection.own', defended({ own: 'off' })],
+    ['detection.gateway', defended({ gateway: { block: 1, shadow: 1, off: 0 } })],
+    ['detection.forward-auth', defended({ forwardAuth: { block: 0, shadow: 0, off: 1 } })],
+    ['detection.never', defended({ wide: ['0.0.0.0/0'] })],
+  ];
+}
+
 describe('the rating', () => {
   test('is A+ where every check holds, and each says what was seen', async () => {
     const { rating, percent, checks } = await standingOf({});
@@ -46,6 +80,7 @@ describe('the rating', () => {
 
   test('falls with each thing that is amiss, and its check says what to do', async () => {
     const worse: readonly (readonly [id: string, standing: ReturnType<typeof set>])[] = [
+      ...defenceFalls(),
       ['transport.tls', set({ tls: false })],
       ['transport.tls', set({ seenTls: false })],
       ['keys.master', set({ masterKeyFrom: 'file' })],

@@ -3,6 +3,8 @@ import type { EpochMs } from '../kernel/brand.ts';
 /** Where evidence comes from. What is `undefined` is nothing that a system of this kind has. */
 export interface PostureSources {
   readonly settings: () => SettingFacts;
+  readonly transport: () => Promise<TransportFacts>;
+  readonly defence: () => DefenceFacts;
   readonly keys: () => Promise<KeyFacts>;
   readonly people: () => Promise<PeopleFacts>;
   /** Whether revocations are known up to now, so that tokens may be believed. */
@@ -27,6 +29,38 @@ export interface SettingFacts {
   readonly openCors: boolean;
   readonly sessions: { readonly accessMs: number; readonly absoluteMs: number; readonly maxPerPerson: number };
   readonly leastPassword: number;
+}
+
+/** Who speaks TLS, and how. */
+export interface TransportFacts {
+  /** Whether we do. */
+  readonly served: boolean;
+  readonly minVersion: string;
+  /** Where we do not and the public address says https: whether the proxy that must be there is trusted. */
+  readonly behindProxy: 'named' | 'unnamed' | undefined;
+  /** Ours; days are undefined where its file cannot be read. */
+  readonly certificate: { readonly daysLeft: number | undefined; readonly warnDays: number } | undefined;
+  readonly redirectPort: number | undefined;
+}
+
+/** How many routes do what about attacks. */
+export interface ModeFacts {
+  readonly block: number;
+  readonly shadow: number;
+  readonly off: number;
+}
+
+/** What is done about attacks, as the configuration says. */
+export interface DefenceFacts {
+  /** On our own routes. */
+  readonly own: 'off' | 'shadow' | 'block';
+  readonly gateway: ModeFacts;
+  /** Where other proxies ask. */
+  readonly forwardAuth: ModeFacts;
+  /** How many addresses, people, keys and devices are never blocked. */
+  readonly never: number;
+  /** Those of them that are large networks. */
+  readonly wide: readonly string[];
 }
 
 /** Of all tenants together. */

@@ -110,6 +110,12 @@ const emsSettings = settingsOf(presets.ems).extend({
     .min(1)
     .default(['read', 'write:meter_data'])
     .describe('What the keys of that file may do.'),
+  blockOnPattern: z
+    .boolean()
+    .default(true)
+    .describe(
+      'One attack blocks its address at once, as in the old system, unless another page may have planted it; off, attacks add up as everywhere else.',
+    ),
   logDirectory: z.string().min(1).default('/var/log/ems').describe('Where security.log and audit.log are written.'),
 });
 

@@ -90,7 +90,7 @@ export interface Parcel {
 }
 
 /** What a profile adds to what all of them have, or has in another way. */
-export type Extras = Partial<Pick<ServedProfile, 'face' | 'observer' | 'start' | 'close'>> & {
+export type Extras = Partial<Pick<ServedProfile, 'face' | 'observer' | 'blocksFirst' | 'start' | 'close'>> & {
   /** One at the method and path of a common route stands in its place. */
   readonly routes?: readonly Route[] | ((ground: ProfileGround) => readonly Route[]);
   /** Claims of its tokens beside `sub` and `role`, for old back ends; nothing of them is believed by us. */

@@ -57,6 +57,8 @@ export interface ServedProfile {
   /** With every change unless told. */
   readonly csrf?: CsrfPolicy | undefined;
   readonly rules: readonly PolicyRule[];
+  /** Whether a blocked address is refused before anything else, whoever asks from there (E15). */
+  readonly blocksFirst?: boolean | undefined;
   readonly routes: readonly Route[];
   readonly observer?: Observer | undefined;
   /** Writes what the profile brings along, once in a process, when all of its configuration is known to be good. */

@@ -46,6 +46,7 @@ export async function serveProfile(name: LegacyName, config: ProfileConfig, give
     csrf: ground.csrfPolicy,
     rules: [...deps.generalRules, ...rulesOf(name, settings)],
     observer,
+    blocksFirst: extras.blocksFirst,
     ...(start && { start }),
     ...(close && { close }),
     routes: routesOf(ground, settings, extras).map((route) => (host === undefined ? route : { ...route, host })),

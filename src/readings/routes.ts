@@ -38,6 +38,7 @@ const offerReadings = (readings: Readings): Route =>
   defineRoute({
     method: 'POST',
     path: '/v1/readings',
+    detection: { text: ['body.location', 'body.readings.location'] },
     summary: 'Stores one reading, an array of up to 10,000 (all or none), or a stream of lines in batches.',
     access: { kind: 'permission', permission: WRITE },
     inspect: 'head', // the schema admits free text in location alone, which is sealed and never run or rendered

@@ -138,3 +138,16 @@ test('a session signs in once', () =>
     await until(() => said('44{'));
     assert.ok(kit.stream.open() <= 1);
   }));
+
+// Attack: one bad packet over polling, and the process is held for half a minute after it should have ended.
+test('a session that ends by a bad packet over polling leaves no timer behind', () =>
+  withStream(async (kit) => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    const { sid } = JSON.parse((await (await handshake(kit, 'north')).text()).slice(1));
+    const url = `http://127.0.0.1:${kit.port}${PATH}&transport=polling&sid=${sid}`;
+    await fetch(url, { method: 'POST', body: 'x', headers: { connection: 'close', authorization: 'north' } });
+    await until(() => kit.stream.open() === 0, 1_500);
+    kit.stream.close();
+    await until(() => timers() <= before, 1_500);
+  }));

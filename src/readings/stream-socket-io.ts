@@ -53,6 +53,8 @@ const wrapped = z.looseObject({ auth });
 interface EngineSocket {
   readonly id: string;
   readonly request: IncomingMessage;
+  /** What carries it; of polling, `shouldClose` is the end that waits for one more poll, with a timer of 30 s. */
+  readonly transport: { readonly shouldClose?: (() => void) | null };
   once(event: 'close', listener: () => void): unknown;
   /** @param discard without a last word */
   close(discard?: boolean): void;
@@ -110,6 +112,7 @@ export function createStreamSocketIo(stream: ReadingStream, origins: readonly st
       session.state = 'over';
       session.leave();
       sessions.delete(engine.id);
+      engine.transport.shouldClose?.(); // no poll finds a closed session any more, and its timer would hold the process
       setTimeout(() => session.duplex?.destroy(), LAST_WORD_MS).unref(); // a client that never says goodbye
     });
   }

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { z } from 'zod';
@@ -31,6 +32,8 @@ const message = z.strictObject({ type: z.literal('auth'), token: z.string().min(
 export function createStreamSockets(stream: ReadingStream, origins: readonly string[]): StreamSockets {
   let server: Promise<WebSocketServer> | undefined;
   const texts = new WeakMap<StreamEvent, string>();
+  /** What stands in every answer, in that to a handshake too. */
+  const answerHeaders = new WeakMap<IncomingMessage, readonly string[]>();
 
   /** Written once for all that hear the same. */
   function textOf(event: StreamEvent): string {
@@ -43,21 +46,29 @@ export function createStreamSockets(stream: ReadingStream, origins: readonly str
   }
 
   function serverOf(): Promise<WebSocketServer> {
-    server ??= import('ws').then(
-      ({ WebSocketServer: Server }) =>
-        new Server({
-          noServer: true,
-          maxPayload: MAX_MESSAGE_BYTES,
-          perMessageDeflate: false,
-          handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false), // never the one that is a token
-        }),
-    );
+    server ??= start();
     return server;
+  }
+
+  async function start(): Promise<WebSocketServer> {
+    const { WebSocketServer: Server } = await import('ws');
+    const ready = new Server({
+      noServer: true,
+      maxPayload: MAX_MESSAGE_BYTES,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false), // never the one that is a token
+    });
+    ready.on('headers', (lines, request) => {
+      const fields = answerHeaders.get(request) ?? [];
+      for (let at = 0; at + 1 < fields.length; at += 2) lines.push(`${fields[at]}: ${fields[at + 1]}`);
+    });
+    return ready;
   }
 
   async function accept(input: RelayInput, { socket, head }: Upgrade): Promise<WebSocket> {
     const ready = await serverOf();
     const { response, request } = input;
+    answerHeaders.set(request, input.answerHeaders);
     if (response.socket !== null) response.detachSocket(response.socket);
     return new Promise((resolve, reject) => {
       socket.once('close', () => reject(readingFault('READING_STREAM_REQUEST', { reason: 'the handshake failed' })));

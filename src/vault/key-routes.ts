@@ -146,6 +146,7 @@ const importKey = ({ keys }: KeyRouteDeps): Route =>
   defineRoute({
     method: 'POST',
     path: '/v1/vault/keys/import',
+    detection: { unseen: ['body*'] },
     summary: 'Take over the key of an earlier program, to read what that has sealed; again, it changes nothing.',
     access: { ...OWN, ...fresh },
     limits,

@@ -115,6 +115,7 @@ export function masterRoutes(master: MasterActs): readonly Route[] {
     defineRoute({
       method: 'POST',
       path: '/v1/vault/master/shares/confirm',
+      detection: { unseen: ['body*'] },
       summary: 'Say that the recovery shares made last are where they last: from now on the key has a second copy.',
       access: { kind: 'signed-in', as: 'operator' },
       limits,

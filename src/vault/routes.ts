@@ -59,6 +59,7 @@ const sealOne = (external: External): Route =>
   defineRoute({
     method: 'POST',
     path: '/v1/vault/seal',
+    detection: { unseen: ['body*'] },
     summary: 'Seals a value so that it opens at this table, column and row alone.',
     access: { kind: 'permission', permission: SEAL },
     inspect,
@@ -75,6 +76,7 @@ const openOne = (external: External): Route =>
   defineRoute({
     method: 'POST',
     path: '/v1/vault/open',
+    detection: { unseen: ['body*'] },
     summary: 'Opens a value at the place that it was sealed for; legacy values, which are bound to none, anywhere.',
     access: { kind: 'permission', permission: OPEN },
     inspect,
@@ -91,6 +93,7 @@ const sealMany = (external: External): Route =>
   defineRoute({
     method: 'POST',
     path: '/v1/vault/seal/batch',
+    detection: { unseen: ['body*'] },
     summary:
       'Seals up to 1,000 values, 4 MiB in all. Each answers for itself, in order; the status is that of the whole.',
     access: { kind: 'permission', permission: SEAL },
@@ -107,6 +110,7 @@ const openMany = (external: External): Route =>
   defineRoute({
     method: 'POST',
     path: '/v1/vault/open/batch',
+    detection: { unseen: ['body*'] },
     summary:
       'Opens up to 1,000 values, 4 MiB in all. Each answers for itself, in order; the status is that of the whole.',
     access: { kind: 'permission', permission: OPEN },
@@ -123,6 +127,7 @@ const rewrapMany = (external: External): Route =>
   defineRoute({
     method: 'POST',
     path: '/v1/vault/rewrap/batch',
+    detection: { unseen: ['body*'] },
     summary: 'Seals up to 1,000 values that are kept elsewhere anew, under the current key; legacy ones too.',
     access: { kind: 'permission', permission: SEAL },
     inspect,
@@ -160,6 +165,7 @@ const indexText = (external: External): Route =>
   defineRoute({
     method: 'POST',
     path: '/v1/vault/index',
+    detection: { unseen: ['body*'] },
     summary: 'Keyed digests by which a sealed value is found without being opened, in this column alone.',
     access: { kind: 'permission', permission: SEAL },
     inspect,

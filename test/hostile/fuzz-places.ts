@@ -8,6 +8,8 @@ export interface Placing {
   readonly credential: string;
   /** Its number: what no route has to do with by itself is tried with each string at some of the routes, and each time at others. */
   readonly turn: number;
+  /** Of so many routes one gets the string: another one at each turn, so that each gets its share of all strings. */
+  readonly oneOf: number;
 }
 
 /** Of so many routes one gets each string in the places that are refused before any route is asked. */
@@ -43,12 +45,13 @@ const isAnother = ({ method, path }: Operation): boolean =>
   !path.includes('*') || method === 'GET' || method === 'POST';
 
 /** One string in every place that a request has: each is a request of its own. */
-export function* placesOf({ naughty, operations, credential, turn }: Placing): Generator<Shot> {
+export function* placesOf({ naughty, operations, credential, turn, oneOf }: Placing): Generator<Shot> {
   for (const [at, operation] of operations.filter(isAnother).entries()) {
+    if ((at + turn) % oneOf !== 0) continue;
     yield* inPath(operation, naughty, credential);
     yield* inQuery(operation, naughty, credential);
     if (operation.body !== undefined) yield* inFields(operation, operation.body, naughty, credential);
-    if ((at + turn) % TURNS === 0) yield* inForm(operation, naughty, credential);
+    if (Math.floor((at + turn) / oneOf) % TURNS === 0) yield* inForm(operation, naughty, credential);
   }
   yield* inHeaders(naughty, credential);
 }

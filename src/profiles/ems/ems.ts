@@ -21,12 +21,13 @@ export interface EmsDeps {
 export function openEms(
   settings: EmsSettings,
   deps: EmsDeps,
-): Pick<ServedProfile, 'face' | 'observer' | 'start' | 'close' | 'routes'> {
+): Pick<ServedProfile, 'face' | 'observer' | 'blocksFirst' | 'start' | 'close' | 'routes'> {
   const logs = openEmsLogs({ ...deps, directory: settings.logDirectory });
   const { prefix } = settings;
   return {
     face: emsFace,
     observer: logs.observer,
+    blocksFirst: true,
     start: () => importKeys(settings, deps),
     close: logs.close,
     routes: emsRoutes({ prefix, readings: deps.readings, logs }),

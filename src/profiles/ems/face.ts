@@ -35,7 +35,8 @@ function bodyOf(fault: TwinkeepError): object {
     case 'limited':
       return { error: 'Rate limit exceeded' };
     case 'forbidden':
-      return code === 'DETECTION_BLOCKED' ? { detail: 'IP address blocked', ...facts } : { detail: REFUSED };
+      if (code === 'DETECTION_BLOCKED') return { detail: 'IP address blocked', ...facts };
+      return code === 'DETECTION_REFUSED' ? { detail: message, ...facts } : { detail: REFUSED };
     case 'missing':
       return { detail: code === 'HTTP_NOT_FOUND' ? 'Not Found' : message };
     case 'method':

@@ -43,7 +43,7 @@ function assertBlocked({ status, json, text }: Answer): void {
 }
 
 for (const way of Object.keys(ways)) {
-  test(`of E15: the fifth bad ${way} from an address blocks it, before anything else is looked at`, () =>
+  test(`E15: the fifth bad ${way} from an address blocks it, before anything else is looked at`, () =>
     withEms(async (kit) => {
       const token = await kit.login();
       await fail(kit, 4, way);
@@ -57,7 +57,7 @@ for (const way of Object.keys(ways)) {
     }));
 }
 
-test('of E15: the block is told as a violation ip_blocked with its address and too_many_failed_attempts', () =>
+test('E15: the block is told as a violation ip_blocked with its address and too_many_failed_attempts', () =>
   withEms(async (kit) => {
     await fail(kit, 2);
     await fail(kit, 2, 'key');
@@ -87,7 +87,7 @@ test('X17 a block of ems ends after 15 minutes, and each soon after lasts longer
     assert.equal((await kit.call('GET', '/nothing')).status, 404);
   }));
 
-test('X17 with permanentBlocks it stays, as in the old system, until an operator lifts it', () =>
+test('E15 X17: with permanentBlocks it stays, as in the old system, until an operator lifts it', () =>
   withEms(
     async (kit) => {
       await fail(kit, 5);
@@ -122,31 +122,28 @@ test('X17 D06 a block outlives a restart, says why, and is lifted by a command',
   assert.equal((await second.call('GET', '/nothing')).status, 404);
 });
 
-test('D06 a sign-in sets the count back, and so does a good key', () =>
+// Attack: whoever holds one good key guesses passwords, and uses the key between two guesses.
+test('D06 a sign-in sets the count back, and a good key that of keys alone', () =>
   withEms(async (kit) => {
     for (let round = 0; round < 3; round++) {
       await fail(kit, 4);
       await kit.login();
     }
     const key = await kit.key('read');
+    await fail(kit, 4, 'key');
+    assert.equal((await kit.call('GET', '/api/v1/data/M1', { key })).status, 200);
     await fail(kit, 4, 'password');
     assert.equal((await kit.call('GET', '/api/v1/data/M1', { key })).status, 200);
-    await fail(kit, 4, 'key');
     assert.equal((await kit.call('GET', '/nothing')).status, 404);
-    await fail(kit, 1, 'key');
+    await fail(kit, 1, 'password');
     assertBlocked(await kit.call('GET', '/nothing'));
   }));
 
-// Attack: a link with `..` in its query is planted, and everybody behind its reader's address is locked out.
-test('D06 a link that somebody else planted, and a token that merely ran out, block nobody', () =>
+// Links that somebody else planted are in patterns.test.ts.
+test('D06 a token that merely ran out blocks nobody', () =>
   withEms(async (kit) => {
     const token = await kit.login();
-    for (let each = 0; each < 10; each++) {
-      const path = `/api/v1/data/secure?next=../../etc/passwd&range=${each}..9`;
-      assert.equal((await kit.call('GET', path, { token })).status, 200);
-    }
     kit.clock.advance(days(1));
-    await fail(kit, 0);
     for (let each = 0; each < 10; each++)
       assert.equal((await kit.call('GET', '/api/v1/data/secure', { token })).status, 401, 'ran out');
     for (let each = 0; each < 10; each++)
@@ -172,7 +169,7 @@ test('D04 behind a trusted balancer the client is blocked and the balancer is no
     { trustedProxies: ['127.0.0.1'] },
   ));
 
-test('of D05: harmless text that the old patterns hit goes through', () =>
+test('D05 harmless text that the old patterns hit goes through', () =>
   withEms(async (kit) => {
     const token = await kit.login();
     for (const query of ['range=2024-01-01..2024-02-01', 'q=Credit%20Union%20selection', 'q=a%20%3C%20b'])

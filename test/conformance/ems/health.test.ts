@@ -5,6 +5,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { startTls } from '../../journeys/tls-kit.ts';
 import { SECRET, startProfile } from '../profile-kit.ts';
 import { createPlace } from '../started.ts';
 
@@ -76,6 +77,20 @@ test('D13 the probe speaks TLS where the port does', async (t) => {
   assert.deepEqual([over.code, over.stderr], [0, '']);
   const plain = await place.cli.run(['health', '--url', `http://127.0.0.1:${port}`]);
   assert.equal(plain.code, 1, 'plain HTTP where the port speaks TLS');
+});
+
+// Attack on ourselves: a supervisor ends every Twinkeep that is as strict as it should be, again and again.
+test('D13 the probe finds a server alive that asks everybody for a certificate, and no other', async (t) => {
+  const clients = 'required' as const;
+  const kit = await startTls(t, (file) => ({ tls: { clients, clientCaFile: file('ca.pem', '-') } }), true);
+  const place = createPlace(t);
+  const at = { TWINKEEP_HOST: '127.0.0.1', TWINKEEP_PORT: String(kit.port) };
+  const alive = await place.cli.run(['health', '--json'], { env: { ...at, TWINKEEP_DATA: join(kit.folder, 'data') } });
+  assert.deepEqual([alive.code, alive.json?.url], [0, `https://127.0.0.1:${kit.port}/health`], alive.stderr);
+  const stranger = await place.cli.run(['health'], { env: { ...at, TWINKEEP_DATA: place.folder } });
+  assert.deepEqual([stranger.code, /not healthy: ENOENT/.test(stranger.stderr)], [1, true], stranger.stderr);
+  const named = await place.cli.run(['health', '--url', `https://127.0.0.1:${kit.port}`]);
+  assert.equal(named.code, 1, 'of a server that is named nobody knows an owner');
 });
 
 test('D13 the probe ends within three seconds, and takes nobody else for a healthy server', async (t) => {

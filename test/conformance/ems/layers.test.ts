@@ -50,7 +50,7 @@ after(async () => {
 const PATH = '/api/v1/analysis/report';
 const ask = (call: Call = {}, method = 'GET'): Promise<Answer> => kit.call(method, PATH, call);
 
-test('of E01: whom the gateway knows is handed on, with who they are signed and their own token taken away', async () => {
+test('E01: whom the gateway knows is handed on, with who they are signed and their own token taken away', async () => {
   const { status, text, headers } = await ask({ token: admin, headers: { 'twinkeep-assertion': 'spoofed' } });
   assert.deepEqual([status, text], [200, '{"from":"the service"}']);
   assert.equal(headers.get('x-xss-protection'), '1; mode=block');
@@ -61,7 +61,7 @@ test('of E01: whom the gateway knows is handed on, with who they are signed and 
   assert.equal(assertion.aud, 'services');
 });
 
-test('of E01: whom it does not know never reaches a service', async () => {
+test('E01: whom it does not know never reaches a service', async () => {
   const answers = [
     await ask(),
     await ask({ token: `${admin}x` }),
@@ -75,7 +75,7 @@ test('of E01: whom it does not know never reaches a service', async () => {
   assert.equal(seen.length, 0);
 });
 
-test('of E01: nor does who may not, nor what is no proper request', async () => {
+test('E01: nor does who may not, nor what is no proper request', async () => {
   assert.equal((await ask({ token: viewer, body: {} }, 'POST')).status, 403);
   assert.equal((await ask({ token: admin, body: 'x'.repeat(2_000) }, 'POST')).status, 413);
   assert.equal((await kit.call('GET', '/api/v1/analysis/..%2Fsecret', { token: admin })).status, 400);
@@ -94,7 +94,7 @@ test('of E01: nor does who may not, nor what is no proper request', async () => 
   assert.equal(seen.length, 0);
 });
 
-test('of E01: nor does who sends too much, nor who is blocked', async () => {
+test('E01: nor does who sends too much, nor who is blocked', async () => {
   let status = 200;
   let passed = 0;
   for (; status === 200 && passed <= 101; passed++) status = (await ask({ token: admin })).status;

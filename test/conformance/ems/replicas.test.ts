@@ -60,3 +60,21 @@ await serverSuite('two processes on one PostgreSQL and Redis', startBoth, (serve
     assert.equal((await two?.call('GET', '/nothing', from('198.51.100.1')))?.status, 404, 'nobody else is');
   });
 });
+
+await serverSuite('one process on Redis', startRedis, (redis) => {
+  // Attack: four guesses, a restart to wait for, four guesses more.
+  test('D06 with Redis the count of failures outlives the process that counted', { timeout: 120_000 }, async (t) => {
+    const place = createPlace(t, { TWINKEEP_PROFILE: 'ems', JWT_SECRET_KEY: SECRET, REDIS_URL: redis.url });
+    place.configure({ profile: { ems: { logDirectory: join(place.folder, 'log') } }, trustedProxies: ['127.0.0.1'] });
+    const first = await place.start();
+    const address = await withRedisThere([first], async (attempt) => {
+      const own = `203.0.113.${100 + attempt}`;
+      for (let each = 0; each < 4; each++) assert.equal(await statusAt(first, own, 'bad'), 401);
+      return own;
+    });
+    await first.running.stop('SIGKILL');
+    const second = await place.start();
+    assert.equal(await statusAt(second, address, 'bad'), 401, 'the fifth');
+    assert.equal(await statusAt(second, address), 403);
+  });
+});

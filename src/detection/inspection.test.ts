@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createInspection, type InspectedRoute } from './inspection.ts';
+import type { Exception } from './inspection-config.ts';
+import type { Channel, Judge } from './judge/index.ts';
+
+/** A judge by which every text with `bad` in it is an attack by two rules, and `odd` half of one; it remembers its channels. */
+function inspectionOf(exceptions: readonly Exception[] = []) {
+  const asked: { readonly text: string; readonly channel: Channel }[] = [];
+  const hit = (rule: string, weight: number, evidence: string) =>
+    ({ rule, class: 'sqli', weight, view: 'raw', evidence }) as const;
+  const judged: Judge['judge'] = (text, channel) => {
+    asked.push({ text, channel });
+    if (text.includes('bad'))
+      return { score: 6, class: 'sqli', hits: [hit('sqli-a', 4, text), hit('sqli-b', 2, text)] };
+    return text.includes('odd') ? { score: 3, class: 'sqli', hits: [hit('sqli-a', 3, text)] } : undefined;
+  };
+  const judge: Judge = {
+    judge: judged,
+    *judgeInSteps(text, channel) {
+      yield;
+      return judged(text, channel);
+    },
+    looks: () => asked.length,
+    *warm() {},
+    dispose: () => undefined,
+  };
+  return { ...createInspection({ judge, threshold: 5, exceptions }), asked };
+}
+
+const route = (more: Partial<InspectedRoute> = {}): InspectedRoute => {
+  return { name: 'POST /v1/x', mode: 'block', text: [], unseen: [], ...more };
+};
+const head = (url: string, headers: Record<string, string> = {}) => ({ method: 'POST', url, headers });
+const JSON_HEAD = head('/v1/x', { 'content-type': 'application/json' });
+const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+
+test('a route that is off is not walked at all', () => {
+  const { asked, ...inspection } = inspectionOf();
+  assert.equal(inspection.head(head('/v1/x?q=bad'), route({ mode: 'off' })), undefined);
+  assert.equal(inspection.body(JSON_HEAD, json({ q: 'bad' }), route({ mode: 'off' })), undefined);
+  assert.deepEqual(asked, []);
+});
+
+test('a verdict names the places, the strongest first, with every rule and what it saw', () => {
+  const verdict = inspectionOf().body(JSON_HEAD, json({ a: 'odd', list: [{ n: 'fine' }, { n: 'bad' }] }), route());
+  assert.deepEqual([verdict?.attack, verdict?.score, verdict?.threshold], [true, 6, 5]);
+  assert.deepEqual(
+    verdict?.findings.map(({ at, score }) => [at, score]),
+    [
+      ['body.list[1].n', 6],
+      ['body.a', 3],
+    ],
+  );
+  assert.deepEqual(
+    verdict?.findings[0]?.hits.map(({ rule, evidence }) => [rule, evidence]),
+    [
+      ['sqli-a', 'bad'],
+      ['sqli-b', 'bad'],
+    ],
+  );
+});
+
+test('what is only odd does not add up over places, and is no attack', () => {
+  const verdict = inspectionOf().body(JSON_HEAD, json({ a: 'odd', b: 'odd', c: 'odd' }), route());
+  assert.deepEqual([verdict?.attack, verdict?.score], [false, 3]);
+});
+
+test('fields of text are judged as text, at every index, and names in them are not', () => {
+  const { asked, ...inspection } = inspectionOf();
+  inspection.body(
+    JSON_HEAD,
+    json({ note: 'one', items: [{ say: 'two' }], other: 'three' }),
+    route({ text: ['body.note', 'body.items.*'] }),
+  );
+  const channels = Object.fromEntries(asked.map(({ text, channel }) => [text, channel]));
+  assert.deepEqual(channels, {
+    note: 'name',
+    one: 'text',
+    items: 'name',
+    say: 'name',
+    two: 'text',
+    other: 'name',
+    three: 'value',
+  });
+});
+
+// Attack: a field that looks as if it stood in one at which nobody looks.
+test('nothing is unseen but the fields that are named', () => {
+  const { body } = inspectionOf();
+  const unseen = route({ unseen: ['body.sealed', 'body.vault.*'] });
+  assert.equal(body(JSON_HEAD, json({ sealed: 'bad', vault: { deep: ['bad'] } }), unseen), undefined);
+  for (const value of [{ unsealed: 'bad' }, { a: { sealed: 'bad' } }, { 'a.sealed': 'bad' }, { vaults: 'bad' }])
+    assert.equal(body(JSON_HEAD, json(value), unseen)?.attack, true, JSON.stringify(value));
+});
+
+test('an exception takes out what it names, says why, and what is left may still be an attack', () => {
+  const because = 'written by an engineer';
+  const judged = (exception: Omit<Exception, 'because'>, more: Partial<InspectedRoute> = {}) => {
+    const verdict = inspectionOf([{ ...exception, because }]).body(JSON_HEAD, json({ q: ['bad'] }), route(more));
+    return [verdict?.attack ?? false, verdict?.score ?? 0, verdict?.excepted.length ?? 0];
+  };
+  assert.deepEqual(judged({ rule: 'sqli-*' }), [false, 0, 1]);
+  assert.deepEqual(judged({ rule: 'sqli-b' }), [false, 4, 1]);
+  assert.deepEqual(judged({ field: 'body.q' }), [false, 0, 1]);
+  assert.deepEqual(judged({ field: 'body.*', rule: 'sqli-a' }), [false, 2, 1]);
+  for (const route of ['POST /v1/x', '/v1/x', '/v1/*', 'POST /v1/*'])
+    assert.deepEqual(judged({ route }), [false, 0, 1], route);
+  for (const route of ['GET /v1/x', '/v1', '/v1/x/y', 'POST /v2/*'])
+    assert.deepEqual(judged({ route }), [true, 6, 0], route);
+  assert.deepEqual(judged({ field: 'query.q' }), [true, 6, 0]);
+  assert.deepEqual(judged({ rule: 'xss-*' }), [true, 6, 0]);
+});
+
+// Attack: most of a body is sent where nobody looks.
+test('a rest that was not seen is an attack by itself', () => {
+  const verdict = inspectionOf().body(JSON_HEAD, json({ a: 1 }), route(), false);
+  assert.deepEqual([verdict?.attack, verdict?.findings[0]?.hits[0]?.rule], [true, 'evasion-unread']);
+  assert.equal(inspectionOf().body(JSON_HEAD, json({ a: 1 }), route()), undefined);
+});
+
+test('the same attack has one fingerprint wherever it comes from, and another one another', () => {
+  const { head: look } = inspectionOf();
+  const print = (url: string, agent: string) => look(head(url, { 'user-agent': agent }), route())?.fingerprint;
+  assert.equal(print('/v1/x?q=bad', 'a'), print('/v1/x?q=bad', 'b'));
+  assert.notEqual(print('/v1/x?q=bad', 'a'), print('/v1/x?q=bad2', 'a'));
+});
+
+// Attack: ten thousand findings, for a verdict that fills the memory.
+test('a verdict keeps the ten strongest findings, however many there are', () => {
+  const many = Array.from({ length: 5_000 }, () => 'odd');
+  const verdict = inspectionOf().body(JSON_HEAD, json([...many, 'bad', ...many]), route());
+  assert.deepEqual([verdict?.findings.length, verdict?.attack, verdict?.findings[0]?.at], [10, true, 'body[5000]']);
+});
+
+// Attack: whoever may read of attacks reads what was typed into a field of secrets.
+test('the evidence of a secret place is never told', () => {
+  const verdict = inspectionOf().body(JSON_HEAD, json({ user: { password: 'bad hunter2' } }), route());
+  assert.ok(verdict?.attack && !JSON.stringify(verdict).includes('hunter2'));
+});
+
+test('a body looked at in steps is judged as it is at once, and the steps are many', () => {
+  const bodies = [
+    json({ a: 'odd', list: [{ n: 'fine' }, { n: 'bad' }], note: 'bad' }),
+    json(Array.from({ length: 2_000 }, (_, i) => ({ name: `pump ${i}`, note: i === 1_999 ? 'bad' : 'fine' }))),
+    Buffer.from('{ broken'),
+  ];
+  for (const body of bodies) {
+    const { asked, ...inspection } = inspectionOf();
+    const expected = inspection.body(JSON_HEAD, body, route());
+    const before = asked.splice(0);
+    const steps = inspection.bodyInSteps(JSON_HEAD, body, route());
+    let count = 0;
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) count++;
+    assert.deepEqual(step.value, expected);
+    assert.deepEqual(asked, before);
+    assert.ok(count >= body.length / 4_096);
+  }
+});
