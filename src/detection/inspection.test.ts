@@ -158,3 +158,22 @@ test('a body looked at in steps is judged as it is at once, and the steps are ma
     assert.ok(count >= body.length / 4_096);
   }
 });
+
+test('a token that comes with each request is looked at once, and all else each time', () => {
+  const { asked, ...inspection } = inspectionOf();
+  const session = head('/v1/x?q=1', { cookie: 'sid=fine; theme=dark', authorization: 'Basic dXNlcjpmaW5l' });
+  assert.equal(inspection.head(session, route()), undefined);
+  const first = asked.length;
+  assert.equal(inspection.head(session, route()), undefined);
+  assert.ok(asked.length - first < first);
+  const again = asked.slice(first).map(({ text }) => text);
+  assert.ok(!again.includes('dark') && !again.includes('user:fine'), String(again));
+  assert.ok(again.includes('1'));
+});
+
+// Attack: what was found in a cookie once is sent again and again, until it is taken for known.
+test('a header in which something was found is looked at each time', () => {
+  const inspection = inspectionOf();
+  const session = head('/v1/x', { cookie: 'sid=fine; theme=bad' });
+  for (let n = 0; n < 3; n++) assert.equal(inspection.head(session, route())?.findings[0]?.at, 'cookie.theme');
+});

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Exception } from './inspection-config.ts';
 import { type Budget, type Channel, type Hit, type Judge, type Judgement, newBudget } from './judge/index.ts';
+import { createVerdictCache } from './judge/verdict-cache.ts';
 import { protocolHits } from './protocol.ts';
 import { redact } from './redact.ts';
 import type { Finding, Mode, Verdict } from './verdict.ts';
@@ -59,9 +60,15 @@ const REST_UNREAD: Oddity = { code: 'unread', at: 'body' };
 /** The place of what stands between the parts of a head. */
 const WHOLE_HEAD = { at: () => 'head', field: () => 'head' };
 const MAX_FINDINGS = 10;
+/** Headers that stay the same for a session. */
+const SECRETS = ['authorization', 'cookie', 'x-api-key'] as const;
+/** Headers that are remembered, and how long they may be: at most 16 MB of them. */
+const REMEMBERED = 2_000;
+const MOST_REMEMBERED = 2_048;
 
 export function createInspection({ judge, threshold, exceptions }: InspectionDeps): Inspection {
   const plans = new WeakMap<InspectedRoute, RoutePlan>();
+  const cleanHeaders = createVerdictCache<true>(REMEMBERED);
   const planOf = (route: InspectedRoute): RoutePlan => {
     const known = plans.get(route);
     if (known !== undefined) return known;
@@ -69,6 +76,31 @@ export function createInspection({ judge, threshold, exceptions }: InspectionDep
     plans.set(route, plan);
     return plan;
   };
+
+  /** Whether nothing is found in a header, of whatever route. */
+  function isCleanHeader(name: string, value: string): boolean {
+    const key = `${name}\n${value}`;
+    if (cleanHeaders.get(key) !== undefined) return true;
+    let isClean = true;
+    const oddities = walkHead({ method: '', url: '', headers: { [name]: value } }, (text, cursor) => {
+      if (judge.judge(text, channelOf(text, cursor, ANY_ROUTE)) !== undefined) isClean = false;
+    });
+    if (!isClean || oddities.length > 0) return false;
+    cleanHeaders.set(key, true);
+    return true;
+  }
+
+  /** A token comes with each request of its session: what stands in it is looked at once. */
+  function withoutKnown(head: Head): Head {
+    let headers: IncomingHttpHeaders | undefined;
+    for (const name of SECRETS) {
+      const value = head.headers[name];
+      if (typeof value !== 'string' || value.length > MOST_REMEMBERED || !isCleanHeader(name, value)) continue;
+      headers ??= { ...head.headers };
+      delete headers[name];
+    }
+    return headers === undefined ? head : { method: head.method, url: head.url, headers };
+  }
 
   /** @param known what was found already, of the head as a whole */
   function inspect(
@@ -80,7 +112,7 @@ export function createInspection({ judge, threshold, exceptions }: InspectionDep
     const plan = planOf(route);
     const seen = seeing();
     const oddities = walk((text, cursor) => {
-      if (plan.hasUnseen && plan.isUnseen(cursor.field())) return;
+      if ((cursor.part === 'body' ? plan.hasUnseen : plan.hasUnseenInHead) && plan.isUnseen(cursor.field())) return;
       if (seen.budget.left < RESERVE) seen.rest.push(text);
       else note(judge.judge(text, channelOf(text, cursor, plan), seen.budget), cursor, plan, seen);
     });
@@ -152,8 +184,11 @@ export function createInspection({ judge, threshold, exceptions }: InspectionDep
   }
 
   return {
-    head: (head, route) =>
-      route.mode === 'off' ? undefined : inspect(route, (visit) => walkHead(head, visit), protocolHits(head)),
+    head: (head, route) => {
+      if (route.mode === 'off') return undefined;
+      const left = withoutKnown(head);
+      return inspect(route, (visit) => walkHead(left, visit), protocolHits(head));
+    },
     body: (head, body, route, isWhole = true) =>
       planOf(route).isUnseen('body') ? undefined : inspect(route, walkOf(head, body, isWhole)), // unseen is not even walked
     *bodyInSteps(head, body, route, isWhole = true) {
@@ -186,7 +221,6 @@ const RESERVE = newBudget().left / 2;
 /** The place of what is looked at together. */
 const THE_REST = { at: () => 'the rest', field: () => 'the rest' };
 const restOf = ({ rest }: Seen): string => rest.join('\n');
-
 function note(judgement: Judgement | undefined, place: Spot, plan: RoutePlan, { findings, excepted }: Seen): void {
   const finding = judgement === undefined ? undefined : findingOf(judgement, place, plan, excepted);
   if (finding !== undefined) keep(findings, finding);
@@ -217,7 +251,10 @@ interface RoutePlan {
   readonly exceptions: readonly Exception[];
   readonly hasText: boolean;
   readonly hasUnseen: boolean;
+  readonly hasUnseenInHead: boolean;
 }
+
+const ANY_ROUTE = { hasText: false, isText: () => false };
 
 function makePlan({ name, text, unseen }: InspectedRoute, exceptions: readonly Exception[]): RoutePlan {
   const path = name.slice(name.indexOf(' ') + 1);
@@ -226,6 +263,7 @@ function makePlan({ name, text, unseen }: InspectedRoute, exceptions: readonly E
     isUnseen: anyOf(unseen),
     hasText: text.length > 0,
     hasUnseen: unseen.length > 0,
+    hasUnseenInHead: unseen.some((pattern) => !pattern.startsWith('body')),
     exceptions: exceptions.filter(
       ({ route }) => route === undefined || matches(route, name) || (!route.includes(' ') && matches(route, path)),
     ),
@@ -243,7 +281,7 @@ const anyOf =
 /** A document of markup. */
 const MARKUP = /^[\s\ufeff]*</;
 
-function channelOf(text: string, cursor: Cursor, { hasText, isText }: RoutePlan): Channel {
+function channelOf(text: string, cursor: Cursor, { hasText, isText }: Pick<RoutePlan, 'hasText' | 'isText'>): Channel {
   if (cursor.isBinary) return 'binary';
   if (cursor.isName) return 'name';
   switch (cursor.part) {
