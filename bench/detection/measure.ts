@@ -25,8 +25,6 @@ export interface Outcome {
   readonly bySource: ReadonlyMap<string, Count>;
   readonly byGroup: ReadonlyMap<string, Count>;
   readonly wrong: readonly Wrong[];
-  /** Judged again because the engine had run out of time. */
-  readonly slow: number;
   readonly time: { readonly p50Us: number; readonly p99Us: number; readonly longestMs: number };
 }
 
@@ -53,8 +51,6 @@ export function judgesOf(subject: Subject): JudgeOf {
   };
 }
 
-/** A text that is slow so many times more is slow; before that the machine may have been busy with others. */
-const PATIENCE = 3;
 const NONE: Count = { n: 0, blocked: 0 };
 
 export function measure(series: Series, judgeOf: JudgeOf): Outcome {
@@ -64,16 +60,11 @@ export function measure(series: Series, judgeOf: JudgeOf): Outcome {
   const byGroup = new Map<string, Count>();
   const wrong: Wrong[] = [];
   const times: number[] = [];
-  let slow = 0;
   for (const probe of series.probes()) {
     const judge = judgeOf(probe);
     const begin = performance.now();
-    let verdict = verdictOf(judge, probe);
+    const verdict = verdictOf(judge, probe);
     times.push(performance.now() - begin);
-    for (let again = 0; verdict.isSlow === true && again < PATIENCE; again++) {
-      slow++;
-      verdict = verdictOf(judge, probe);
-    }
     if (probe.weak) {
       weak = counted(weak, verdict);
       continue;
@@ -84,7 +75,7 @@ export function measure(series: Series, judgeOf: JudgeOf): Outcome {
     if (verdict.attack !== (series.kind === 'attack')) wrong.push({ probe, verdict });
   }
   const { id, table, kind, bar } = series;
-  return { id, table, kind, bar, strong, weak, bySource, byGroup, wrong, slow, time: timeOf(times) };
+  return { id, table, kind, bar, strong, weak, bySource, byGroup, wrong, time: timeOf(times) };
 }
 
 function verdictOf(judge: Subject, { input }: Probe): Verdict {

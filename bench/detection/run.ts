@@ -105,8 +105,6 @@ function summary(outcomes: readonly Outcome[], times: readonly HostileTime[]): n
   const slow = times
     .filter(({ medianMs, bar }) => medianMs > bar)
     .map(({ name, characters }) => `${name} (${characters})`);
-  const again = outcomes.reduce((sum, outcome) => sum + outcome.slow, 0);
-  if (again > 0) console.error(`${again} times the engine ran out of time, and the text was judged again`);
   console.error(short.length + slow.length === 0 ? 'every bar is met' : `short: ${[...short, ...slow].join(', ')}`);
   return short.length + slow.length === 0 ? 0 : 1;
 }

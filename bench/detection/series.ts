@@ -119,8 +119,7 @@ function seedsOf(subject: Subject, probes: readonly Probe[], count: number): rea
     if (found.length === count) break;
     const { input } = probe;
     if (probe.weak || input.kind !== 'value') continue;
-    const { attack, isSlow } = subject.judgeValue(input.text, input.channel);
-    if (attack && isSlow !== true) found.push(probe);
+    if (subject.judgeValue(input.text, input.channel).attack) found.push(probe);
   }
   return found;
 }

@@ -18,8 +18,6 @@ export interface Verdict {
   readonly rule?: string | undefined;
   /** The place in a request. */
   readonly at?: string | undefined;
-  /** It took longer than the engine waits, and is refused for that: says more of the machine than of the text. */
-  readonly isSlow?: boolean | undefined;
   /** Every rule that had a part in it, for who looks into a wrong answer. */
   readonly why?: string | undefined;
 }

@@ -12,8 +12,6 @@ import { samplesOf, train } from './training.ts';
 /** As an operator has it who sets nothing. */
 const { threshold, model: asksModel } = inspectionConfig.parse({});
 const CLEAN: Verdict = { attack: false, score: 0 };
-/** What the judge adds where a text costs too much. */
-const SLOW = 'evasion-costly';
 const ROUTE: InspectedRoute = { name: 'POST /v1/notes', mode: 'block', text: [], unseen: [] };
 /** Half of what the shipped model has: the last ones change little, and there are many folds. */
 const FOLD_EPOCHS = 6;
@@ -93,9 +91,9 @@ function ofRequest({ attack: isAttack, unreadable, score, findings }: Found): Ve
   return { attack, score, at, ...toldBy(findings.flatMap(({ hits }) => hits)) };
 }
 
-function toldBy(hits: readonly Hit[]): Pick<Verdict, 'rule' | 'isSlow' | 'why'> {
+function toldBy(hits: readonly Hit[]): Pick<Verdict, 'rule' | 'why'> {
   const why = hits.map(
     ({ rule, weight, view, evidence }) => `${rule}+${weight} (${view}: ${JSON.stringify(evidence)})`,
   );
-  return { rule: hits[0]?.rule, isSlow: hits.some(({ rule }) => rule === SLOW), why: why.join(' ') };
+  return { rule: hits[0]?.rule, why: why.join(' ') };
 }

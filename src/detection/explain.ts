@@ -44,7 +44,7 @@ export interface ExplainedHit {
 /** Of what no rule of a file says: what the judge, the walk and the model find by themselves. */
 const TITLES: Readonly<Record<string, string>> = {
   'model-attack': 'the linear model; these runs of tokens spoke loudest',
-  'evasion-slow': 'a text that takes too long to look at',
+  'evasion-costly': 'more to look at than one request may ask for',
   'evasion-overlong': 'characters in more bytes than they need',
   'evasion-overlongs': 'many characters in more bytes than they need',
   'evasion-layers': 'encoded several times over',

@@ -16,7 +16,7 @@ const CHANNELS = ['value', 'text', 'path', 'name', 'header', 'user-agent'] as co
 function missOf(subject: Subject, text: string, channel: Channel): string | undefined {
   if (subject.judgeValue(text, channel).attack) return undefined;
   const whole = subject.judgeUnfiltered?.(text, channel);
-  if (whole === undefined || !whole.attack || whole.isSlow === true) return undefined;
+  if (whole === undefined || !whole.attack) return undefined;
   return `${channel} ${JSON.stringify(text.slice(0, 200))}: ${whole.why ?? ''}`;
 }
 
