@@ -5,8 +5,11 @@ import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { platform } from '../kernel/tx.ts';
+import { createMetrics } from '../metrics/index.ts';
 import { statement } from '../storage/index.ts';
 import { createKit, type Kit } from '../testing/index.ts';
+import { createAttackTally } from './attack-tally.ts';
+import { blockLine } from './block-lines.ts';
 
 const SECRETS = [
   'hunter2-Very-Secret',
@@ -66,6 +69,16 @@ const written = statement({
 });
 const entry = z.looseObject({ outcome: z.string(), facts: z.record(z.string(), z.unknown()) });
 
+const page = z.object({
+  items: z.array(
+    z.looseObject({
+      principal: z.string(),
+      tenant: z.string().optional(),
+      facts: z.record(z.string(), z.unknown()),
+    }),
+  ),
+});
+
 /** Attacks in the audit log from now on; an address has so many of its own in a minute, so that begins anew. */
 async function watched({
   twinkeep,
@@ -110,8 +123,8 @@ test('a route in shadow refuses nothing, and counts towards no block', async () 
   assert.deepEqual((await strict.twinkeep.house.blocks.list({ ended: false })).items, []);
   const told = await entries(10);
   assert.ok(told.every(({ outcome, facts }) => outcome === 'done' && facts['mode'] === 'shadow'));
-  const seen = /^twinkeep_attacks_seen_total (\d+)/m.exec(await strict.twinkeep.metrics.text());
-  assert.equal(Number(seen?.[1]), 30);
+  const text = await strict.twinkeep.metrics.text();
+  assert.match(text, /^twinkeep_attacks_seen_total\{class="sqli",route="GET \/shadow\/\*"\} 30$/m);
 });
 
 test('a route that is off is not looked at', async () => {
@@ -166,6 +179,68 @@ test('an exception holds for its route, its field and its rule, and for nothing 
   );
 });
 
+test('what an exception lets by is counted by its place, and nothing else is', async () => {
+  const count = async (place: number): Promise<number> => {
+    const text = await kit.twinkeep.metrics.text();
+    return Number(
+      new RegExp(`^twinkeep_attacks_excepted_total\\{exception="${place}"\\} (\\d+)`, 'm').exec(text)?.[1] ?? 0,
+    );
+  };
+  const before = [await count(0), await count(1)];
+  assert.equal((await get(`/block/x?filter=${encodeURIComponent(UNION)}`)).status, 200);
+  assert.equal((await get(`/block/x?filter=${encodeURIComponent(UNION)}&q=${encodeURIComponent(UNION)}`)).status, 403);
+  assert.equal((await get('/block/x?filter=roof')).status, 200);
+  assert.deepEqual([await count(0), await count(1)], [Number(before[0]) + 1, before[1]]);
+});
+
+// Attack: one rule is excepted, and six others of which the log said nothing refuse the same request.
+test('the entry of an attack has all rules that made it one, what they saw, and the other places', async () => {
+  const entries = await watched();
+  await get(`/block/x${query(UNION)}&other=${encodeURIComponent('<script>alert(1)</script>')}`);
+  const [told] = await entries(1);
+  const { at, score, evidence, hits, places } = z
+    .looseObject({
+      at: z.string(),
+      score: z.number(),
+      evidence: z.string(),
+      hits: z.array(z.strictObject({ rule: z.string(), weight: z.number() })),
+      places: z.array(z.object({ at: z.string(), class: z.string(), score: z.number(), rules: z.array(z.string()) })),
+    })
+    .parse(told?.facts);
+  const strongest = hits.reduce((sum, { weight }) => sum + weight, 0);
+  assert.ok(hits.length >= 2 && hits.length <= 8 && strongest >= Math.min(score, 5), JSON.stringify(hits));
+  assert.match(evidence, /union select/, 'what it saw, and no fingerprint alone');
+  assert.deepEqual([at, ...places.map((place) => place.at)].sort(), ['query.other', 'query.q']);
+});
+
+test('whoever reads the log at night hears of attacks once a minute, in numbers, and of blocks with what undoes them', () => {
+  const said: string[] = [];
+  const tally = createAttackTally(createMetrics({ ofProcess: false }), (message) => said.push(message));
+  tally.tellOfMinute();
+  for (let each = 0; each < 7; each++) tally.note('block', 'sqli', 'GET /x');
+  for (let each = 0; each < 2; each++) tally.note('shadow', 'xss', 'GET /y');
+  tally.tellOfMinute();
+  tally.tellOfMinute();
+  assert.deepEqual(said, ['7 attacks refused, 2 seen in shadow in the last minute']);
+  const data = {
+    block_id: 'b1',
+    kind: 'person',
+    value: 'p1',
+    reason: 'suspicion',
+    violation: 'suspicious_pattern',
+    ends_at: null,
+    evidence: { rules: ['sqli-union'] },
+  } as const;
+  const tenants = undefined;
+  const undo = 'twinkeep blocks lift person:p1';
+  assert.deepEqual(blockLine({ type: 'person.blocked', tenants, data: { ...data, undo } }), {
+    message: 'somebody was blocked',
+    facts: { kind: 'person', who: 'person:p1', reason: 'suspicion', ends: 'when it is lifted', undo },
+  });
+  assert.equal(blockLine({ type: 'person.unblocked', tenants, data })?.message, 'a block was lifted');
+  assert.equal(blockLine({ type: 'administrator.blocked', tenants, data }), undefined);
+});
+
 // Attack: what is written down of an attack is read by more people than may know what is in it.
 test('no secret of an attack stands in the answer, in the log or in a block', async () => {
   const entries = await watched();
@@ -189,6 +264,34 @@ test('no secret of an attack stands in the answer, in the log or in a block', as
       !kept.includes(secret),
       `${secret} in ${kept.slice(Math.max(0, kept.indexOf(secret) - 200), kept.indexOf(secret) + 50)}`,
     );
+});
+
+test('the platform reads of attacks by unknown senders, and an administrator of one tenant does not', async () => {
+  const entries = await watched();
+  await get(`/shadow/p${query(UNION)}`);
+  await entries(1);
+  const token = await kit.signIn();
+  const { json } = await kit.call('GET', '/v1/audit/entries?action=detection.attack', { token });
+  assert.deepEqual(json.items, []);
+  const path = '/v1/platform/audit?action=detection.attack&limit=1';
+  assert.equal((await kit.call('GET', path, { token })).status, 403);
+  const door = createServer(kit.twinkeep.handleOperator);
+  await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
+  const { port } = door.address() as AddressInfo; // a TCP server's address has a port
+  try {
+    const since = new Date(kit.clock.now() - 1_000).toISOString();
+    const ask = async (more: string) => (await fetch(`http://127.0.0.1:${port}${path}${more}`)).json();
+    const read = async (more: string) => page.parse(await ask(more)).items;
+    const [told] = await read(`&since=${since}`);
+    assert.deepEqual(
+      [told?.principal, told?.tenant, told?.facts['route'], told?.facts['mode']],
+      ['anonymous', undefined, 'GET /shadow/*', 'shadow'],
+    );
+    assert.deepEqual(await read('&tenant=main'), []);
+    assert.deepEqual(await read(`&since=${new Date(kit.clock.now() + 1_000).toISOString()}`), []);
+  } finally {
+    door.close().closeAllConnections();
+  }
 });
 
 test('whoever holds the operator’s socket is looked at by nobody', async () => {

@@ -3,14 +3,14 @@ import { detectionFault, type Suspicion, type Verdict } from '../detection/index
 import { actorOf, type Context, type Route } from '../http/index.ts';
 import { minutes } from '../kernel/clock.ts';
 import { nameOf, type Principal } from '../kernel/principal.ts';
-import type { Metrics } from '../metrics/index.ts';
 import type { ServedProfile } from '../profiles/index.ts';
 import type { AttackNews } from './attack-news.ts';
+import type { AttackTally } from './attack-tally.ts';
 
 export interface AttackDeps {
   readonly audit: Pick<Audit, 'noteRefusal'>;
   readonly suspicion: Suspicion;
-  readonly metrics: Pick<Metrics, 'counter'>;
+  readonly tally: Pick<AttackTally, 'note'>;
   readonly news: AttackNews;
 }
 
@@ -34,25 +34,22 @@ export interface Attacks {
   tell(sender: Sender, verdict: Verdict): Promise<void>;
 }
 
-export function createAttacks({ audit, suspicion, metrics, news }: AttackDeps): Attacks {
-  const refused = metrics.counter('twinkeep_attacks_refused_total', 'Requests that were refused as attacks.');
-  const seen = metrics.counter('twinkeep_attacks_seen_total', 'Attacks that were let by, on routes in shadow mode.');
-
+export function createAttacks({ audit, suspicion, tally, news }: AttackDeps): Attacks {
   const mayTell = createMinuteQuota();
 
   return {
     tell: async ({ route, context, caller, profile, observer }, verdict) => {
       const [strongest] = verdict.findings;
       if (strongest === undefined) return;
-      const { at, class: kind, hits } = strongest;
-      const { rule = '', evidence = '' } = hits[0] ?? {};
+      const { at, class: kind } = strongest;
       const blocks = verdict.mode === 'block';
-      (blocks ? refused : seen).add();
-      const { score, fingerprint, mode } = verdict;
+      tally.note(verdict.mode, kind, `${route.method} ${route.path}`);
+      const { score, fingerprint } = verdict;
       // Each address and each caller has so many entries a minute, and a count for the rest: an attack is often a flood.
       const sender = caller.kind === 'anonymous' ? context.addressBlock : nameOf(caller);
       const tenantId = caller.kind === 'anonymous' ? undefined : caller.tenantId;
-      const facts = { route: `${route.method} ${route.path}`, class: kind, rule, at, score, mode, evidence };
+      const facts = factsOf(route, verdict, strongest);
+      const { rule, evidence } = facts;
       audit.noteRefusal(sender, {
         ...actorOf(context, caller, tenantId),
         action: 'detection.attack',
@@ -69,6 +66,34 @@ export function createAttacks({ audit, suspicion, metrics, news }: AttackDeps): 
       );
       if (blocks) throw detectionFault('DETECTION_REFUSED', { at, class: kind });
     },
+  };
+}
+
+type Finding = Verdict['findings'][number];
+
+const MOST_HITS = 8;
+const MOST_PLACES = 5;
+const MAX_PLACE = 120;
+
+/** All that made it one, for whoever asks what would have to be excepted: short, for a flood of them is kept. */
+function factsOf({ method, path, host }: Route, { mode, score, findings }: Verdict, strongest: Finding) {
+  const { at, class: kind, hits } = strongest;
+  const { rule = '', evidence = '' } = hits[0] ?? {};
+  const places = findings
+    .filter((one) => one !== strongest)
+    .slice(0, MOST_PLACES)
+    .map((one) => ({
+      at: one.at.slice(0, MAX_PLACE),
+      class: one.class,
+      score: one.score,
+      rules: one.hits.slice(0, MOST_HITS / 2).map((hit) => hit.rule),
+    }));
+  return {
+    route: `${method} ${path}`,
+    ...(host === undefined ? {} : { host }),
+    ...{ mode, class: kind, rule, at, score, evidence },
+    hits: hits.slice(0, MOST_HITS).map((hit) => ({ rule: hit.rule, weight: hit.weight })),
+    places,
   };
 }
 

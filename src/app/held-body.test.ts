@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { createServer, request, type Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { createServer, IncomingMessage, request, type Server } from 'node:http';
+import { type AddressInfo, connect, Socket } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { csrfValueOf, defineRoute } from '../http/index.ts';
 import { createKit, type Kit } from '../testing/index.ts';
+import { createBodyReader } from './held-body.ts';
 
 /** What a back end got of one request. */
 interface Got {
@@ -58,7 +60,8 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const ATTACK = JSON.stringify({ note: "x' union select password from users--" });
 const attacks = async (): Promise<number> => {
   const text = await kit.twinkeep.metrics.text();
-  return Number(/^twinkeep_attacks_seen_total (\d+)/m.exec(text)?.[1] ?? 0);
+  const rows = [...text.matchAll(/^twinkeep_attacks_seen_total\{[^}]*\} (\d+)/gm)];
+  return rows.reduce((sum, [, count]) => sum + Number(count), 0);
 };
 
 /** Honest bytes of a size that compress badly and say nothing. */
@@ -163,6 +166,41 @@ test('a client that leaves in the middle of a body is no request of the back end
   }
   await pause(50);
   assert.equal(got.length, 0);
+});
+
+// Attack: hundreds of senders keep their bodies open, until nothing more is held.
+test('a form for which there is no room is not called forged, and has room again once others have left', async () => {
+  const detection = {
+    inspect: () => undefined,
+    inspectInTurns: async () => undefined,
+    modeOf: () => 'shadow' as const,
+  };
+  const { formOf } = createBodyReader({ detection });
+  const route = defineRoute({
+    ...({ method: 'POST', path: '/x', summary: 'x', access: { kind: 'public', because: 'for this test' } } as const),
+    ...{ replies: {}, faults: [], handle: async () => ({ status: 204 as const }) },
+  });
+  const type = 'application/x-www-form-urlencoded';
+  const headers = { 'content-type': type, 'transfer-encoding': 'chunked' };
+  const sending = (bytes: Buffer): IncomingMessage => {
+    const message = Object.assign(new IncomingMessage(new Socket()), { headers });
+    message.push(bytes);
+    return message;
+  };
+  const csrf = (body: string) => {
+    const message = sending(Buffer.from(body));
+    message.push(null);
+    return csrfValueOf({ headers }, () => formOf(route, message));
+  };
+  const full = Buffer.alloc(131_072, 'a');
+  const others = Array.from({ length: 512 }, () => sending(full)); // all that is held at the same time
+  const held = others.map((one) => formOf(route, one).catch(({ code }) => code));
+  await pause(20);
+  assert.equal(await csrf('csrf_token=good&a=b'), 'good', 'a token that came already counts');
+  await assert.rejects(csrf('a=b&csrf_token=good'), { code: 'HTTP_BODIES_BUSY' });
+  for (const one of others) one.destroy();
+  assert.deepEqual([...new Set(await Promise.all(held))], ['HTTP_BODY_CUT_SHORT']);
+  assert.equal(await csrf('a=b&csrf_token=good'), 'good');
 });
 
 /** Sends a body in chunks, of no told length. */

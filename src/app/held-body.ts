@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { type Detection, MAX_HELD_BYTES, type Verdict } from '../detection/index.ts';
-import { type Context, httpFault, type Input, type Route } from '../http/index.ts';
+import { type Context, type HeldForm, httpFault, type Input, mediaType, type Route } from '../http/index.ts';
 import { hasBody, readInput } from './input.ts';
 
 type Parsed = Pick<Input, 'params' | 'query' | 'body' | 'stream'>;
@@ -22,6 +22,12 @@ export interface BodyReader {
     params: unknown,
     tell: (verdict: Verdict) => Promise<void>,
   ): Parsed | Promise<Parsed>;
+  /**
+   * A form as it came, as far as it is held; whoever reads the body afterwards still gets all of it.
+   *
+   * @throws HTTP_BODY_TOO_LARGE, HTTP_BODY_TOO_SLOW, HTTP_BODY_CUT_SHORT
+   */
+  formOf(route: Route, request: IncomingMessage): Promise<HeldForm | undefined>;
 }
 
 const MAX_MS = 60_000; // its pace is watched from outside; this ends what keeps the pace and has no end
@@ -34,11 +40,23 @@ const LONGER = 'a body that is looked at may be this long; for longer ones the r
 
 /** Own routes have schemas for a body; one that is handed on stays as it came, and is looked at where that is asked for. */
 export function createBodyReader({ detection }: BodyReaderDeps): BodyReader {
+  const forms = new WeakMap<IncomingMessage, HeldBody>();
   return {
+    formOf: async (route, request) => {
+      const { maxBodyBytes = Number.POSITIVE_INFINITY, streams = [] } = route;
+      const isStream = streams.includes(mediaType(request.headers['content-type']));
+      if (!hasBody(request) || isStream) return undefined;
+      assertLength(Number(request.headers['content-length'] ?? 0), maxBodyBytes, false);
+      const maxBytes = Math.min(MAX_HELD_BYTES, maxBodyBytes);
+      const held = forms.get(request) ?? (await holdBody(request, maxBytes));
+      if (held.isWhole) forms.set(request, held);
+      return { bytes: new Uint8Array(held.bytes), isWhole: held.isWhole, maxBytes };
+    },
     read: (route, request, context, params, tell) => {
       const look = (body: Uint8Array, isWhole = true): Promise<void> | undefined => {
         if (context.operator) return undefined;
-        if (body.length > LARGE_BYTES) return lookInTurns(body, isWhole);
+        const mayGrow = request.headers['content-encoding'] !== undefined; // 4 KB may be megabytes
+        if (body.length > LARGE_BYTES || mayGrow) return lookInTurns(body, isWhole);
         return consider(detection.inspect(route, context, body, isWhole));
       };
       /** What can't be seen does not pass where attacks are refused, but whoever sent it is no attacker. */
@@ -55,8 +73,9 @@ export function createBodyReader({ detection }: BodyReaderDeps): BodyReader {
       if (route.relay === undefined) return readInput(route, request, params, look);
       const mode = detection.modeOf(route);
       const isLookedAt = route.inspect === 'head+body' && mode !== 'off' && !context.operator && hasBody(request);
-      if (isLookedAt) return readHeld(route, request, params, mode === 'block', look);
-      return { params, query: undefined, body: undefined, stream: request };
+      const form = forms.get(request);
+      if (isLookedAt) return readHeld(route, request, params, mode === 'block', look, form);
+      return { params, query: undefined, body: form?.bytes, stream: form === undefined ? request : undefined };
     },
   };
 }
@@ -73,10 +92,11 @@ async function readHeld(
   params: unknown,
   blocks: boolean,
   look: (body: Uint8Array, isWhole: boolean) => Promise<void> | undefined,
+  form?: HeldBody,
 ): Promise<Parsed> {
   const length = Number(request.headers['content-length'] ?? 0);
   assertLength(length, maxBodyBytes, blocks); // before it is read
-  const held = await holdBody(request, MAX_HELD_BYTES);
+  const held = form ?? (await holdBody(request, MAX_HELD_BYTES));
   if (held.isWhole) assertLength(held.bytes.length, maxBodyBytes, blocks);
   else if (blocks) throw tooMuch(held);
   const told = look(held.bytes, held.isWhole);

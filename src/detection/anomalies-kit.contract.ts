@@ -12,7 +12,7 @@ import type { AnomalyEvent, Use } from './anomaly.ts';
 import { type AnomalyConfig, anomalyConfig } from './anomaly-config.ts';
 import type { Told } from './anomaly-episodes.ts';
 import type { Spot } from './anomaly-travel.ts';
-import { baselineMigration } from './migrations/baseline.ts';
+import { anomalyTenantMigration, baselineMigration } from './migrations/baseline.ts';
 
 export const minute = 60_000;
 export const hour = 60 * minute;
@@ -20,6 +20,7 @@ export const day = 24 * hour;
 
 /** What a test is given: the room, what it said to others, and a clock. */
 export interface AnomalyKit {
+  readonly storage: Storage;
   readonly anomalies: Anomalies;
   readonly clock: TestClock;
   readonly entries: AuditEntry[];
@@ -49,7 +50,7 @@ export async function openKit(
   change: Partial<AnomalyConfig> = {},
   start?: number,
 ): Promise<AnomalyKit> {
-  await storage.migrate([...vaultMigrations, ...auditMigrations, baselineMigration]);
+  await storage.migrate([...vaultMigrations, ...auditMigrations, baselineMigration, anomalyTenantMigration]);
   const random = createSystemRandom();
   const clock = createTestClock(start);
   const said = { entries: [], events: [], told: [], asked: [], errors: [] } as Pick<
@@ -92,7 +93,7 @@ export async function openKit(
     await made.start();
     return made;
   };
-  return { anomalies: await again(), clock, ...said, again };
+  return { storage, anomalies: await again(), clock, ...said, again };
 }
 
 const main = tenantId('main');

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tenantId } from '../kernel/brand.ts';
+import { personId, tenantId } from '../kernel/brand.ts';
 import { isFault } from '../kernel/errors.ts';
 import { anonymous } from '../kernel/principal.ts';
+import { platform } from '../kernel/tx.ts';
 import { createMemoryBus } from '../storage/index.ts';
 import { type AnomalyKit, ada, day, hour, keyOf, minute, openKit, useOf } from './anomalies-kit.contract.ts';
 import type { StorageUnderTest } from './blocks-kit.contract.ts';
@@ -48,6 +49,7 @@ export function anomaliesContract(name: string, make: () => Promise<StorageUnder
     assert.ok(event && events.length === 1);
     assert.equal(event.data.kind, 'volume');
     assert.equal(event.data.principal, 'api-key:meter-1');
+    assert.equal(event.tenantId, 'main', 'no other tenant hears of it');
     assert.match(
       event.data.explanation,
       /bytes in the answers of an hour, where about 2,8\d\d is usual since 2026-11-21/,
@@ -63,6 +65,10 @@ export function anomaliesContract(name: string, make: () => Promise<StorageUnder
     assert.deepEqual(
       entries.map(({ action }) => action),
       ['detection.anomaly_began', 'detection.anomaly_ended'],
+    );
+    assert.deepEqual(
+      entries.map(({ tenantId: tenant }) => tenant),
+      ['main', 'main'],
     );
     const { items } = await anomalies.list({ ended: true });
     assert.equal(items[0]?.evidence['observed'], 4_000_000);
@@ -156,6 +162,30 @@ export function anomaliesContract(name: string, make: () => Promise<StorageUnder
     await deaf.sweep();
     const view = await (await kit.again()).baseline('api-key:meter-1');
     assert.deepEqual([view?.learning, view?.places], [true, []]);
+  });
+
+  // Attack: the word of an erasure is lost on the bus, and another process writes down anew how that person worked.
+  on('what was learned of an erased person is not written again by a process that heard nothing of it', async (kit) => {
+    const { anomalies, clock } = kit;
+    const deaf = await kit.again({}, createMemoryBus());
+    for (let each = 0; each < 3; each++) {
+      for (const one of [anomalies, deaf]) {
+        one.note(useOf(ada));
+        await one.sweep();
+      }
+      clock.advance(minute);
+    }
+    const late = await kit.again({}, createMemoryBus()); // has read what is stored, and written nothing yet
+    for (const one of [deaf, late]) one.note(useOf(ada));
+    clock.advance(minute);
+    for (const one of [deaf, late]) one.note(useOf(ada));
+    await kit.storage.write(platform, (tx) => anomalies.forgetPerson(tx, personId('ada')));
+    for (let each = 0; each < 2; each++) {
+      for (const one of [deaf, late, anomalies]) await one.sweep();
+      clock.advance(minute);
+    }
+    assert.equal(await (await kit.again()).baseline('person:ada'), undefined);
+    for (const one of [deaf, late]) assert.equal(await one.baseline('person:ada'), undefined);
   });
 
   on('what nobody uses any more is let go', async (kit) => {

@@ -1,7 +1,8 @@
 import type { AuditSink } from '../kernel/audit.ts';
+import type { PersonId } from '../kernel/brand.ts';
 import { type Clock, days } from '../kernel/clock.ts';
 import type { Actor } from '../kernel/principal.ts';
-import { platform } from '../kernel/tx.ts';
+import { platform, type Tx } from '../kernel/tx.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Bus, Storage } from '../storage/index.ts';
 import type { Anomaly, Use } from './anomaly.ts';
@@ -51,6 +52,8 @@ export interface Anomalies {
   baseline(principal: string): Promise<BaselineView | undefined>;
   /** Learns a principal anew, for one whose work has changed. @throws DETECTION_BASELINE_UNKNOWN */
   forget(actor: Actor, principal: string): Promise<void>;
+  /** Within the write that erases a person: nothing of how they used the system is left. */
+  forgetPerson(tx: Tx, person: PersonId): Promise<void>;
   /** By every process, once a minute: stores what was learned and how far anomalies have got. */
   sweep(): Promise<void>;
   /** By one process: forgets anomalies that ended 90 days ago, and principals that did not come for as long. */
@@ -58,6 +61,12 @@ export interface Anomalies {
   /** Reads what is stored. */
   start(): Promise<void>;
 }
+
+const baselineOf = (person: PersonId): string => `person:${person}`;
+
+/** What is learned of a person, where it is stored: for an erasure, also anew behind a restore. */
+export const eraseBaseline = async (tx: Tx, person: PersonId): Promise<void> =>
+  void (await baselineStore.forget(tx, baselineOf(person)));
 
 const KEPT_MS = days(90);
 const PAGE = 100;
@@ -72,7 +81,8 @@ export function createAnomalies(deps: AnomalyDeps): Anomalies {
   const judging: Judging = { rules, config, peersOf: watched.peersOf, isSteady: steady.isSteady };
   const episodes = createEpisodes(deps);
   const judge = createJudge({ ...deps, watched, judging, episodes });
-  const keeping = createKeeping({ storage, clock, judging, all: watched.all, take: watched.take, onError });
+  const { all, take, drop } = watched;
+  const keeping = createKeeping({ storage, clock, judging, all, take, drop, onError });
   const begun = metrics.counter('twinkeep_anomalies_total', 'Anomalies that began, as this process saw them.');
   metrics.gauge('twinkeep_anomalies_open', 'Anomalies of this process that go on.', episodes.count);
   metrics.gauge('twinkeep_principals_watched', 'People, keys and addresses whose use is held against a baseline.', () =>
@@ -86,6 +96,11 @@ export function createAnomalies(deps: AnomalyDeps): Anomalies {
     const stored = await storage.read(platform, (tx) => baselineStore.get(tx, principal));
     const other = stored && watched.shadow(stored);
     return other && viewOf(other, clock.now(), judging);
+  }
+
+  function letGo(principal: string): void {
+    watched.drop(principal);
+    bus.publish(FORGOTTEN, principal).catch(onError); // who does not hear of it finds that nothing is stored
   }
 
   return {
@@ -103,11 +118,12 @@ export function createAnomalies(deps: AnomalyDeps): Anomalies {
         if (!wasStored && !isHere) throw anomalyFault('DETECTION_BASELINE_UNKNOWN');
         const who = principal.startsWith('address:') ? {} : { principal };
         await audit.record(tx, { ...actor, action: 'detection.baseline_forgotten', outcome: 'done', facts: who });
-        tx.afterCommit(() => {
-          watched.drop(principal);
-          bus.publish(FORGOTTEN, principal).catch(onError); // who does not hear of it finds that nothing is stored
-        });
+        tx.afterCommit(() => letGo(principal));
       });
+    },
+    forgetPerson: async (tx, person) => {
+      await eraseBaseline(tx, person);
+      tx.afterCommit(() => letGo(baselineOf(person)));
     },
     sweep: async () => {
       if (!config.enabled) return;

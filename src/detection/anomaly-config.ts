@@ -64,7 +64,7 @@ export const anomalyConfig = z
       .min(100)
       .max(200_000)
       .default(10_000)
-      .describe('So many people and keys, and as many addresses, are watched at a time; about three kilobytes each.'),
+      .describe('So many people and keys, and as many addresses, are watched at a time; two to five kilobytes each.'),
   })
   .prefault({});
 

@@ -1,7 +1,7 @@
 import { actorOf } from '../http/index.ts';
 import type { AuditSink } from '../kernel/audit.ts';
 import { epochMs, type SessionId } from '../kernel/brand.ts';
-import { type Clock, days, rfc3339 } from '../kernel/clock.ts';
+import { type Clock, rfc3339 } from '../kernel/clock.ts';
 import { anonymous } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
 import { platform, type Tx } from '../kernel/tx.ts';
@@ -15,6 +15,7 @@ import {
   type Use,
 } from './anomaly.ts';
 import type { AnomalyConfig } from './anomaly-config.ts';
+import { createPots, keepUnwritten, type Unwritten } from './anomaly-pots.ts';
 import { anomalyStore } from './anomaly-store.ts';
 
 /** What the room says to others, each a port that the app fills. */
@@ -68,22 +69,13 @@ export interface Episodes {
   begun(): number;
 }
 
-const MOST_GOING = 1_000; // a flood of addresses is counted, and tells its suspicion, but is not written one by one
-const MOST_PER_DAY = 20_000;
 const BATCH = 100;
 
 export function createEpisodes(ports: AnomalyPorts): Episodes {
   const { storage, audit, clock, random, config, announce, suspect, askProof, onError } = ports;
-  const going = new Map<string, Going>();
+  const pots = createPots<Going>(clock);
   const writing = new Set<Promise<void>>();
-  let day = { start: clock.now(), begun: 0 };
   let begunEver = 0;
-
-  function mayBegin(): boolean {
-    const now = clock.now();
-    if (Math.abs(now - day.start) >= days(1)) day = { start: now, begun: 0 };
-    return going.size < MOST_GOING && ++day.begun <= MOST_PER_DAY;
-  }
 
   const run = (work: void | Promise<void>): void => {
     if (!(work instanceof Promise)) return;
@@ -96,11 +88,16 @@ export function createEpisodes(ports: AnomalyPorts): Episodes {
     const { kind, score, evidence, personal } = found;
     run(suspect?.(use, { kind, score, evidence }));
     if (config.stepUp && use.caller.kind === 'person') run(askProof?.(use.caller.sessionId));
-    if (!mayBegin()) return;
+    const pot = pots.of(name);
     const now = clock.now();
+    if (!pot.mayWrite()) {
+      keepUnwritten(pot, key, { nextAt: observed * 2, lastAt: now });
+      return;
+    }
     const times = { begunAt: now, lastAt: now, endedAt: undefined };
     const id = newUuid(clock, random);
-    const anomaly: Anomaly = { id, principal: name, kind, profile: use.profile, score, evidence, ...times };
+    const whose = { principal: name, profile: use.profile, tenantId: tenantOf(use) };
+    const anomaly: Anomaly = { id, kind, ...whose, score, evidence, ...times };
     const one: Going = {
       anomaly,
       use,
@@ -110,7 +107,7 @@ export function createEpisodes(ports: AnomalyPorts): Episodes {
       isStored: false,
       isChanged: false,
     };
-    going.set(key, one);
+    pot.going.set(key, one);
     run(store(one));
   }
 
@@ -126,7 +123,7 @@ export function createEpisodes(ports: AnomalyPorts): Episodes {
       if (there.id !== anomaly.id) return; // another process told of it
       const { id, kind, score, evidence } = anomaly;
       await audit.record(tx, {
-        ...actorOf(context, caller, caller.kind === 'anonymous' ? undefined : caller.tenantId),
+        ...actorOf(context, caller, anomaly.tenantId),
         action: 'detection.anomaly_began',
         outcome: 'done',
         object: { type: 'anomaly', id },
@@ -137,10 +134,22 @@ export function createEpisodes(ports: AnomalyPorts): Episodes {
     });
   }
 
+  function lengthen(one: Unwritten, use: Use, observed: number, find: () => Finding): void {
+    one.lastAt = clock.now();
+    if (observed < one.nextAt) return;
+    one.nextAt = observed * 2;
+    const { kind, score, evidence } = find();
+    run(suspect?.(use, { kind, score, evidence }));
+  }
+
   const touch: Episodes['touch'] = (name, use, observed, find, kind) => {
     const key = keyOf(name, kind);
+    const { going, unwritten } = pots.of(name);
     const there = going.get(key);
-    if (there === undefined) return begin(key, name, use, observed, find());
+    if (there === undefined) {
+      const known = unwritten.get(key);
+      return known === undefined ? begin(key, name, use, observed, find()) : lengthen(known, use, observed, find);
+    }
     there.anomaly = { ...there.anomaly, lastAt: epochMs(Math.max(there.anomaly.lastAt, clock.now())) };
     there.isChanged = true;
     there.most = Math.max(there.most, observed);
@@ -153,7 +162,7 @@ export function createEpisodes(ports: AnomalyPorts): Episodes {
 
   async function settle(): Promise<void> {
     await Promise.all(writing);
-    const open = [...going.values()];
+    const open = [...pots.all()].flatMap(({ going }) => [...going.values()]);
     for (const one of open) if (!one.isStored) await store(one).catch(onError); // the database was away
     const changed = open.filter(({ isStored, isChanged }) => isStored && isChanged);
     for (let at = 0; at < changed.length; at += BATCH) {
@@ -178,7 +187,11 @@ export function createEpisodes(ports: AnomalyPorts): Episodes {
   return {
     touch,
     goOn: (name, kind) => {
-      const there = going.get(keyOf(name, kind));
+      const key = keyOf(name, kind);
+      const { going, unwritten } = pots.of(name);
+      const known = unwritten.get(key);
+      if (known !== undefined) known.lastAt = clock.now();
+      const there = going.get(key);
       if (there === undefined) return;
       there.anomaly = { ...there.anomaly, lastAt: epochMs(Math.max(there.anomaly.lastAt, clock.now())) };
       there.isChanged = true;
@@ -186,13 +199,18 @@ export function createEpisodes(ports: AnomalyPorts): Episodes {
     sweep: async () => {
       await settle();
       const before = clock.now() - config.quietMs;
-      for (const [key, { anomaly, isStored }] of going) if (isStored && anomaly.lastAt <= before) going.delete(key);
+      for (const { going, unwritten } of pots.all()) {
+        for (const [key, { anomaly, isStored }] of going) if (isStored && anomaly.lastAt <= before) going.delete(key);
+        for (const [key, { lastAt }] of unwritten) if (lastAt <= before) unwritten.delete(key);
+      }
       await end(before);
     },
-    count: () => going.size,
+    count: () => [...pots.all()].reduce((sum, { going, unwritten }) => sum + going.size + unwritten.size, 0),
     begun: () => begunEver,
   };
 }
+
+const tenantOf = ({ caller }: Use) => (caller.kind === 'anonymous' ? undefined : caller.tenantId);
 
 /** Of shares and journeys the evidence stays what it was when it was told. */
 const withMost = ({ anomaly, most }: Going): Anomaly =>
@@ -203,10 +221,11 @@ const COUNTED: ReadonlySet<AnomalyKind> = new Set(['rate', 'volume', 'records'])
 const keyOf = (name: string, kind: AnomalyKind): string => `${kind} ${name}`;
 
 /** An address stands in no fact: the entry of the beginning has it, sealed. */
-function entryOfEnd({ id, principal, kind, begunAt, lastAt, evidence }: Anomaly) {
+function entryOfEnd({ id, principal, tenantId, kind, begunAt, lastAt, evidence }: Anomaly) {
   const who = principal.startsWith('address:') ? {} : { principal };
   return {
     principal: anonymous,
+    tenantId,
     action: 'detection.anomaly_ended',
     outcome: 'done',
     object: { type: 'anomaly', id },
@@ -214,8 +233,9 @@ function entryOfEnd({ id, principal, kind, begunAt, lastAt, evidence }: Anomaly)
   } as const;
 }
 
-function eventOf({ id, principal, kind, score, evidence, begunAt }: Anomaly): AnomalyEvent {
+function eventOf({ id, principal, tenantId, kind, score, evidence, begunAt }: Anomaly): AnomalyEvent {
   const explanation = explain(kind, evidence);
   const at = rfc3339(begunAt);
-  return { type: 'anomaly.detected', data: { anomaly_id: id, principal, kind, score, explanation, evidence, at } };
+  const data = { anomaly_id: id, principal, kind, score, explanation, evidence, at };
+  return { type: 'anomaly.detected', tenantId, data };
 }

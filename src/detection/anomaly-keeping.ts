@@ -5,7 +5,7 @@ import type { Storage } from '../storage/index.ts';
 import { addSpots } from './anomaly-travel.ts';
 import type { Judging, Watched } from './anomaly-watch.ts';
 import { setLimits } from './anomaly-watch.ts';
-import { addLearned, type Learned, nothingLearned } from './baseline.ts';
+import { addLearned, type Learned, nothingLearned } from './baseline-hours.ts';
 import { type Baseline, baselineStore } from './baseline-store.ts';
 
 export interface KeepingDeps {
@@ -16,6 +16,8 @@ export interface KeepingDeps {
   readonly all: () => Iterable<Watched>;
   /** The one of this name, made where there is none. */
   readonly take: (baseline: Baseline) => Watched | undefined;
+  /** Forgets the one of this name. */
+  readonly drop: (name: string) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -36,7 +38,7 @@ const KEPT_MS = days(90);
 const ADDRESS_KEPT_MS = days(14);
 const ADDRESS_KNOWN_MS = hours(1);
 
-export function createKeeping({ storage, clock, judging, all, take, onError }: KeepingDeps): Keeping {
+export function createKeeping({ storage, clock, judging, all, take, drop, onError }: KeepingDeps): Keeping {
   const waiting = new Set<Watched>();
 
   function adopt(watched: Watched, stored: Baseline | undefined): void {
@@ -44,6 +46,7 @@ export function createKeeping({ storage, clock, judging, all, take, onError }: K
       watched.base = stored.learned;
       watched.firstAt = Math.min(watched.firstAt, stored.firstAt);
       addSpots(watched.spots, stored.spots);
+      watched.isStored = true;
     }
     watched.isLoaded = true;
     setLimits(watched, clock.now(), judging);
@@ -72,10 +75,14 @@ export function createKeeping({ storage, clock, judging, all, take, onError }: K
         for (const { watched, fresh } of moves) {
           if (watched.isForgotten) continue;
           const stored = await baselineStore.get(tx, watched.name);
+          if (stored === undefined && watched.isStored && watched.kind === 'person') {
+            tx.afterCommit(() => drop(watched.name)); // erased, and we did not hear of it
+            continue;
+          }
           const merged = mergedOf(watched, stored, fresh);
           if (stored === undefined) await baselineStore.add(tx, merged);
           else if (!(await baselineStore.change(tx, merged))) {
-            watched.isDirty = true; // the next turn finds that it is gone
+            Object.assign(watched, { isDirty: true, isStored: true }); // the next turn finds that it is gone
             continue;
           }
           tx.afterCommit(() => settle(watched, stored, merged));
@@ -120,9 +127,7 @@ export function createKeeping({ storage, clock, judging, all, take, onError }: K
       const stored = await storage.read(platform, (tx) => baselineStore.newest(tx, count));
       for (const one of [...stored].reverse()) {
         const watched = take(one);
-        if (watched === undefined) continue;
-        adopt(watched, one);
-        watched.isStored = true;
+        if (watched !== undefined) adopt(watched, one);
       }
       return stored[0]?.seenAt;
     },

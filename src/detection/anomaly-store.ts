@@ -1,4 +1,4 @@
-import { type EpochMs, epochMs } from '../kernel/brand.ts';
+import { type EpochMs, epochMs, tenantId } from '../kernel/brand.ts';
 import type { Json, RowOf, Tx } from '../kernel/tx.ts';
 import { insertion, statement } from '../storage/index.ts';
 import { ANOMALY_KINDS, type Anomaly, type AnomalyEvidence } from './anomaly.ts';
@@ -8,6 +8,7 @@ const row = {
   principal: 'text',
   kind: 'text',
   profile: 'text',
+  tenant: 'text?',
   score: 'real',
   evidence: 'json',
   begun_at: 'int',
@@ -105,6 +106,7 @@ const rowOf = (one: Anomaly): RowOf<typeof row> => ({
   principal: one.principal,
   kind: one.kind,
   profile: one.profile,
+  tenant: one.tenantId ?? null,
   score: one.score,
   evidence: one.evidence,
   begun_at: one.begunAt,
@@ -113,12 +115,13 @@ const rowOf = (one: Anomaly): RowOf<typeof row> => ({
 });
 
 function anomalyOf(found: RowOf<typeof row>): Anomaly {
-  const { id, principal, profile, score, evidence, begun_at, last_at, ended_at } = found;
+  const { id, principal, profile, tenant, score, evidence, begun_at, last_at, ended_at } = found;
   return {
     id,
     principal,
     kind: ANOMALY_KINDS.find((kind) => kind === found.kind) ?? 'rate',
     profile,
+    tenantId: tenant === null ? undefined : tenantId(tenant),
     score,
     evidence: evidenceOf(evidence),
     begunAt: epochMs(begun_at),

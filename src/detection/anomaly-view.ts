@@ -1,4 +1,4 @@
-import { isLearning, type Judging, leastOf, ownUsual, sumsOf, type Watched } from './anomaly-watch.ts';
+import { isLearning, type Judging, leastOf, ownUsual, sumsOfDay, type Watched } from './anomaly-watch.ts';
 import { countOf, MEASURES, type Measure } from './baseline.ts';
 
 /** What is usual for one principal, in the units that people count in. */
@@ -47,7 +47,7 @@ function measureOf(watched: Watched, measure: Measure, now: number, judging: Jud
   const running = Math.round(measure === 'errors' ? shareOf(watched) : watched[measure]);
   const usual = ownUsual(watched, measure, now, judging);
   if (usual === undefined) {
-    const seen = sumsOf(watched, measure).n > 0 ? 'still being learned' : 'never seen';
+    const seen = sumsOfDay(watched, measure).n > 0 ? 'still being learned' : 'never seen';
     return { measure, expected: undefined, limit: undefined, now: running, explanation: `${UNITS[measure]}: ${seen}` };
   }
   const inUnits = (value: number): number => Math.round(measure === 'errors' ? value * 100 : countOf(value));

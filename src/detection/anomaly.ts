@@ -1,5 +1,5 @@
 import type { Context } from '../http/index.ts';
-import type { EpochMs } from '../kernel/brand.ts';
+import type { EpochMs, TenantId } from '../kernel/brand.ts';
 import type { Principal } from '../kernel/principal.ts';
 import type { Json } from '../kernel/tx.ts';
 
@@ -29,6 +29,8 @@ export interface Anomaly {
   readonly principal: string;
   readonly kind: AnomalyKind;
   readonly profile: string;
+  /** Whose it is; an address belongs to none. */
+  readonly tenantId: TenantId | undefined;
   /** 0 to 1. */
   readonly score: number;
   readonly evidence: AnomalyEvidence;
@@ -41,6 +43,8 @@ export interface Anomaly {
 /** What is told to webhooks and alerts when one begins. */
 export interface AnomalyEvent {
   readonly type: 'anomaly.detected';
+  /** Whose webhooks hear of it; an address belongs to none. */
+  readonly tenantId: TenantId | undefined;
   readonly data: {
     readonly anomaly_id: string;
     readonly principal: string;

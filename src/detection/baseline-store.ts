@@ -3,7 +3,8 @@ import { type EpochMs, epochMs } from '../kernel/brand.ts';
 import type { Json, RowOf, Tx } from '../kernel/tx.ts';
 import { insertion, statement } from '../storage/index.ts';
 import type { KnownSpot } from './anomaly-travel.ts';
-import { type Learned, type Measure, nothingLearned, QUARTERS, type Sums } from './baseline.ts';
+import { MEASURES, type Sums } from './baseline.ts';
+import { entriesOf, hoursOf, type Learned, learnedOf, nothingLearned, PLACES } from './baseline-hours.ts';
 
 /** Everything that is learned of one principal. */
 export interface Baseline {
@@ -90,29 +91,33 @@ const spot = z.object({
   lastAt: z.number(),
   usual: z.boolean(),
 });
-const quartersOf = (measure: Measure) => z.array(sums).length(QUARTERS[measure]);
-const learnedRow = z.object({
-  requests: quartersOf('requests'),
-  errors: quartersOf('errors'),
-  bytes: quartersOf('bytes'),
-  records: quartersOf('records'),
-  spots: z.array(spot).max(16),
+const spots = z.array(spot).max(16);
+const place = z
+  .int()
+  .min(0)
+  .max(PLACES - 1);
+const byHours = z.object({
+  hours: z.array(z.tuple([place, z.number(), z.number(), z.number(), z.number(), z.number()])).max(PLACES),
+  spots,
+});
+/** As it was stored before there were hours. */
+const byQuarters = z.object({
+  requests: z.array(sums).length(1),
+  errors: z.array(sums).length(1),
+  bytes: z.array(sums).length(4),
+  records: z.array(sums).length(4),
+  spots,
 });
 
-const packed = (quarters: readonly Sums[]): Json =>
-  quarters.map(({ n, s1, s2, peak, anchor }) => [n, s1, s2, peak, anchor]);
-const unpacked = (quarters: readonly z.output<typeof sums>[]): readonly Sums[] =>
-  quarters.map(([n, s1, s2, peak, anchor]) => ({ n, s1, s2, peak, anchor }));
+/** Nine digits are more than the limits are worth, and half of what a row would weigh. */
+const short = (value: number): number => Number(value.toPrecision(9));
 
-function rowOf({ principal, kind, firstAt, seenAt, learned, spots }: Baseline): RowOf<typeof row> {
-  const { requests, errors, bytes, records } = learned;
-  const json = {
-    requests: packed(requests),
-    errors: packed(errors),
-    bytes: packed(bytes),
-    records: packed(records),
-    spots: spots.map(spotJson),
-  };
+function rowOf({ principal, kind, firstAt, seenAt, learned, spots: seen }: Baseline): RowOf<typeof row> {
+  const hours = [...entriesOf(learned)].map(([at, { n, s1, s2, peak, anchor }]) => [
+    at,
+    ...[n, s1, s2, peak, anchor].map(short),
+  ]);
+  const json = { hours, spots: seen.map(spotJson) };
   return { principal, kind, first_at: firstAt, seen_at: seenAt, learned: json };
 }
 
@@ -126,18 +131,27 @@ const spotJson = ({ country, name, point: where, firstAt, lastAt, usual }: Known
 });
 
 function baselineOf({ principal, kind, first_at, seen_at, learned }: RowOf<typeof row>): Baseline {
-  const read = learnedRow.safeParse(learned);
-  const times = { principal, kind, firstAt: epochMs(first_at), seenAt: epochMs(seen_at) };
-  if (!read.success) return { ...times, learned: nothingLearned(), spots: [] }; // learned anew: it is never worth a stop
-  const { requests, errors, bytes, records, spots } = read.data;
-  return {
-    ...times,
-    learned: {
-      requests: unpacked(requests),
-      errors: unpacked(errors),
-      bytes: unpacked(bytes),
-      records: unpacked(records),
-    },
-    spots: spots.map(({ country, name, point: where, ...rest }) => ({ country, name, point: where, ...rest })),
-  };
+  const read = learnedIn(learned);
+  return { principal, kind, firstAt: epochMs(first_at), seenAt: epochMs(seen_at), ...read };
 }
+
+function learnedIn(json: Json): Pick<Baseline, 'learned' | 'spots'> {
+  const now = byHours.safeParse(json);
+  if (now.success) {
+    const entries = now.data.hours.map(([at, ...rest]) => [at, sumsIn(rest)] as const);
+    return { learned: learnedOf(new Map(entries)), spots: now.data.spots.map(spotIn) };
+  }
+  const before = byQuarters.safeParse(json);
+  if (!before.success) return { learned: nothingLearned(), spots: [] }; // learned anew: it is never worth a stop
+  const entries = MEASURES.flatMap((measure) => hoursOf(measure, before.data[measure].map(sumsIn)));
+  return { learned: learnedOf(entries), spots: before.data.spots.map(spotIn) };
+}
+
+const sumsIn = ([n, s1, s2, peak, anchor]: z.output<typeof sums>): Sums => ({ n, s1, s2, peak, anchor });
+
+const spotIn = ({ country, name, point: where, ...rest }: z.output<typeof spot>): KnownSpot => ({
+  country,
+  name,
+  point: where,
+  ...rest,
+});

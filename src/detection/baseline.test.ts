@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { days } from '../kernel/clock.ts';
 import { addSums, anchor, countOf, doublings, learn, noSums, type Rule, type Sums, usualOf } from './baseline.ts';
+import { addLearned, entriesOf, learnedOf, PLACES } from './baseline-hours.ts';
 
 const rule: Rule = { spreads: 4, minSpread: 0.75, abovePeak: 2, risePerDay: 0.25, highest: 50 };
 const start = Date.UTC(2026, 10, 21);
@@ -78,6 +79,30 @@ test('what was called unusual teaches little, and is no peak', () => {
   assert.equal(sums.peak, peak);
   const after = usualOf(sums, rule, now + days(1))?.limit ?? never;
   assert.ok(after <= limit + rule.risePerDay + 1e-9);
+});
+
+test('what swings between much and little is told little above the most that ever was', () => {
+  const sums = noSums();
+  for (let at = 0; at < 14 * 24; at++)
+    learn(sums, doublings(at % 24 < 12 ? 20 : 1_000), 1, start + at * 3_600_000, never);
+  assert.ok(limitAt(sums, start + days(14)) <= 8.1 * 1_000, String(limitAt(sums, start + days(14))));
+  assert.ok(limitAt(sums, start + days(14)) >= 3 * 1_000);
+});
+
+test('hours that are packed and added up are what their sums are, in whatever order', () => {
+  const entry = fc.tuple(fc.nat(PLACES - 1), fc.integer({ min: 1, max: 9 }));
+  fc.assert(
+    fc.property(fc.array(entry), fc.array(entry), (one, other) => {
+      const made = (entries: readonly (readonly [number, number])[]) =>
+        learnedOf(new Map(entries.map(([at, n]) => [at, { n, s1: n, s2: n, peak: n, anchor: n }])));
+      const [here, there] = [made(one), made(one)];
+      addLearned(here, made(other));
+      const turned = made(other);
+      addLearned(turned, there);
+      assert.deepEqual(new Map(entriesOf(here)), new Map(entriesOf(turned)));
+      assert.ok(here.packed.length <= PLACES * 6);
+    }),
+  );
 });
 
 test('the weights hold their range for decades to either side', () => {

@@ -23,11 +23,6 @@ export interface Sums {
   anchor: number;
 }
 
-/** By the quarter of the day (UTC) where a measure has quarters, otherwise one: nights are not what days are. */
-export type Learned = Readonly<Record<Measure, readonly Sums[]>>;
-
-export const QUARTERS: Readonly<Record<Measure, number>> = { requests: 1, errors: 1, bytes: 4, records: 4 };
-
 /** How a measure is judged, in the unit of its values: doublings for counts, shares for errors. */
 export interface Rule {
   /** How many spreads above the mean are usual. */
@@ -64,20 +59,6 @@ function weightAt(now: number): number {
 }
 
 export const noSums = (): Sums => ({ n: 0, s1: 0, s2: 0, peak: NO_PEAK, anchor: NO_ANCHOR });
-const slots = (measure: Measure): Sums[] => Array.from({ length: QUARTERS[measure] }, noSums);
-
-export const nothingLearned = (): Learned => ({
-  requests: slots('requests'),
-  errors: slots('errors'),
-  bytes: slots('bytes'),
-  records: slots('records'),
-});
-
-/** Which of the sums of a measure a time falls to. */
-export function quarterAt(measure: Measure, now: number): number {
-  const day = now / days(1);
-  return Math.floor((day - Math.floor(day)) * QUARTERS[measure]);
-}
 
 /** Learns one value. What was called unusual counts for what the limit was, a quarter, and never as a peak. */
 export function learn(sums: Sums, value: number, weight: number, now: number, limit: number): void {
@@ -99,22 +80,50 @@ export function addSums(to: Sums, more: Sums): void {
   to.anchor = Math.min(to.anchor, more.anchor);
 }
 
-export function addLearned(to: Learned, more: Learned): void {
-  for (const measure of MEASURES)
-    for (const [quarter, sums] of to[measure].entries()) addSums(sums, more[measure][quarter] ?? noSums());
+/**
+ * All hours of a day together. Each may rise only slowly, and so may the highest of them; the lowest says nothing of the
+ * others.
+ */
+export function wholeDay(hours: Iterable<Sums>): Sums {
+  const all = noSums();
+  let anchor = NO_PEAK;
+  for (const sums of hours) {
+    addSums(all, sums);
+    if (sums.anchor < NO_ANCHOR) anchor = Math.max(anchor, sums.anchor);
+  }
+  return { ...all, anchor: anchor === NO_PEAK ? NO_ANCHOR : anchor };
 }
+
+/** How many times something was seen, as far as that still counts. */
+export const weightOf = ({ n }: Sums, now: number): number => n / weightAt(now);
 
 /** @returns undefined while too little was seen */
 export function usualOf(sums: Sums, rule: Rule, now: number): Usual | undefined {
-  if (sums.n <= 0 || sums.n / weightAt(now) < MIN_WEIGHT) return undefined;
+  if (sums.n <= 0 || weightOf(sums, now) < MIN_WEIGHT) return undefined;
   const mean = sums.s1 / sums.n;
   const spread = Math.sqrt(Math.max(0, sums.s2 / sums.n - mean * mean));
   const byMean = mean + rule.spreads * Math.max(spread, rule.minSpread);
-  const byPeak = rule.abovePeak === undefined ? byMean : sums.peak - FADE_PER_DAY * dayOf(now) + rule.abovePeak;
-  const free = Math.min(Math.max(byMean, byPeak), rule.highest);
+  const free = Math.min(byPeak(sums, rule, mean, byMean, now), rule.highest);
   // What is usual is never called unusual, wherever an anchor was set by a clock that was wrong.
   const limit = Math.max(mean, Math.min(free, sums.anchor + rule.risePerDay * dayOf(now)));
   return { expected: mean, spread, limit };
+}
+
+/**
+ * What swings between much and little has a spread that reaches far above anything that ever was, so the mean and its
+ * spreads lead hardly further than the peak does.
+ */
+function byPeak(
+  { peak }: Sums,
+  { abovePeak, spreads, minSpread }: Rule,
+  mean: number,
+  byMean: number,
+  now: number,
+): number {
+  if (abovePeak === undefined) return byMean;
+  const most = Math.max(mean, peak - FADE_PER_DAY * dayOf(now));
+  const bound = most + Math.max(abovePeak + 1, spreads * minSpread);
+  return Math.max(peak - FADE_PER_DAY * dayOf(now) + abovePeak, Math.min(byMean, bound));
 }
 
 /** Notes how high a limit is now, so that it can't rise faster than its rule says. */

@@ -1,5 +1,5 @@
 import type { AuditEntry } from '../kernel/audit.ts';
-import type { EpochMs } from '../kernel/brand.ts';
+import type { EpochMs, TenantId } from '../kernel/brand.ts';
 import { rfc3339 } from '../kernel/clock.ts';
 import type { Actor } from '../kernel/principal.ts';
 import type { Json } from '../kernel/tx.ts';
@@ -11,6 +11,8 @@ type Subject = 'address' | 'api_key' | 'person' | 'device';
 export interface BlockEvent {
   /** `administrator.blocked` comes beside `person.blocked`: few read the latter at night. */
   readonly type: `${Subject}.blocked` | `${Subject}.unblocked` | 'administrator.blocked';
+  /** Whom it concerns: none but these hear of it. An address belongs to nobody and has `undefined`. */
+  readonly tenants: readonly TenantId[] | undefined;
   readonly data: {
     readonly block_id: string;
     readonly kind: SuspectKind;
@@ -60,8 +62,12 @@ export const entryOf = (
   ...(block.kind === 'address' ? { address: block.value } : {}),
 });
 
-/** The word of a block that was made or ended. */
-export function eventOf(what: 'blocked' | 'unblocked', block: Block): BlockEvent {
+/** The word of a block that was made or ended. An operator's note is for whoever reads the list of blocks. */
+export function eventOf(
+  what: 'blocked' | 'unblocked',
+  block: Block,
+  tenants: readonly TenantId[] | undefined,
+): BlockEvent {
   const { id, kind, value, reason, violation, endsAt, evidence } = block;
   const data = {
     block_id: id,
@@ -71,10 +77,10 @@ export function eventOf(what: 'blocked' | 'unblocked', block: Block): BlockEvent
     reason,
     violation,
     ends_at: endsAt === undefined ? null : rfc3339(endsAt),
-    evidence,
+    evidence: reason === 'operator' ? {} : evidence,
     ...(what === 'blocked' ? { undo: `twinkeep blocks lift ${undoneBy(block)}` } : {}),
   };
-  return { type: `${kind === 'api-key' ? 'api_key' : kind}.${what}`, data };
+  return { type: `${kind === 'api-key' ? 'api_key' : kind}.${what}`, tenants, data };
 }
 
 /** A device that was blocked along with its person is let in again with them. */

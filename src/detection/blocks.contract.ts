@@ -52,10 +52,10 @@ function writeTests(on: On): void {
       reason: 'operator',
       violation: 'ip_blocked',
       ends_at: '2026-11-21T13:00:00.000Z',
-      evidence: { note: 'scans the console' },
+      evidence: {},
       undo: `twinkeep blocks lift ${one}`,
     };
-    assert.deepEqual(kit.events, [{ type: 'address.blocked', data }]);
+    assert.deepEqual(kit.events, [{ type: 'address.blocked', tenants: undefined, data }]);
   });
 
   on('a block that cannot be announced does not exist, nor does its entry', async (kit) => {

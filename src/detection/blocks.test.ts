@@ -177,6 +177,7 @@ test('settings that make no sense stop the start', () => {
       halfLifeMs: 60 * minute,
       addressShare: 0.1,
       plantedShare: 0.1,
+      scriptedShare: 0.1,
       endSessions: true,
     },
   });

@@ -1,6 +1,6 @@
 import { type Context, createAddressReader } from '../http/index.ts';
 import type { AuditSink } from '../kernel/audit.ts';
-import { type EpochMs, type PersonId, personId } from '../kernel/brand.ts';
+import { type EpochMs, type PersonId, personId, type TenantId } from '../kernel/brand.ts';
 import { type Clock, days } from '../kernel/clock.ts';
 import { type Actor, nameOf, type PersonPrincipal, type Principal } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
@@ -40,6 +40,12 @@ export interface BlockDeps {
   readonly endFor?: ((tx: Tx, actor: Actor, person: PersonId, block: Block) => Promise<void>) | undefined;
   /** Whether a person governs a tenant: a block of one is told apart, so that nobody sleeps through it. */
   readonly isAdministrator?: ((person: PersonId) => Promise<boolean>) | undefined;
+  /** Whether a person, a key or a device of any tenant has this id: asked where an operator names one. */
+  readonly isKnown?: ((kind: Exclude<SuspectKind, 'address'>, id: string) => Promise<boolean>) | undefined;
+  /** Which tenants a person, a key or a device belongs to: they hear of its blocks, and no other does. */
+  readonly tenantsOf?:
+    | ((kind: Exclude<SuspectKind, 'address'>, id: string) => Promise<readonly TenantId[]>)
+    | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -86,7 +92,7 @@ export interface Blocks {
   /**
    * Blocks at somebody's wish, in place of a block that is there. The sessions of a person end with it.
    *
-   * @throws DETECTION_NEVER_BLOCKED; TypeError where `wish.value` is no address or id
+   * @throws DETECTION_NEVER_BLOCKED, DETECTION_SUSPECT_UNKNOWN; TypeError where `wish.value` is no address or id
    */
   block(actor: Actor, wish: BlockWish): Promise<Block>;
   /**
@@ -111,11 +117,17 @@ export interface Blocks {
   stop(): Promise<void>;
 }
 
+/** What is asked of others about whom a block is about. */
+interface About {
+  readonly governs: boolean;
+  readonly tenants: readonly TenantId[] | undefined;
+}
+
 const KEPT_MS = days(90);
 const PAGE = 100;
 
 export function createBlocks(deps: BlockDeps): Blocks {
-  const { storage, audit, clock, random, config, announce, isTrustedProxy, endFor, onError } = deps;
+  const { storage, audit, clock, random, config, announce, isTrustedProxy, endFor, isKnown, onError } = deps;
   const held = createHeldBlocks();
   const undo = async ({ actor, block }: WaitingBlock): Promise<void> => void (await lift(actor, block.id));
   const waiting = createWaitingBlocks({ store: storeHeld, undo, onError });
@@ -129,26 +141,26 @@ export function createBlocks(deps: BlockDeps): Blocks {
   /** @param replaces whether a block that is there makes room, or stays and is answered */
   async function add(actor: Actor, wish: BlockWish, replaces: boolean): Promise<Block> {
     const target = targetIn(wish);
-    const governs = await isGoverning(target);
+    const whom = await aboutOf(target);
     return storage.write(platform, async (tx) => {
       const replaced = replaces ? await blockStore.live(tx, target, clock.now()) : undefined;
       if (replaced !== undefined) await blockStore.lift(tx, replaced.id, nameOf(actor.principal), clock.now());
       const block = draft(wish, actor, await blockStore.last(tx, target));
-      return put(tx, { actor, wish, block }, governs, replaced);
+      return put(tx, { actor, wish, block }, whom, replaced);
     });
   }
 
   /** @returns the block that is there afterwards */
-  async function put(tx: Tx, { actor, wish, block }: WaitingBlock, governs: boolean, replaced?: Block): Promise<Block> {
+  async function put(tx: Tx, { actor, wish, block }: WaitingBlock, whom: About, replaced?: Block): Promise<Block> {
     if (!(await blockStore.add(tx, block))) {
       const there = await blockStore.live(tx, block, clock.now());
       if (there === undefined) throw storageFault('STORAGE_CONFLICT'); // somebody lifts it at this very moment
       tx.afterCommit(() => held.keep(there));
       return there;
     }
-    const more = { ...(replaced && { replaces: replaced.id }), ...(governs && { administrator: true }) };
+    const more = { ...(replaced && { replaces: replaced.id }), ...(whom.governs && { administrator: true }) };
     await audit.record(tx, entryOf(actor, 'detection.blocked', block, more));
-    await tell(tx, eventOf('blocked', block), governs);
+    await tell(tx, eventOf('blocked', block, whom.tenants), whom.governs);
     if (wish.ends !== undefined && endFor !== undefined) await endFor(tx, actor, wish.ends, block);
     tx.afterCommit(() => {
       if (replaced !== undefined) held.lift(replaced);
@@ -158,13 +170,18 @@ export function createBlocks(deps: BlockDeps): Blocks {
     return block;
   }
 
-  const isGoverning = async ({ kind, value }: Pick<Target, 'kind' | 'value'>): Promise<boolean> =>
-    kind === 'person' && (await deps.isAdministrator?.(personId(value))) === true;
+  const whose = async ({ kind, value }: Pick<Target, 'kind' | 'value'>): Promise<About['tenants']> =>
+    kind === 'address' ? undefined : ((await deps.tenantsOf?.(kind, value)) ?? []);
+
+  const aboutOf = async (target: Pick<Target, 'kind' | 'value'>): Promise<About> => ({
+    governs: target.kind === 'person' && (await deps.isAdministrator?.(personId(target.value))) === true,
+    tenants: await whose(target),
+  });
 
   /** With the beginning and the end that it has had in memory. */
   async function storeHeld({ actor, wish, block }: WaitingBlock): Promise<void> {
-    const governs = await isGoverning(block);
-    await storage.write(platform, (tx) => put(tx, { actor, wish, block: { ...block, stored: true } }, governs));
+    const whom = await aboutOf(block);
+    await storage.write(platform, (tx) => put(tx, { actor, wish, block: { ...block, stored: true } }, whom));
   }
 
   /** Ends what holds in memory alone. */
@@ -180,24 +197,36 @@ export function createBlocks(deps: BlockDeps): Blocks {
   }
 
   async function lift(actor: Actor, idOrValue: string): Promise<Block> {
-    const target = targetOf(idOrValue);
+    const tenants = await whose(await storage.read(platform, (tx) => find(tx, idOrValue, clock.now())));
     return storage.write(platform, async (tx) => {
       const now = clock.now();
-      const own = held.unstored(now).find((one) => (target ? isAbout(one, target) : isNamed(one, idOrValue)));
-      const stored = target ? await blockStore.live(tx, target, now) : await blockStore.named(tx, idOrValue, now);
-      const found = stored ?? own;
-      if (found === undefined) throw detectionFault('DETECTION_BLOCK_UNKNOWN');
-      if (found.kind === 'person') for (const one of alongWith(found, now)) await end(tx, actor, one, now);
-      return end(tx, actor, found, now);
+      const found = await find(tx, idOrValue, now);
+      const along = found.kind === 'person' ? alongWith(found, now) : [];
+      for (const one of along) await end(tx, actor, { block: one, tenants, now }); // a device of the same tenants
+      return end(tx, actor, { block: found, tenants, now });
     });
   }
 
-  async function end(tx: Tx, actor: Actor, block: Block, now: EpochMs): Promise<Block> {
+  /** The block in force of this id or on this value. @throws DETECTION_BLOCK_UNKNOWN */
+  async function find(tx: Tx, idOrValue: string, now: EpochMs): Promise<Block> {
+    const target = targetOf(idOrValue);
+    const own = held.unstored(now).find((one) => (target ? isAbout(one, target) : isNamed(one, idOrValue)));
+    const stored = target ? await blockStore.live(tx, target, now) : await blockStore.named(tx, idOrValue, now);
+    const found = stored ?? own;
+    if (found === undefined) throw detectionFault('DETECTION_BLOCK_UNKNOWN');
+    return found;
+  }
+
+  async function end(
+    tx: Tx,
+    actor: Actor,
+    { block, tenants, now }: { block: Block; tenants: About['tenants']; now: EpochMs },
+  ): Promise<Block> {
     const liftedBy = nameOf(actor.principal);
     await blockStore.lift(tx, block.id, liftedBy, now);
     const lifted = { ...block, liftedAt: now, liftedBy };
     await audit.record(tx, entryOf(actor, 'detection.lifted', lifted));
-    await announce(tx, eventOf('unblocked', lifted));
+    await announce(tx, eventOf('unblocked', lifted, tenants));
     tx.afterCommit(() => {
       held.lift(block);
       letIn(block.kind, block.value);
@@ -273,6 +302,9 @@ export function createBlocks(deps: BlockDeps): Blocks {
     block: async (actor, wish) => {
       const { named, kind } = targetIn(wish);
       if (exempt(named, kind)) throw detectionFault('DETECTION_NEVER_BLOCKED');
+      // A slip in an id would look like a block that holds, and keep nobody out.
+      if (kind !== 'address' && (await isKnown?.(kind, named)) === false)
+        throw detectionFault('DETECTION_SUSPECT_UNKNOWN');
       return add(actor, kind === 'person' ? { ...wish, ends: personId(named) } : wish, true);
     },
     impose: async (actor, wish) => {

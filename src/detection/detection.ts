@@ -1,32 +1,37 @@
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setImmediate as immediately } from 'node:timers/promises';
 import type { Route } from '../http/index.ts';
 import { isFault } from '../kernel/errors.ts';
 import { detectionFault } from './errors.ts';
+import { fieldName, listedName } from './field-name.ts';
 import { createInspection, type Head, type InspectedRoute, type Inspection } from './inspection.ts';
 import type { InspectionConfig } from './inspection-config.ts';
-import { createEngine, createJudge, type Judge, type Rule, type SecondOpinion } from './judge/index.ts';
+import { createEngine, createJudge, type Judge, type Rule, type SecondOpinion, together } from './judge/index.ts';
+import { unknownRules } from './known-rules.ts';
 import { createOpinion, shippedModel } from './model/index.ts';
 import { presetExceptions } from './presets.ts';
-import { ALL_RULES, readRules } from './rules/index.ts';
+import { ALL_RULES, OLD_PATTERNS, placeInRules, readRules } from './rules/index.ts';
 import type { Mode, Verdict } from './verdict.ts';
 
 /** Looks for attacks at two places of the request line. Synchronous, and bounded whatever comes. */
 export interface Detection {
   /** Looks at the head: path, query, headers, cookies. @returns undefined where nothing was found */
-  screen(route: Route, head: Head): Verdict | undefined;
+  screen(route: DetectedRoute, head: Head): Verdict | undefined;
   /**
    * Looks at a body that was read.
    *
    * @param isWhole false where more of it follows, unseen
    */
-  inspect(route: Route, head: Head, body: Uint8Array, isWhole?: boolean): Verdict | undefined;
+  inspect(route: DetectedRoute, head: Head, body: Uint8Array, isWhole?: boolean): Verdict | undefined;
   /** The same for a large body, in slices between which others go on. */
-  inspectInTurns(route: Route, head: Head, body: Uint8Array, isWhole?: boolean): Promise<Verdict | undefined>;
+  inspectInTurns(route: DetectedRoute, head: Head, body: Uint8Array, isWhole?: boolean): Promise<Verdict | undefined>;
   /** What is done about attacks on a route. */
-  modeOf(route: Route): Mode;
+  modeOf(route: DetectedRoute): Mode;
   /** Every rule in force, and how often each has found something since the start. */
   rules(): readonly CountedRule[];
+  /** SHA-256 of the operator's file of rules as it is in force; `undefined` where there is none. */
+  rulesDigest(): string | undefined;
   /**
    * Makes another configuration ready.
    *
@@ -40,6 +45,13 @@ export interface Detection {
   warm(): Promise<void>;
   /** Lets go of the compiled rules. */
   stop(): void;
+}
+
+/** What is asked of a route that is looked at. */
+export interface DetectedRoute extends Pick<Route, 'path' | 'profile' | 'detection'> {
+  readonly method: string;
+  /** There where the body is somebody else's; in our own some fields hold secrets, which are not looked at. */
+  readonly relay?: unknown;
 }
 
 export interface CountedRule extends Rule {
@@ -81,13 +93,13 @@ export function createDetection(
   }
 
   return {
-    screen: (route, head) => counted(now.inspection.head(head, now.of(route))),
-    inspect: (route, head, body, isWhole) => counted(now.inspection.body(head, body, now.of(route), isWhole)),
+    screen: (route, head) => counted(now.eyesOn(route).head(head, now.of(route))),
+    inspect: (route, head, body, isWhole) => counted(now.eyesOn(route).body(head, body, now.of(route), isWhole)),
     inspectInTurns: async (route, head, body, isWhole) => {
-      const { inspection, of, judge } = now;
+      const { eyesOn, of, judge } = now;
       const release = judge.hold(); // other rules may come into force meanwhile
       try {
-        const steps = inspection.bodyInSteps(head, body, of(route), isWhole);
+        const steps = eyesOn(route).bodyInSteps(head, body, of(route), isWhole);
         for (let step = steps.next(); ; step = steps.next()) {
           if (step.done === true) return counted(step.value);
           await immediately();
@@ -98,6 +110,7 @@ export function createDetection(
     },
     modeOf: (route) => now.of(route).mode,
     rules: () => now.rules.map((rule) => ({ ...rule, hits: hits.get(rule.id) ?? 0 })),
+    rulesDigest: () => now.digest,
     prepare: (next) => {
       const ready = open(next, readFile);
       return {
@@ -130,21 +143,39 @@ export function createDetection(
 
 interface Opened {
   readonly rules: readonly Rule[];
+  readonly digest: string | undefined;
   readonly judge: HeldJudge;
-  readonly inspection: Inspection;
-  readonly of: (route: Route) => InspectedRoute;
+  /** Who looks at a route: with the old patterns where its profile has them. */
+  readonly eyesOn: (route: DetectedRoute) => Inspection;
+  readonly of: (route: DetectedRoute) => InspectedRoute;
 }
 
 function open(config: InspectionConfig, readFile: (path: string) => string): Opened {
-  const rules = rulesOf(config, readFile);
-  const judge = heldJudge(judgeOf(rules, config));
-  const { threshold } = config;
+  let digest: string | undefined;
+  const rules = rulesOf(config, (path) => {
+    const text = readFile(path);
+    digest = hash('sha256', text, 'hex');
+    return text;
+  });
+  const unknown = unknownRules(config.exceptions, [...SHIPPED, ...rules.map(({ id }) => id)]);
+  if (unknown.length > 0) throw detectionFault('DETECTION_RULES', { errors: unknown });
+  const { threshold, oldPatterns } = config;
+  const usual = judgeOf(
+    rules.filter(({ id }) => !OLD.has(id)),
+    config,
+  );
+  const old = createJudge({ rules: rules.filter(({ id }) => OLD.has(id)), threshold });
+  const both = together(usual, old);
+  const judge = heldJudge(both);
   const exceptions = [...config.exceptions, ...presetExceptions(config.presets)];
-  const inspected = new WeakMap<Route, InspectedRoute>();
+  const plain = createInspection({ judge: usual, threshold, exceptions });
+  const strict = createInspection({ judge: both, threshold, exceptions });
+  const inspected = new WeakMap<DetectedRoute, InspectedRoute>();
   return {
     rules,
+    digest,
     judge,
-    inspection: createInspection({ judge, threshold, exceptions }),
+    eyesOn: ({ profile = NATIVE }) => (oldPatterns.includes(profile) ? strict : plain),
     of: (route) => {
       const known = inspected.get(route);
       if (known !== undefined) return known;
@@ -184,15 +215,19 @@ function heldJudge(judge: Judge): HeldJudge {
 
 /** @throws DETECTION_RULES */
 function rulesOf({ rulesFile }: InspectionConfig, readFile: (path: string) => string): readonly Rule[] {
-  if (rulesFile === undefined) return ALL_RULES;
+  if (rulesFile === undefined) return SHIPPED_RULES;
   try {
-    return readRules(readFile(rulesFile), ALL_RULES);
+    return readRules(readFile(rulesFile), SHIPPED_RULES, rulesFile);
   } catch (error) {
     throw isFault(error) ? error : badFile(rulesFile, 'cannot be read', error);
   }
 }
 
-const SHIPPED: ReadonlySet<string> = new Set(ALL_RULES.map(({ id }) => id));
+const SHIPPED_RULES: readonly Rule[] = [...ALL_RULES, ...OLD_PATTERNS];
+const SHIPPED: ReadonlySet<string> = new Set(SHIPPED_RULES.map(({ id }) => id));
+const OLD: ReadonlySet<string> = new Set(OLD_PATTERNS.map(({ id }) => id));
+/** The profile of a route that names none. */
+const NATIVE = 'twinkeep';
 
 /** @throws DETECTION_RULES for expressions of the operator's that cannot be compiled */
 function judgeOf(rules: readonly Rule[], { rulesFile, model, threshold }: InspectionConfig): Judge {
@@ -217,20 +252,20 @@ function lateOpinion(): SecondOpinion {
 
 function badFile(file: string, what: string, error: unknown): Error {
   const why = error instanceof Error ? error.message : 'unknown';
-  return detectionFault('DETECTION_RULES', { errors: [{ at: file, reason: `${what}: ${why}` }] }, error);
+  return detectionFault('DETECTION_RULES', { errors: [{ at: placeInRules(file), reason: `${what}: ${why}` }] }, error);
 }
 
 /** What a configuration does about attacks on a route. */
 export const modeOf = ({ detection }: Pick<Route, 'detection'>, { mode }: Pick<InspectionConfig, 'mode'>): Mode =>
   mode === 'off' ? 'off' : (detection?.mode ?? mode);
 
-function inspectedOf(route: Route, config: InspectionConfig): InspectedRoute {
+function inspectedOf(route: DetectedRoute, config: InspectionConfig): InspectedRoute {
   const { detection = {}, relay, method, path } = route;
   const isOwn = relay === undefined;
   return {
     name: `${method} ${path}`,
     mode: modeOf(route, config),
-    text: detection.text ?? [],
-    unseen: [...(isOwn ? OWN_SECRETS : []), ...(detection.unseen ?? [])],
+    text: (detection.text ?? []).map(fieldName),
+    unseen: [...(isOwn ? OWN_SECRETS : []), ...(detection.unseen ?? []).map(listedName)],
   };
 }

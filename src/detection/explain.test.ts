@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { defineRoute, type Route } from '../http/index.ts';
-import { explain, fieldOf } from './explain.ts';
+import { explain, fieldOf, routeAsked } from './explain.ts';
 import { createTrial } from './explain-trial.ts';
 import { inspectionConfig } from './inspection-config.ts';
+import { strayLines } from './stray-exceptions.ts';
 
 const handle = () => Promise.reject(new TypeError('nobody asks it'));
 const row = (mode: 'off' | 'shadow' | 'block', more: Partial<Route> = {}): Route => ({
@@ -17,7 +18,8 @@ const row = (mode: 'off' | 'shadow' | 'block', more: Partial<Route> = {}): Route
   ...more,
 });
 const config = (more: object = {}) => inspectionConfig.parse(more);
-const ATTACK = Buffer.from(JSON.stringify({ items: [{ note: "1' union select password from users--" }] }));
+const ATTACK_TEXT = "1' union select password from users--";
+const ATTACK = Buffer.from(JSON.stringify({ items: [{ note: ATTACK_TEXT }] }));
 const asked = (body?: Uint8Array, url = '/v1/notes') => ({
   method: 'POST',
   url,
@@ -92,4 +94,46 @@ test('a place becomes a field as exceptions name it', () => {
   assert.equal(fieldOf('query.a[b][0]'), 'query.a[b]');
   assert.equal(fieldOf('body["a[1].b"][2]'), 'body["a[1].b"]');
   assert.ok(fieldOf(`body.${'x'.repeat(251)}…`).endsWith('*'));
+});
+
+test('an exception is for the place that a verdict names, with indexes and capitals as the client writes them', () => {
+  const body = Buffer.from(JSON.stringify({ apiQuery: [ATTACK_TEXT] }));
+  for (const field of ['body.apiQuery', 'body.apiQuery[0]', 'BODY.apiquery[*]', 'body.api*']) {
+    const excepted = createTrial(config({ exceptions: [{ field, because: 'for this test' }] }));
+    assert.equal(excepted.judge(row('block'), asked(body)).verdicts[0]?.attack, false, field);
+    for (const [name, list] of [
+      ['text', [field]],
+      ['unseen', [field, 'body.apiQuery[0]']],
+    ] as const) {
+      const found = trial.judge(row('block', { detection: { mode: 'block', [name]: list } }), asked(body)).verdicts;
+      assert.equal(found[0]?.findings.length ?? 0, name === 'unseen' ? 0 : 1, `${name} ${field}`);
+    }
+    excepted.stop();
+  }
+});
+
+test('an exception whose place no verdict can name, or without a reason, is refused in words', () => {
+  const why = (one: object): string =>
+    inspectionConfig.safeParse({ exceptions: [one] }).error?.issues[0]?.message ?? '';
+  for (const field of ['q', 'nosuch.x', 'bodyx', ''])
+    assert.notEqual(why({ field, because: 'for this test' }), '', field);
+  for (const field of ['*', 'head', 'the rest', 'body', 'body*', 'body["a b"].c', 'query.a[b]', 'path[…]'])
+    assert.equal(why({ field, because: 'for this test' }), '', field);
+  for (const because of [undefined, '', 7]) assert.match(why({ field: 'body', because }), /say in `because` why/);
+});
+
+test('an exception for a route that there is not, and one for a number as a name, are told', () => {
+  const lines = (one: object) =>
+    strayLines(config({ exceptions: [{ ...one, because: 'for this test' }] }).exceptions, [row('block')]);
+  assert.match(lines({ route: 'POST /nonsense' }).join(), /^Exception 0 applies nowhere: there is no route "POST/);
+  assert.match(lines({ field: 'body.items.0.note' }).join(), /^Exception 0: in "body.items.0.note" the number/);
+  assert.deepEqual(lines({ route: 'POST /v1/notes', field: 'body.items[0].note2' }), []);
+});
+
+test('of a route that is open at its end the exception names the path that was asked for', () => {
+  const asked = (path: string, url: string) => routeAsked({ method: 'POST', path }, url);
+  assert.equal(asked('/*', '/api/reports?a=b'), 'POST /api/reports');
+  assert.equal(asked('/v1/notes/:id', '/v1/notes/7'), 'POST /v1/notes/:id');
+  assert.equal(asked('/api/*', '/'), 'POST /api/*');
+  assert.equal(asked('(no route)', '/x'), undefined);
 });

@@ -1,6 +1,9 @@
+import type { DetectedRoute } from './detection.ts';
 import type { Tried } from './explain-trial.ts';
+import { fieldName } from './field-name.ts';
 import type { Exception, PresetName } from './inspection-config.ts';
 import type { AttackClass, Rule } from './judge/index.ts';
+import { NO_EXCEPTION } from './known-rules.ts';
 import { presetsFor } from './presets.ts';
 import type { Finding, Mode, Verdict } from './verdict.ts';
 
@@ -59,10 +62,8 @@ const TITLES: Readonly<Record<string, string>> = {
   'evasion-too-deep': 'nested deeper than honest data',
   'evasion-too-many': 'more values than honest data has',
 };
-/** Of what is seen by the walk, not in a text: an exception is asked about texts alone. */
-const NO_EXCEPTION = /^evasion-(?:cut|unread|content-encoding|charset|malformed|too-deep|too-many)$/;
 
-/** @param route its name, `POST /v1/x`, for the exception; everywhere where there is none */
+/** @param route of the exception, as `routeAsked` says it; everywhere where there is none */
 export function explain(
   { verdicts, mode }: Pick<Tried, 'verdicts' | 'mode'>,
   threshold: number,
@@ -121,9 +122,18 @@ function enough({ at, score, hits }: Finding, bound: number, route: string | und
   return exceptions;
 }
 
+/** What an exception for a request names: of a route that is open at its end (`/*`) the path that was asked for. */
+export function routeAsked({ method, path }: Pick<DetectedRoute, 'method' | 'path'>, url: string): string | undefined {
+  if (!path.startsWith('/')) return undefined;
+  const [asked = ''] = url.split(/[?#]/, 1);
+  return path.endsWith('*') && asked.startsWith(path.slice(0, -1))
+    ? `${method} ${asked.slice(0, 200)}`
+    : `${method} ${path}`;
+}
+
 /** A place as exceptions name it: without indexes, in lower case; one that was shortened stands for all below. */
 export function fieldOf(at: string): string {
-  const field = at.replace(/(\["(?:[^"\\]|\\.)*"\])|\[\d*\]/g, '$1').toLowerCase();
+  const field = fieldName(at);
   return field.endsWith('…') ? `${field.slice(0, 200)}*` : field.slice(0, 256);
 }
 

@@ -1,4 +1,8 @@
 import { z } from 'zod';
+import { fieldName } from './field-name.ts';
+
+const FIELD = /^(?:(?:path|query|header|cookie|body)(?:[.[].*)?\*?|head\*?|the rest|\*)$/s;
+const BECAUSE = 'say in `because` why it may be, in 8 to 512 characters';
 
 /** `GET /v1/x`, `/api/*`; `query.q`, `body.items.*`; `sqli-*`. */
 const pattern = (sentence: string) => z.string().min(1).max(256).describe(sentence);
@@ -8,11 +12,16 @@ const exception = z
     route: pattern(
       'A path as the route has it, `*` at its end for all below, perhaps with its method before it.',
     ).optional(),
-    field: pattern(
-      'A place without indexes, in lower case, as a verdict names it: `query.q`, `body.notes.*`.',
-    ).optional(),
+    field: pattern('A place as a verdict names it, indexes and case apart: `query.q`, `body.notes.*`.')
+      .overwrite(fieldName)
+      .regex(FIELD, 'must begin with path, query, header, cookie or body')
+      .optional(),
     rule: pattern('The id of a rule, or of a class with `-*`: `sqli-*`.').optional(),
-    because: z.string().min(8).max(512).describe('Why it may be; shown with every verdict that it changes.'),
+    because: z
+      .string({ error: BECAUSE })
+      .min(8, BECAUSE)
+      .max(512, BECAUSE)
+      .describe('Why it may be; shown with every verdict that it changes.'),
   })
   .refine(({ route, field, rule }) => route !== undefined || field !== undefined || rule !== undefined, {
     error: 'must name a route, a field or a rule',
@@ -43,6 +52,13 @@ export const inspectionConfig = z.strictObject({
     .optional()
     .describe('A JSON file of rules that are added, changed or turned off; try it with `twinkeep detect replay`.'),
   exceptions: z.array(exception).max(1_000).default([]).describe('Where rules do not count.'),
+  oldPatterns: z
+    .array(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be the name of a profile'))
+    .max(10)
+    .default(['ems'])
+    .describe(
+      'Profiles in which a single step upwards and any placeholder are attacks too, as the old EMS agent had it; none with `[]`.',
+    ),
   presets: z
     .array(z.enum(['grafana', 'home-assistant', 'sparql']))
     .max(3)

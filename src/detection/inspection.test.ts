@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { createInspection, type InspectedRoute } from './inspection.ts';
 import type { Exception } from './inspection-config.ts';
 import type { Channel, Judge } from './judge/index.ts';
+import { strayExceptions } from './route-plan.ts';
 
 /** A judge by which every text with `bad` in it is an attack by two rules, and `odd` half of one; it remembers its channels. */
 function inspectionOf(exceptions: readonly Exception[] = []) {
@@ -94,6 +95,23 @@ test('nothing is unseen but the fields that are named', () => {
     assert.equal(body(JSON_HEAD, json(value), unseen)?.attack, true, JSON.stringify(value));
 });
 
+// Attack: PHP and qs make a list of `sealed[]`, and a list of texts is no longer the one that nothing interprets.
+test('a field that is unseen is seen as a list, unless the list is named', () => {
+  const { body } = inspectionOf();
+  const form = { ...JSON_HEAD, headers: { 'content-type': 'application/x-www-form-urlencoded' } };
+  const said = (unseen: string) => [
+    ...['sealed=bad', 'sealed[]=bad', 'sealed[0]=bad'].map((text) =>
+      body(form, Buffer.from(text), route({ unseen: [unseen] })),
+    ),
+    ...[{ sealed: ['bad'] }, { items: [{ sealed: 'bad' }] }].map((value) =>
+      body(JSON_HEAD, json(value), route({ unseen: [unseen, 'body.items.sealed'] })),
+    ),
+  ];
+  const attacks = (unseen: string) => said(unseen).map((verdict) => verdict?.attack === true);
+  assert.deepEqual(attacks('body.sealed'), [false, true, true, true, false]);
+  assert.deepEqual(attacks('body.sealed[]'), [true, false, false, false, false]);
+});
+
 test('an exception takes out what it names, says why, and what is left may still be an attack', () => {
   const because = 'written by an engineer';
   const judged = (exception: Omit<Exception, 'because'>, more: Partial<InspectedRoute> = {}) => {
@@ -110,6 +128,41 @@ test('an exception takes out what it names, says why, and what is left may still
     assert.deepEqual(judged({ route }), [true, 6, 0], route);
   assert.deepEqual(judged({ field: 'query.q' }), [true, 6, 0]);
   assert.deepEqual(judged({ rule: 'xss-*' }), [true, 6, 0]);
+});
+
+test('an exception names a path below an open route, and no other path comes under it', () => {
+  const because = 'written by an engineer';
+  const attack = (url: string, exception: string, name: string) => {
+    const { body } = inspectionOf([{ route: exception, because }]);
+    return body({ ...JSON_HEAD, url }, json({ q: 'bad' }), route({ name }))?.attack;
+  };
+  for (const [exception, name] of [
+    ['POST /api/reports', 'POST /*'],
+    ['/api/reports', 'POST /api/*'],
+    ['POST /api/rep*', 'POST /*'],
+    ['/api/reports', 'POST /api/:kind'],
+  ] as const) {
+    assert.equal(attack('/api/reports?a=b', exception, name), false, exception);
+    assert.equal(attack('/api/others', exception, name), true, exception);
+  }
+  assert.equal(attack('/api/reports', 'GET /api/reports', 'POST /*'), true);
+  // Attack: a path that a back end takes for another one.
+  for (const url of [
+    '/api/reports/../users',
+    '/api/reports/%2e%2e/users',
+    '/api/reports/..%2fusers',
+    '/api/reports//x',
+  ])
+    assert.equal(attack(url, 'POST /api/reports/*', 'POST /*'), true, url);
+  assert.equal(attack('/api/reports/my%20one', 'POST /api/reports/*', 'POST /*'), false);
+});
+
+test('an exception for a route that there is none of is told', () => {
+  const names = ['POST /v1/notes', 'GET /api/*', 'GET /x/:id/y'];
+  const stray = (route: string) => strayExceptions([{ route, because: 'for this test' }], names).length;
+  for (const route of ['POST /v1/notes', '/v1/*', '/api/reports', 'GET /api/a*', '/x/7/y', '*'])
+    assert.equal(stray(route), 0, route);
+  for (const route of ['GET /v1/notes', '/v2/*', 'POST /api/reports', '/y']) assert.equal(stray(route), 1, route);
 });
 
 // Attack: most of a body is sent where nobody looks.
@@ -155,7 +208,7 @@ test('a body looked at in steps is judged as it is at once, and the steps are ma
     for (; step.done !== true; step = steps.next()) count++;
     assert.deepEqual(step.value, expected);
     assert.deepEqual(asked, before);
-    assert.ok(count >= body.length / 4_096);
+    assert.ok(count >= Math.floor(body.length / 4_096));
   }
 });
 
@@ -176,4 +229,13 @@ test('a header in which something was found is looked at each time', () => {
   const inspection = inspectionOf();
   const session = head('/v1/x', { cookie: 'sid=fine; theme=bad' });
   for (let n = 0; n < 3; n++) assert.equal(inspection.head(session, route())?.findings[0]?.at, 'cookie.theme');
+});
+
+// Attack: a header goes by a route that does not look at it, to be taken for known on one that does.
+test('a header that one route leaves out is looked at on all others', () => {
+  const inspection = inspectionOf();
+  const sent = head('/v1/x', { cookie: 'sid=bad', 'x-note': 'bad' });
+  const blind = route({ unseen: ['cookie.sid', 'header.x-note'] });
+  assert.equal(inspection.head(sent, blind), undefined);
+  assert.equal(inspection.head(sent, route())?.findings.length, 2);
 });

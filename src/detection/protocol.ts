@@ -45,7 +45,8 @@ const SESSION_NAME =
 export function protocolHits({ method, url, headers }: ProtocolHead): readonly Hit[] {
   const hits: Hit[] = [];
   if (!KNOWN.has(method) || STEERING.has(method)) hits.push(hit('protocol-method', method));
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name in headers) {
+    const value = headers[name];
     const text = typeof value === 'string' ? value : (value?.join(', ') ?? '');
     const found = headerHit(name, text, method);
     if (found !== undefined) hits.push(found);
@@ -73,7 +74,9 @@ function headerHit(name: string, value: string, method: string): Hit | undefined
     case 'content-range': // says where in a resource the body belongs, and here is none
       return method === 'GET' || method === 'HEAD' ? hit('protocol-dead-header', name) : undefined;
     default:
-      return FILE_NAME_HEADERS.test(name) && (PROGRAM_NAME.test(value) || GUARDED_NAME.test(value))
+      return name.startsWith('x') &&
+        FILE_NAME_HEADERS.test(name) &&
+        (PROGRAM_NAME.test(value) || GUARDED_NAME.test(value))
         ? hit('protocol-uploaded-program', value)
         : undefined;
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { redact } from './redact.ts';
+import { redact, shapeOf } from './redact.ts';
 
 // Attack: what was sent as a password is read in a log.
 test('nothing is told of what stands in a place of secrets', () => {
@@ -59,6 +59,10 @@ test('a secret is taken out to its end, and where it has no name', () => {
   for (const [text, secret] of hidden) assert.ok(!redact('path', text).includes(secret), redact('path', text));
   assert.ok(redact('query.q', "sk_live_abcdefghij' or 1=1").endsWith("' or 1=1"));
   assert.equal(redact('query.q', 'https://a.example:80/../../etc/passwd'), 'https://a.example:80/../../etc/passwd');
+});
+
+test('the shape of a text has its signs and none of its words', () => {
+  assert.equal(shapeOf("hunter2' or Ünder=42 -- "), "a1' a a=1 -- ");
 });
 
 // Attack: an entry that forges others, or that a terminal obeys.

@@ -45,6 +45,13 @@ export function redact(at: string, evidence: string): string {
   return told.length > MAX ? `${told.slice(0, MAX)}…` : told;
 }
 
+/** The signs of a text and no word or number of it: tells one attack on a secret from another, and no secret. */
+export const shapeOf = (evidence: string): string =>
+  evidence
+    .slice(0, MAX)
+    .replace(/\p{L}+/gu, 'a')
+    .replace(/\p{N}+/gu, '1');
+
 /** The values of secret names inside of a text: `"user_pin":"…"`, `?token=…`, `passphrase: …`. */
 function withoutNamed(text: string): string {
   let told = '';

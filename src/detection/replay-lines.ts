@@ -7,6 +7,8 @@ export type RecordingFormat = 'har' | 'jsonl' | 'log' | 'text';
 
 const MAX_LINE = 16_777_216;
 const NEWLINE = 0x0a;
+/** The first line of a JSON array, whole or not: taken for texts, it would be a record of honest ones. */
+const ARRAY = /^\[\s*(?:$|[{"\]])/;
 
 /**
  * The requests of a recording, one after the other, however long it is.
@@ -29,6 +31,10 @@ export async function* readRecording(
     }
     const text = line.trim();
     if (text === '') continue;
+    if (how === undefined && ARRAY.test(text)) {
+      yield { bad: { place, reason: 'begins a JSON array; write each entry on a line of its own: jq -c .[] FILE' } };
+      return;
+    }
     how ??= formatOf(text);
     if (how === 'jsonl') yield sampleOfJson(text, place);
     else yield how === 'log' ? sampleOfAccessLine(text, place) : textSample(line, place);

@@ -65,6 +65,13 @@ test('a corpus is read as texts, plain or labelled', async () => {
   );
 });
 
+// Attack: a file that is no record passes for one in which nothing is hit.
+test('a JSON array is no record of honest texts, and is said how to make one', async () => {
+  for (const text of ['[{"field":"query.q","because":"x"}]', '[\n  {\n "url": "/x" }\n]', '[]', '["a","b"]'])
+    assert.match(urls(await readAll(text)).join(), /^begins a JSON array; [^,]+$/, text);
+  assert.deepEqual(urls(await readAll('[php]echo 1;[/php]')).length, 1);
+});
+
 // Attack: a line without an end, to fill the memory of whoever looks at it.
 test('a line that is too long is named and skipped, and the next one is read', async () => {
   async function* lines() {

@@ -20,6 +20,8 @@ export interface ReplayReport extends Both {
   readonly byRoute: readonly (Both & { readonly route: string; readonly requests: number })[];
   readonly byLabel: readonly (Both & { readonly label: string; readonly requests: number })[];
   readonly examples: readonly Example[];
+  /** The reasons of exceptions that changed a verdict by the changed rules. */
+  readonly excepted: readonly string[];
   readonly bad: number;
   /** The first of those that could not be read. */
   readonly badSamples: readonly BadSample[];
@@ -65,6 +67,7 @@ export function createReplay({ now, changed, routeOf }: ReplayDeps): Replay {
   const byLabel = new Map<string, Count>();
   const examples: Example[] = [];
   const badSamples: BadSample[] = [];
+  const excepted = new Set<string>();
   let bad = 0;
   let falseHits = 0;
 
@@ -75,6 +78,7 @@ export function createReplay({ now, changed, routeOf }: ReplayDeps): Replay {
     const after = changed === now ? before : changed.judge(route, sample);
     const [was, is] = [isAttack(before), isAttack(after)];
     tally(all, was, is);
+    for (const because of after.verdicts.flatMap((one) => one.excepted)) excepted.add(because);
     tally(countOf(byRoute, name), was, is);
     if (sample.label !== undefined) tally(countOf(byLabel, sample.label, MAX_LABELS), was, is);
     const isFalse = is && HONEST.test(sample.label ?? '');
@@ -108,6 +112,7 @@ export function createReplay({ now, changed, routeOf }: ReplayDeps): Replay {
       byRoute: sorted(byRoute).map(([route, both]) => ({ route, ...both })),
       byLabel: sorted(byLabel).map(([label, both]) => ({ label, ...both })),
       examples,
+      excepted: [...excepted],
       bad,
       badSamples,
     }),

@@ -114,7 +114,7 @@ export function blockRoutes(blocks: Blocks, clock: Clock): readonly Route[] {
       records: 'change',
       body: wish,
       replies: { 201: block },
-      faults: ['DETECTION_NEVER_BLOCKED', 'STORAGE_CONFLICT'],
+      faults: ['DETECTION_NEVER_BLOCKED', 'DETECTION_SUSPECT_UNKNOWN', 'STORAGE_CONFLICT'],
       handle: async ({ body, caller, context }) => {
         const made = await blocks.block(actorOf(context, caller), {
           ...aimOf(body),

@@ -39,6 +39,14 @@ export const suspicionConfig = z.strictObject({
     0.1,
     'What part of an attack counts that a foreign page may have planted; 50 points at most, so never a block alone.',
   ),
+  scriptedShare: z
+    .number()
+    .min(0.05)
+    .max(1)
+    .default(0.1)
+    .describe(
+      'What part of an attack counts in a read that a script of a page may have made of a link. 0.1: 46 different ones block.',
+    ),
   endSessions: z
     .boolean()
     .default(true)

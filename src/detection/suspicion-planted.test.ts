@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inMemory, withKit } from './blocks-kit.contract.ts';
-import { attackBy, sent } from './suspicion-kit.contract.ts';
+import { attackBy, keyNamed, personNamed, sent } from './suspicion-kit.contract.ts';
 
 const office = '203.0.113.9';
 const chromium = {
@@ -31,6 +31,13 @@ const PLANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'sec-fetch-mode': 'navigate',
   },
   'the same over plain HTTP, without a referrer': { ...chromium, authorization: 'Basic YWRhOmh1bnRlcjI=' },
+  'a script of our own page, which takes what to search for from a link': {
+    ...scripted,
+    accept: '*/*',
+    referer: `https://${chromium.host}/app?q=x`,
+    'sec-fetch-site': 'same-origin',
+    'sec-fetch-mode': 'cors',
+  },
   'a socket with a made-up token': {
     ...socket,
     origin: 'http://evil.example',
@@ -52,6 +59,72 @@ test('a form over plain HTTP gets nobody blocked', () =>
     const headers = { ...chromium, 'content-type': 'text/plain;charset=UTF-8' };
     await attackBy(kit, 100, () => sent(office, undefined, headers, { method: 'POST', profile: 'ems' }));
     assert.deepEqual((await kit.blocks.list()).items, []);
+  }));
+
+// Attack: a page asks for what no page may send, so that its reader's browser asks us first (D06).
+test('what a browser asks before it sends gets nobody blocked, in ems neither, nor does a report or a ping', () =>
+  withKit(inMemory, async (kit) => {
+    const asked = {
+      ...scripted,
+      accept: '*/*',
+      origin: 'https://evil.example',
+      'access-control-request-method': 'PUT',
+    };
+    const told = { ...asked, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' };
+    for (const profile of ['twinkeep', 'ems'])
+      for (const headers of [asked, told])
+        await attackBy(kit, 50, () => sent(office, undefined, headers, { method: 'OPTIONS', profile }), profile);
+    for (const type of ['text/ping', 'application/csp-report']) {
+      const headers = { ...told, 'sec-fetch-mode': 'no-cors', 'content-type': type };
+      await attackBy(kit, 50, () => sent(office, undefined, headers, { method: 'POST', profile: 'ems' }), type);
+    }
+    assert.deepEqual((await kit.blocks.list()).items, []);
+    const tool = { host: chromium.host, 'user-agent': 'curl/8.5.0' };
+    await attackBy(kit, 5, () => sent(office, undefined, tool, { method: 'OPTIONS' }), 'tool');
+    assert.ok(kit.blocks.blocked(office) !== undefined, 'a tool that claims nothing');
+  }));
+
+const token = { authorization: 'Bearer t' };
+const told = { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors', referer: `https://${chromium.host}/app` };
+const SEARCHES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'our own page': { ...scripted, ...told },
+  'a page over plain HTTP': { ...scripted, accept: '*/*' },
+  'a page of ours on another host': {
+    ...scripted,
+    ...told,
+    'sec-fetch-site': 'same-site',
+    origin: 'https://app.example',
+  },
+};
+
+// Attack: links to our own page, whose script takes what to search for from them and adds the reader's token (D06).
+for (const [where, headers] of Object.entries(SEARCHES))
+  test(`what a script of ${where} searches for, with its token, blocks nobody for some links, in ems neither`, () =>
+    withKit(inMemory, async (kit) => {
+      const ada = personNamed('ada');
+      for (const profile of ['twinkeep', 'ems'])
+        await attackBy(kit, 20, () => sent(office, ada, { ...headers, ...token }, { profile }));
+      if ('sec-fetch-mode' in headers) await attackBy(kit, 20, () => sent(office, undefined, { ...headers, ...token })); // the token has just ended
+      assert.deepEqual((await kit.blocks.list()).items, []);
+    }));
+
+// Attack: who stole a token claims to be a script of an honest page.
+test('whoever claims to be a script of a page is blocked all the same, later, and at once without', () =>
+  withKit(inMemory, async (kit) => {
+    const claimed = { ...scripted, ...told, ...token };
+    await attackBy(kit, 46, () => sent(office, personNamed('ada'), claimed));
+    assert.ok(kit.blocks.blocked('ada', 'person') !== undefined);
+    const bob = personNamed('bob');
+    await attackBy(kit, 10, () => sent(office, bob, claimed));
+    await attackBy(kit, 5, () =>
+      sent(office, bob, { ...claimed, 'content-type': 'application/json' }, { method: 'POST' }),
+    );
+    assert.ok(kit.blocks.blocked('bob', 'person') !== undefined, 'the same, but not as reads');
+    await attackBy(kit, 5, () => sent(office, keyNamed('pump'), { ...scripted, ...told, 'x-api-key': 'k' }));
+    assert.ok(kit.blocks.blocked('pump', 'api-key') !== undefined, 'keys have no place in a page');
+    const node = { ...token, 'user-agent': 'node', 'sec-fetch-mode': 'cors' };
+    await attackBy(kit, 5, () => sent(office, personNamed('eve'), node));
+    assert.ok(kit.blocks.blocked('eve', 'person') !== undefined, 'a program that sends what browsers do, but not all');
   }));
 
 // Attack: a tool takes on the name of a browser, and sends what no page can.

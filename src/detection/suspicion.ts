@@ -10,7 +10,7 @@ import type { Blocks, DeviceOf } from './blocks.ts';
 import type { DetectionConfig } from './config.ts';
 import { BLOCK_POINTS } from './suspicion-config.ts';
 import { createLedger, type Suspect } from './suspicion-ledger.ts';
-import { mayBePlanted } from './suspicion-planted.ts';
+import { mayBePlanted, mayBeScripted } from './suspicion-planted.ts';
 import { type Note, pointsOf, type Standing } from './suspicion-standing.ts';
 
 /** Who may have sent a request: only what was verified of it, and never what it says of itself. */
@@ -31,13 +31,13 @@ export interface Attack {
   readonly evidence: string;
   /** Tells the same attack sent again from another one. */
   readonly fingerprint: string;
-  /** Seen on a route that refuses nothing yet: a rule that is on trial must block nobody. */
+  /** Seen on a route that refuses nothing yet: what is on trial is held against nobody, and no answer waits for it. */
   readonly shadow?: boolean | undefined;
 }
 
 /** What attacks and anomalies add up to: at 100 points their suspect is blocked. */
 export interface Suspicion {
-  /** An attack was refused (or, in shadow, seen). To be awaited before the answer: the block is in force by then. Never fails. */
+  /** An attack was refused. To be awaited before the answer: the block is in force by then. Never fails. */
   attacked(who: Suspects, what: Attack): void | Promise<void>;
   /** An anomaly of this principal, 0 to 1. Never fails, and never blocks by itself. */
   unusual(
@@ -172,12 +172,16 @@ export function createSuspicion(deps: SuspicionDeps): Suspicion {
   }
 
   async function attacked(who: Suspects, what: Attack): Promise<void> {
-    const planted = mayBePlanted(who.context) || what.shadow === true;
+    const planted = mayBePlanted(who.context);
+    const scripted = !planted && mayBeScripted(who.context, who.caller.kind === 'person');
     const note = noteOf(who, what.class, what.rule, what.at);
-    if (policyOf(who.profile).blockOnPattern && !planted) await blockAtOnce(who, note);
-    if (!config.suspicion.enabled) return;
-    const points = config.suspicion.attackPoints * (planted ? config.suspicion.plantedShare : 1);
-    await count(who, { points, indirect: planted, fingerprint: digest(what.fingerprint), note });
+    if (policyOf(who.profile).blockOnPattern && !planted && !scripted) await blockAtOnce(who, note);
+    const { enabled, attackPoints, plantedShare, scriptedShare } = config.suspicion;
+    if (!enabled) return;
+    const points = attackPoints * (planted ? plantedShare : scripted ? scriptedShare : 1);
+    // Apart from the same one sent in full, as what was planted is.
+    const fingerprint = digest(scripted ? `scripted ${what.fingerprint}` : what.fingerprint);
+    await count(who, { points, indirect: planted, fingerprint, note });
   }
 
   async function unusual(who: Suspects, kind: string, score: number): Promise<void> {
@@ -189,7 +193,7 @@ export function createSuspicion(deps: SuspicionDeps): Suspicion {
   const isIdle = ({ caller }: Suspects): boolean => !config.enabled || caller.kind === 'operator';
 
   return {
-    attacked: (who, what) => (isIdle(who) ? undefined : attacked(who, what).catch(onError)),
+    attacked: (who, what) => (isIdle(who) || what.shadow === true ? undefined : attacked(who, what).catch(onError)),
     unusual: (who, { kind, score }) =>
       isIdle(who) || !config.suspicion.enabled ? undefined : unusual(who, kind, score).catch(onError),
   };

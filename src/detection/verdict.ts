@@ -11,6 +11,8 @@ export interface Finding {
   readonly class: AttackClass;
   /** The heaviest first, their evidence redacted. */
   readonly hits: readonly Hit[];
+  /** What tells it from another where the evidence is redacted. @see shapeOf */
+  readonly shape?: string | undefined;
 }
 
 /** What a request adds up to. */

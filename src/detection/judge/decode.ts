@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+
 /** What decoding a text came across that honest clients do not send. */
 export type Trick = 'overlong' | 'overlong-twice' | 'overlongs' | 'layers' | 'full-width' | 'null' | 'percent-u';
 
@@ -56,26 +58,24 @@ function percent(text: string, tricks: Set<Trick>): string {
   return whole.replace(PERCENT_RUN, (run) => bytesOf(Buffer.from(run.replaceAll('%', ''), 'hex'), tricks));
 }
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
-
 /** UTF-8 where it is; else each overlong form as the character it hides, and the rest byte by byte. */
 function bytesOf(bytes: Buffer, tricks: Set<Trick>): string {
-  try {
-    return UTF8.decode(bytes);
-  } catch {
-    let out = '';
-    for (let at = 0; at < bytes.length; at++) {
-      const hidden = overlongAt(bytes, at);
-      if (hidden === undefined) out += String.fromCharCode(bytes[at] ?? 0);
-      else {
-        noteOverlong(bytes[at + 1] ?? 0, tricks);
-        out += String.fromCharCode(hidden.code);
-        at += hidden.length - 1;
-      }
+  if (isUtf8(bytes)) return bytes.toString('utf8', startOf(bytes));
+  let out = '';
+  for (let at = 0; at < bytes.length; at++) {
+    const hidden = overlongAt(bytes, at);
+    if (hidden === undefined) out += String.fromCharCode(bytes[at] ?? 0);
+    else {
+      noteOverlong(bytes[at + 1] ?? 0, tricks);
+      out += String.fromCharCode(hidden.code);
+      at += hidden.length - 1;
     }
-    return out;
   }
+  return out;
 }
+
+/** Behind a mark of byte order. */
+const startOf = (bytes: Buffer): number => (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0);
 
 /** One may be two letters of Latin-1 that stand together by chance; three well-formed ones are not. */
 function noteOverlong(second: number, tricks: Set<Trick>): void {
@@ -85,7 +85,9 @@ function noteOverlong(second: number, tricks: Set<Trick>): void {
 
 /** An ASCII character in two, three or four bytes. @see RFC 3629 §3, "decoding of overlong sequences" */
 function overlongAt(bytes: Buffer, at: number): { readonly code: number; readonly length: number } | undefined {
-  const [a = 0, b = 0, c = 0, d = 0] = bytes.subarray(at, at + 4);
+  const a = bytes[at] ?? 0;
+  if (a < 0xc0) return undefined;
+  const [b = 0, c = 0, d = 0] = bytes.subarray(at + 1, at + 4);
   if ((a === 0xc0 || a === 0xc1) && at + 1 < bytes.length) return { code: ((a & 1) << 6) | (b & 0x3f), length: 2 }; // also with a second byte that is no continuation: %c0%2f
   if (a === 0xe0 && (b & 0xe0) === 0x80) return { code: ((b & 0x3f) << 6) | (c & 0x3f), length: 3 };
   if (a === 0xf0 && b === 0x80 && (c & 0xe0) === 0x80) return { code: ((c & 0x3f) << 6) | (d & 0x3f), length: 4 };

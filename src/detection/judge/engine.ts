@@ -1,6 +1,6 @@
 import appsec from '@datadog/native-appsec';
 import type { Rule, ViewName } from './types.ts';
-import type { Views } from './views.ts';
+import { VIEWS, type Views } from './views.ts';
 
 /** What libddwaf saw: which rule, in which reading, and the text that matched. */
 export interface Match {
@@ -16,7 +16,6 @@ export interface Engine {
   dispose(): void;
 }
 
-const VIEWS: readonly ViewName[] = ['raw', 'decoded', 'sql', 'js', 'path', 'shell'];
 /**
  * Microseconds of one look. By the clock on the wall, and so far from what any look takes: a busy machine must block
  * nobody. What bounds the work is the length of what is handed in.
@@ -141,10 +140,12 @@ function matchOf(event: object, byId: ReadonlyMap<string, Known>): readonly Matc
   const [id = ''] = String(named.id).split(' ');
   const known = byId.get(id);
   if (known === undefined) throw new TypeError(`libddwaf names a rule ${id} that there is not`);
-  const [{ address, highlight }] = found[0].parameters;
-  const evidence = String(highlight?.[0] ?? '');
+  const [{ address, highlight, value }] = found[0].parameters;
+  const seen = String(highlight?.[0] ?? '');
   const { rule, unless } = known;
-  if (unless?.test(evidence) === true) return [];
+  if (unless?.test(seen) === true) return [];
+  // libinjection names a fingerprint, which says nothing to a reader without the text that has it.
+  const evidence = 'is' in rule.match ? `${seen === '' ? '' : `${seen} in `}${String(value)}` : seen;
   const view = VIEWS.find((name) => address === `tk.${name}`) ?? 'sql';
   return [{ rule, view, evidence: evidence.slice(0, MAX_EVIDENCE) }];
 }

@@ -1,4 +1,5 @@
 import type { Automaton } from './automaton.ts';
+import { lookCost } from './budget.ts';
 import { createEngine, type Engine, type Match } from './engine.ts';
 import { opensHarmlessly } from './libinjection.ts';
 import { automatonOf } from './prefilter.ts';
@@ -16,7 +17,10 @@ export function weightOf({ weight, inIsland = weight, inText = 0 }: Rule, place:
 
 /** Whether a rule counts where a text stands. */
 export const countsIn = ({ channels }: Pick<Rule, 'channels'>, channel: Channel): boolean =>
-  channels === undefined ? channel !== 'user-agent' && channel !== 'binary' : channels.includes(channel);
+  channels === undefined ? !SPECIAL.has(channel) : channels.includes(channel);
+
+/** Where a rule counts only if it says so. */
+const SPECIAL: ReadonlySet<Channel> = new Set(['user-agent', 'binary', 'document']);
 
 /** Rules that read a text alike and count in much the same channels. Nothing of it is made before it is asked. */
 export interface Group {
@@ -26,7 +30,7 @@ export interface Group {
   /** @returns false where no rule of it matches: proven, not guessed */
   mayMatch(views: Views): boolean;
   match(views: Views): readonly Match[];
-  /** Characters that it would look at. */
+  /** What a look costs, in the units of a budget. */
   costOf(views: Views): number;
   /** Makes all of it now, in two steps. @throws TypeError naming the rules that libddwaf does not take */
   make(): Generator<void>;
@@ -56,6 +60,7 @@ const COMMON: readonly Channel[] = ['value', 'user-agent'];
 
 /** Lists of hundreds of words: a look costs as much as with all other rules, so none is taken for another's sake. */
 const LARGE = 2_500;
+const HEAVY = 8;
 const isLarge = ({ match }: Rule): boolean => 'regex' in match && match.regex.length > LARGE;
 
 /** What libinjection takes for SQL it looks for in several readings. */
@@ -64,6 +69,7 @@ const readingOf = ({ match, view }: Rule): ViewName | 'any' => ('is' in match &&
 function groupOf(rules: readonly Rule[]): Group {
   const view = rules[0] === undefined ? 'decoded' : readingOf(rules[0]);
   const isSql = view === 'any';
+  const isHeavy = rules.some(isLarge);
   let automaton: Automaton | undefined;
   let engine: Engine | undefined;
   const readings = (views: Views): readonly string[] => readingsOf(view, views);
@@ -85,7 +91,11 @@ function groupOf(rules: readonly Rule[]): Group {
       return (view === 'any' || view === 'raw') && other !== views.decoded && mayBe(views.decoded);
     },
     match: (views) => engineNow().match(views),
-    costOf: (views) => readings(views).reduce((sum, text) => sum + text.length, 0),
+    costOf: (views) =>
+      lookCost(
+        isHeavy ? HEAVY * rules.length : rules.length,
+        readings(views).reduce((sum, text) => sum + text.length, 0),
+      ),
     *make() {
       automatonNow();
       yield;

@@ -22,12 +22,16 @@ const TOGETHER = 1_000;
 /** Plain words between two signs that may belong to one attack: `' union select password from users --`. */
 const BRIDGE = 5;
 
+/** Lines that begin as those of Markdown do: a heading, a step, a fence. Of two of them the text is a document. */
+const MARKDOWN = /^(?:#{1,6} \p{L}|\d{1,2}[.)] \S|```\w*$)/gmu;
+
 /** Four blanks: fewer part no five words. */
 const FIVE_TOKENS = /\s\S+\s+\S+\s+\S+\s/;
 
 /** Whether a text is talk rather than a value: several words, some of them small ones. */
 export function isProse(text: string): boolean {
   if (!FIVE_TOKENS.test(text)) return false;
+  if (text.includes('\n') && (text.match(MARKDOWN)?.length ?? 0) > 1) return true;
   const tokens = text.split(/\s+/, 400).filter((token) => token !== '');
   if (tokens.length < 5) return false;
   let words = 0;
@@ -52,6 +56,7 @@ export function islandsOf(text: string): readonly Island[] {
   }));
   const odd = tokens.map(({ text: token }) => !WORD.test(token));
   const islands: Island[] = [];
+  const seen = new Set<string>();
   let at = 0;
   while (at < tokens.length) {
     if (!odd[at]) {
@@ -65,7 +70,9 @@ export function islandsOf(text: string): readonly Island[] {
       if (odd[next] || (next === last + 1 && KEYWORD.test(tokens[next]?.text ?? ''))) last = next;
     }
     if (SEPARATES.test(tokens[last]?.text ?? '') && last + 1 < tokens.length) last++; // what it separates
-    islands.push({ text: text.slice(tokens[first]?.start, tokens[last]?.end).replace(/\s+/g, ' ') }); // lines are layout here
+    const island = text.slice(tokens[first]?.start, tokens[last]?.end).replace(/\s+/g, ' '); // lines are layout here
+    if (!seen.has(island)) islands.push({ text: island });
+    seen.add(island);
     at = last + 1;
   }
   return [...islands.slice(0, MAX_ALONE), ...together(islands.slice(MAX_ALONE))];

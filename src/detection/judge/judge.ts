@@ -1,20 +1,29 @@
+import { type Budget, decodeCost, earn, ISLAND_COST, newBudget } from './budget.ts';
 import type { Match } from './engine.ts';
 import { countsIn, type Place, weightOf } from './groups.ts';
 import { type Island, islandsOf, isProse } from './islands.ts';
-import { createPanel } from './panel.ts';
-import type { AttackClass, Channel, Hit, Judgement, Rule } from './types.ts';
-import { createVerdictCache } from './verdict-cache.ts';
+import { judgementOrNone, merged, scoreOf } from './judgement.ts';
+import { createMemory, MOST_REMEMBERED } from './memory.ts';
+import { createPanel, type LeftOut } from './panel.ts';
+import { trickEvidence } from './trick-evidence.ts';
+import type { Channel, Hit, Judgement, Rule, Spared } from './types.ts';
 import { type Views, viewsOf } from './views.ts';
 
 /** From one text to what it adds up to. */
 export interface Judge {
   /**
    * @param budget of the request that the text stands in; one of its own unless told
+   * @param spared rules that are left out, whatever they find
    * @returns undefined where nothing was found
    */
-  judge(text: string, channel: Channel, budget?: Budget): Judgement | undefined;
-  /** The same with a pause after each 4 KB, for who has others to see to. */
-  judgeInSteps(text: string, channel: Channel, budget?: Budget): Generator<void, Judgement | undefined>;
+  judge(text: string, channel: Channel, budget?: Budget, spared?: Spared): Judgement | undefined;
+  /** The same with a pause after each 4 KB and, where that is much work, within them, for who has others to see to. */
+  judgeInSteps(
+    text: string,
+    channel: Channel,
+    budget?: Budget,
+    spared?: Spared,
+  ): Generator<void, Judgement | undefined>;
   /** How often a rule or the model had to be asked so far: all else was proven clean, or known from before. */
   looks(): number;
   /**
@@ -44,61 +53,68 @@ export type SecondOpinion = (text: string, score: number, place: 'value' | 'isla
 const WINDOW = 4_000;
 const WIDE_WINDOW = 1_300;
 const OVERLAP = 256;
+/** Work after which others may go on: some milliseconds. By what was done, not by the clock. */
+const PAUSE = 1_000_000;
 /** Values beyond are also looked at in pieces. */
 const LONG_VALUE = 200;
 
 /** Texts that come again: user agents, paths, the values of menus. At most about 8 MiB of them. */
 const REMEMBERED = 4_096;
-const MOST_REMEMBERED = 512;
-
-/** Work that may still be done: characters that groups of rules look at. */
-export interface Budget {
-  left: number;
-}
-
-/** What one request may cost, about 100 ms; what honest clients send needs a tenth. */
-const MOST_WORK = 1_000_000;
-/** What a look costs however short the text is, in characters. */
-const LOOK_COST = 300;
-
-export const newBudget = (): Budget => ({ left: MOST_WORK });
 
 export function createJudge(deps: JudgeDeps): Judge {
   const { rules, model, threshold = 5, prefilter = true, remembered = REMEMBERED } = deps;
   const panel = createPanel(rules, threshold, prefilter);
-  const known = createVerdictCache<Judgement | typeof CLEAN>(remembered);
+  const tooMuch: Hit = { ...TOO_MUCH, weight: threshold };
+  const neverMoreInIsland =
+    model === undefined && rules.every((rule) => weightOf(rule, 'island') <= weightOf(rule, 'value'));
   let looks = 0;
 
-  function hitsIn(views: Views, channel: Channel, place: Place, { isSupported, budget }: Asked): readonly Hit[] {
-    const before = budget.left;
-    const spend = (characters: number): boolean => {
-      budget.left -= characters + LOOK_COST;
+  function hitsIn(views: Views, channel: Channel, place: Place, asked: Asked): readonly Hit[] {
+    const { isSupported, budget, leftOut } = asked;
+    let isAsked = false;
+    const spend = (work: number): boolean => {
+      isAsked = true;
+      if (prefilter) budget.left -= work; // who compares asks all about everything
       return budget.left >= 0;
     };
-    const matches = panel.match(views, { channel, place, isSupported, spend });
-    if (budget.left !== before) looks++;
-    return budget.left < 0 ? [TOO_MUCH] : hitsOf(matches, channel, place);
+    const matches = panel.match(views, { channel, place, isSupported, spend, leftOut });
+    if (isAsked) looks++;
+    if (budget.left < 0) return [tooMuch];
+    return hitsOf(matches, channel, place);
   }
 
-  function judgeWindow(text: string, channel: Channel, budget: Budget): readonly Hit[] {
+  function* judgeWindow(text: string, channel: Channel, budget: Budget, leftOut: LeftOut | undefined): Steps {
     const views = viewsOf(text);
     const { decoded, tricks } = views;
+    if (prefilter && decoded !== text) budget.left -= decodeCost(text.length);
     const isSupported = tricks.size > 0;
     const isTalk = isProse(decoded);
     // A declared text field that holds no talk is one island: what stands in it alone is less than a value, and more than talk.
     const place = isTalk ? 'prose' : channel === 'text' ? 'island' : 'value';
-    const found = hitsIn(views, channel, place, { isSupported, budget });
-    const asked = { isSupported: isSupported || found.length > 0, budget };
-    if (isTalk) return withTricks(views, merged(found, bestOf(islandsOf(decoded), channel, asked)));
+    const found = hitsIn(views, channel, place, { isSupported, budget, leftOut });
+    const asked = { isSupported: isSupported || found.length > 0, budget, leftOut };
+    if (isTalk) return withTricks(views, merged(found, yield* bestOf(islandsOf(decoded), channel, asked)));
     const own = withOpinion(decoded, found, place === 'value' ? 'value' : 'island');
     // What is padded with words that make no sentence is still an attack between them.
-    const among = decoded.length > LONG_VALUE ? bestOf(islandsOf(decoded), channel, asked) : NO_HITS;
+    const among = decoded.length > LONG_VALUE ? yield* bestOf(islandsIn(decoded), channel, asked) : NO_HITS;
     return withTricks(views, merged(own, among));
   }
 
-  function bestOf(islands: readonly Island[], channel: Channel, asked: Asked): readonly Hit[] {
+  /** Of a value that is odd from one end to the other the only island is itself, and adds nothing. */
+  function islandsIn(value: string): readonly Island[] {
+    const islands = islandsOf(value);
+    return neverMoreInIsland && islands.length === 1 && islands[0]?.text === value ? [] : islands;
+  }
+
+  function* bestOf(islands: readonly Island[], channel: Channel, asked: Asked): Steps {
     let best = NO_HITS;
+    let next = asked.budget.left - PAUSE;
     for (const { text: island } of islands) {
+      if (asked.budget.left < next) {
+        next = asked.budget.left - PAUSE;
+        yield;
+      }
+      if (prefilter) asked.budget.left -= ISLAND_COST;
       const hits = withOpinion(island, hitsIn(viewsOf(island), channel, 'island', asked), 'island');
       if (scoreOf(hits) > scoreOf(best)) best = hits;
       if (asked.budget.left < 0) break;
@@ -115,39 +131,52 @@ export function createJudge(deps: JudgeDeps): Judge {
     return [...hits, strongest === undefined ? opinion : { ...opinion, class: strongest.class }];
   }
 
-  function* inSteps(text: string, channel: Channel, budget: Budget): Generator<void, Judgement | undefined> {
+  function* inSteps(
+    text: string,
+    channel: Channel,
+    budget: Budget,
+    spared?: Spared,
+  ): Generator<void, Judgement | undefined> {
+    if (spared?.isAll === true) return aside(text, channel, budget);
+    const leftOut = spared && leavingOut(spared, budget);
     let hits = NO_HITS;
+    earn(budget, text.length);
     for (const window of windowsOf(text)) {
-      const found = judgeWindow(window, channel, budget);
+      const found = yield* judgeWindow(window, channel, budget, leftOut);
       if (scoreOf(found) > scoreOf(hits)) hits = found;
       if (budget.left < 0) break;
       yield;
     }
-    return hits.length === 0 ? undefined : judgementOf(hits);
+    // Beside whatever else was found: an exception for that must not spare what nobody looked at.
+    if (budget.left < 0) hits = merged(hits, [tooMuch]);
+    return judgementOrNone(hits, leftOut?.found);
   }
 
-  function judge(text: string, channel: Channel, budget: Budget): Judgement | undefined {
-    const steps = inSteps(text, channel, budget);
+  function judge(text: string, channel: Channel, budget: Budget, spared?: Spared): Judgement | undefined {
+    const steps = inSteps(text, channel, budget, spared);
     for (;;) {
       const { done, value } = steps.next();
       if (done === true) return value;
     }
   }
 
-  function remember(text: string, channel: Channel, budget: Budget = newBudget()): Judgement | undefined {
-    if (text.length > MOST_REMEMBERED || remembered === 0) return judge(text, channel, budget);
-    const key = `${KEYS[channel]}${text}`;
-    const before = known.get(key);
-    if (before !== undefined) return before === CLEAN ? undefined : before;
-    const judged = judge(text, channel, budget);
-    if (budget.left >= 0) known.set(key, judged ?? CLEAN); // what was not looked at to its end is not known
-    return judged;
+  /** Only whether something would have been found, as far as that goes. */
+  function aside(text: string, channel: Channel, budget: Budget): Judgement | undefined {
+    if (budget.aside < 0) return NOBODY_KNOWS;
+    const own: Budget = { left: budget.aside, toEarn: 0, aside: 0 };
+    const found = judge(text, channel, own);
+    budget.aside = own.left;
+    if (own.left < 0) return NOBODY_KNOWS;
+    return found && judgementOrNone(NO_HITS, new Set(found.hits.map(({ rule }) => rule)));
   }
 
+  const remember = createMemory(judge, tooMuch, remembered);
+
   return {
-    judge: remember,
-    *judgeInSteps(text, channel, budget = newBudget()) {
-      return text.length > MOST_REMEMBERED ? yield* inSteps(text, channel, budget) : remember(text, channel, budget);
+    judge: (text, channel, budget = newBudget(), spared) => remember(text, channel, budget, spared),
+    *judgeInSteps(text, channel, budget = newBudget(), spared) {
+      if (text.length <= MOST_REMEMBERED) return remember(text, channel, budget, spared);
+      return yield* inSteps(text, channel, budget, spared);
     },
     looks: () => looks,
     *warm() {
@@ -161,24 +190,26 @@ export function createJudge(deps: JudgeDeps): Judge {
   };
 }
 
-const CLEAN = 'clean';
+/** Something may have been found by a rule that does not count. */
+const NOBODY_KNOWS: Judgement = { score: 0, class: 'evasion', hits: [], spared: ['*'] };
 const NO_HITS: readonly Hit[] = [];
-const KEYS: Readonly<Record<Channel, string>> = {
-  value: 'v',
-  text: 't',
-  path: 'p',
-  name: 'n',
-  header: 'h',
-  'user-agent': 'u',
-  body: 'b',
-  binary: 'x',
-};
+type Steps = Generator<void, readonly Hit[]>;
 
 interface Asked {
   /** Whether something else speaks for an attack already. */
   readonly isSupported: boolean;
   readonly budget: Budget;
+  readonly leftOut: LeftOut | undefined;
 }
+
+const leavingOut = (rules: Spared, budget: Budget): LeftOut => ({
+  rules,
+  found: new Set(),
+  spend: (work) => {
+    budget.aside -= work;
+    return budget.aside >= 0;
+  },
+});
 
 /** What most requests have: looked at once, each way through the rules is laid. */
 const USUAL: readonly (readonly [Channel, string])[] = [
@@ -200,7 +231,7 @@ const USUAL: readonly (readonly [Channel, string])[] = [
   ['body', '{"meter":"HALL-3-1764","at":"2026-01-31T19:35:02.123Z","kwh":3.17,"note":"Hall 3, line 7"}'],
 ];
 
-const TOO_MUCH: Hit = { rule: 'evasion-costly', class: 'evasion', weight: 5, view: 'raw', evidence: '' };
+const TOO_MUCH = { rule: 'evasion-costly', class: 'evasion', view: 'raw', evidence: '' } as const;
 
 /** Words, numbers, dates, names, addresses of mail and of pages: the model learned from stranger texts than these. */
 const UNREMARKABLE =
@@ -249,28 +280,10 @@ const ALONE_WEIGHTS = {
 function withTricks({ tricks, of }: Views, hits: readonly Hit[]): readonly Hit[] {
   if (tricks.size === 0) return hits;
   const weights = hits.length === 0 ? ALONE_WEIGHTS : TRICK_WEIGHTS;
-  const evidence = of('raw').slice(0, 120);
   const found = [...tricks].flatMap((trick): readonly Hit[] => {
     const weight = weights[trick];
+    const evidence = trickEvidence(trick, of('raw'));
     return weight === 0 ? [] : [{ rule: `evasion-${trick}`, class: 'evasion', weight, view: 'raw', evidence }];
   });
   return [...hits, ...found];
-}
-
-const scoreOf = (hits: readonly Hit[]): number => hits.reduce((sum, { weight }) => sum + weight, 0);
-
-/** A rule counts once, with what it weighs most. */
-function merged(one: readonly Hit[], other: readonly Hit[]): readonly Hit[] {
-  if (other.length === 0) return one;
-  const best = new Map<string, Hit>();
-  for (const hit of [...one, ...other]) if ((best.get(hit.rule)?.weight ?? 0) < hit.weight) best.set(hit.rule, hit);
-  return [...best.values()];
-}
-
-function judgementOf(found: readonly Hit[]): Judgement {
-  const hits = [...found].sort((one, other) => other.weight - one.weight);
-  const weights = new Map<AttackClass, number>();
-  for (const { class: kind, weight } of hits) weights.set(kind, (weights.get(kind) ?? 0) + weight);
-  const [strongest] = [...weights].sort(([, one], [, other]) => other - one);
-  return { score: scoreOf(hits), class: strongest?.[0] ?? 'evasion', hits };
 }

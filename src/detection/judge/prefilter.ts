@@ -14,8 +14,8 @@ export function automatonOf(rules: readonly Rule[]): Automaton {
   return createAutomaton(nodes, starts);
 }
 
-/** A rule whose expression can't be read is taken to match whatever comes: slow, and safe. */
-function startOf({ match }: Rule, nodes: Node[]): number {
+/** Reads a rule into nodes. One whose expression can't be read is taken to match whatever comes: slow, and safe. */
+export function startOf({ match }: Rule, nodes: Node[]): number {
   try {
     if ('regex' in match) return readExpression(match.regex, match.caseSensitive ?? false, nodes);
     if ('phrases' in match) return readExpression(match.phrases.map(quoted).join('|'), false, nodes);

@@ -18,9 +18,10 @@ export type AttackClass =
 /**
  * How a text travels, which decides what its rules weigh. `text`: a field that was declared to hold free text. `body`: a
  * whole body, which may be a document of markup; what stands in it is judged by itself besides. `binary`: a run of characters in what is no text, where chance writes
- * much that looks like something: only rules that name it count there.
+ * much that looks like something: only rules that name it count there. `document`: the text of an uploaded file, whose
+ * scripts and queries are its content: there too only rules that name it count.
  */
-export type Channel = 'value' | 'text' | 'path' | 'name' | 'header' | 'user-agent' | 'body' | 'binary';
+export type Channel = 'value' | 'text' | 'path' | 'name' | 'header' | 'user-agent' | 'body' | 'binary' | 'document';
 
 /** One reading of a text. @see viewsOf */
 export type ViewName = 'raw' | 'decoded' | 'sql' | 'js' | 'path' | 'shell';
@@ -69,4 +70,13 @@ export interface Judgement {
   readonly class: AttackClass;
   /** The heaviest first. */
   readonly hits: readonly Hit[];
+  /** Rules that were to be left out, and found something or were not asked whether they would. */
+  readonly spared?: readonly string[] | undefined;
+}
+
+/** Rules that are left out at some place. */
+export interface Spared {
+  has(rule: string): boolean;
+  /** None is left. */
+  readonly isAll: boolean;
 }

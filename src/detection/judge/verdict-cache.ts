@@ -6,17 +6,21 @@ export interface VerdictCache<V> {
 }
 
 /**
- * Keeps what is asked for again and again, by the whole key: two generations of at most `size` each. What was used
- * since the last turn outlives the next one, so a flood of keys that come once does not drive it out for long.
+ * Keeps what is asked for again and again, by the whole key: two generations of at most `size` keys each, and of so many
+ * characters in their keys. What was used since the last turn outlives the next one, so a flood of keys that come once
+ * does not drive it out for long.
  */
-export function createVerdictCache<V>(size: number): VerdictCache<V> {
+export function createVerdictCache<V>(size: number, characters = Number.POSITIVE_INFINITY): VerdictCache<V> {
   let young = new Map<string, V>();
   let old = new Map<string, V>();
+  let left = characters;
   const set = (key: string, value: V): void => {
-    if (young.size >= size) {
+    if (young.size >= size || left < key.length) {
       old = young;
       young = new Map();
+      left = characters;
     }
+    left -= key.length;
     young.set(key, value);
   };
   return {

@@ -9,6 +9,9 @@ export interface Views {
   of(view: ViewName): string;
 }
 
+/** All of them, the raw text first. */
+export const VIEWS: readonly ViewName[] = ['raw', 'decoded', 'sql', 'js', 'path', 'shell'];
+
 export function viewsOf(text: string): Views {
   const { text: decoded, tricks } = decode(text);
   const made: Partial<Record<ViewName, string>> = { raw: text, decoded };

@@ -40,3 +40,9 @@ export const baselineMigration: Migration = {
     { kind: 'index', name: 'anomaly_last', table: 'anomaly', columns: ['last_at'] },
   ],
 };
+
+/** Whose an anomaly is, so that its end stands in the same log as its beginning. */
+export const anomalyTenantMigration: Migration = {
+  name: '202611300010_detection_anomaly_tenant',
+  changes: [{ kind: 'column', table: 'anomaly', name: 'tenant', type: 'text?' }], // null: of an address
+};

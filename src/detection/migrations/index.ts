@@ -1,5 +1,5 @@
 import type { Migration } from '../../storage/index.ts';
-import { baselineMigration } from './baseline.ts';
+import { anomalyTenantMigration, baselineMigration } from './baseline.ts';
 
 export const detectionMigrations: readonly Migration[] = [
   {
@@ -34,4 +34,5 @@ export const detectionMigrations: readonly Migration[] = [
     ],
   },
   baselineMigration,
+  anomalyTenantMigration,
 ];

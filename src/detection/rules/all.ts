@@ -3,6 +3,7 @@ import { alsoInAgents } from './channels.ts';
 import { codeRules } from './code.ts';
 import { ldapRules } from './ldap.ts';
 import { nosqlRules } from './nosql.ts';
+import { probeRules } from './probes.ts';
 import { protocolRules } from './protocol.ts';
 import { rceRules } from './rce.ts';
 import { redirectRules } from './redirect.ts';
@@ -29,4 +30,5 @@ export const ALL_RULES: readonly Rule[] = [
   ...protocolRules,
   ...redirectRules,
   ...scannerRules,
+  ...probeRules,
 ].map(alsoInAgents);

@@ -7,6 +7,7 @@ export const EVERYWHERE: readonly Channel[] = [...FIELDS, 'body'];
 /** What honest user agents have too: words between semicolons (`; U; Id; en`), numbers in hexadecimal, addresses. */
 const IN_HONEST_AGENTS: ReadonlySet<string> = new Set([
   'rce-separated-command',
+  'rce-separated-column',
   'rce-separated-attack',
   'rce-separated-word',
   'rce-chained-command',

@@ -41,7 +41,7 @@ export const nodeRules: readonly Rule[] = [
     title: 'a loop that does not end, or something that stands still',
     view: 'js',
     match: {
-      regex: String.raw`\bwhile\s*\(\s*(?:true|1|!\s*(?:!|0|false|["'\x60(\[{])|\+?\s*infinity|new\s|[\[{"'\x60(+~-])|\bfor\s*\(\s*;;\s*\)`,
+      regex: String.raw`(?:\S\s*|\n)\bwhile\s*\(\s*(?:true|1)|\bwhile\s*\(\s*(?:(?:true|1)\s*\)\s*[\w{]|!\s*(?:!|0|false|["'\x60(\[{])|\+?\s*infinity|new\s|[\[{"'\x60(+~-])|\bfor\s*\(\s*;;\s*\)`,
     },
     weight: 5,
     inIsland: 2,

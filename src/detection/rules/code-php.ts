@@ -12,7 +12,7 @@ const FUNCTIONS =
   'strip_tags|htmlspecialchars\\w*|is_(?:dir|file|readable|writable|callable)|chgrp|chown|tempnam|tmpfile|symlink|fwrite|fputs|fread|fgets|feof|popen|is_a|apache_\\w+|getmy\\w+|getlastmod|getcwd|sys_getloadavg|disk_\\w+_space|imap_\\w+|mb_send_mail|odbc_\\w+|array_key_\\w+|func_get_args?|unpack';
 /** Words of other languages as well, which count with something that is passed to them. */
 const COMMON =
-  'system|exec|eval|assert|include|require|include_once|require_once|print|printf|echo|mail|fopen|file|glob|unlink|mkdir|rmdir|rename|copy|chmod|define|constant|link|bzopen|gzopen|die|substr|chr|implode|join';
+  'system|exec|eval|assert|include|require|include_once|require_once|printf|mail|fopen|file|glob|unlink|mkdir|rmdir|rename|copy|chmod|define|constant|link|bzopen|gzopen|die|substr|chr|implode|join';
 /** What runs commands or code. */
 const RUNNERS =
   'system|exec|passthru|shell_exec|popen|proc_open|assert|eval|pcntl_exec|phpinfo|create_function|call_user_func';
@@ -56,7 +56,7 @@ export const phpRules: readonly Rule[] = [
     title: 'a call that may be one of PHP, with a text or a variable',
     view: 'decoded',
     match: {
-      regex: String.raw`(?:^|[^\w.$-])@?(?:${COMMON})${GAP}\(\s*(?:["'][^"'()]*["']\s*\)|\$\w|chr\s*\(|(?:${FUNCTIONS})\s*\()|\b(?:system|exec|eval|assert|passthru)\(\s*\w+\s*\)|\bexec\s+#[^\n]*\n|\bfile\s*[\r\n]+\s*\(`,
+      regex: String.raw`(?:^|[^\w.$-])@?(?:${COMMON})${GAP}\(\s*["'][^"'()]*["']\s*\)|(?:[^\w\s.$-]\s*|@)(?:print|echo)${GAP}\(\s*["'][^"'()]*["']\s*\)|(?:^|[^\w.$-])@?(?:${COMMON}|print|echo)${GAP}\(\s*(?:\$\w|chr\s*\(|(?:${FUNCTIONS})\s*\()|\b(?:system|exec|eval|assert|passthru)\(\s*\w+\s*\)|\bexec\s+#[^\n]*\n|\bfile\s*[\r\n]+\s*\(`,
     },
     weight: 5,
     inIsland: 1,

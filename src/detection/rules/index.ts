@@ -1,3 +1,4 @@
 /** What attacks look like. */
 export { ALL_RULES } from './all.ts';
-export { readRules } from './read-rules.ts';
+export { OLD_PATTERNS } from './old-patterns.ts';
+export { placeInRules, readRules } from './read-rules.ts';

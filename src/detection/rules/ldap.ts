@@ -1,7 +1,7 @@
 import type { Rule } from '../judge/types.ts';
 
 const ATTRIBUTES =
-  'uid|cn|sn|ou|dc|o|c|mail|user|username|name|userpassword|objectclass|objectcategory|samaccountname|userprincipalname|memberof|member|givenname|password|pass|description|title|telephonenumber|unicodepwd';
+  'department|employeeid|lockouttime|admincount|pwdlastset|uid|cn|sn|ou|dc|o|c|mail|user|username|name|userpassword|objectclass|objectcategory|samaccountname|userprincipalname|memberof|member|givenname|password|pass|description|title|telephonenumber|unicodepwd';
 
 /** Injection into filters of LDAP: CWE-90, CAPEC-136. */
 export const ldapRules: readonly Rule[] = [
@@ -18,12 +18,23 @@ export const ldapRules: readonly Rule[] = [
     inText: 1,
   },
   {
+    id: 'ldap-escaped',
+    class: 'ldap',
+    title: 'the signs of a filter of LDAP in its own escapes, or a rule by its number',
+    view: 'raw',
+    match: {
+      regex: String.raw`\\2[89a](?:[^\w\s]|\\2[89a])*\(?\w{1,24}[~<>]?=|^[^()]*\)\s?\(\s?\w{0,24}:(?:dn:)?[\d.]*:?=|^[^()]*\)\s?\(\s?[\w:]{0,24}1\.2\.840\.113556\.1\.4\.\d{3,4}:=`,
+    },
+    weight: 5,
+    inIsland: 5,
+  },
+  {
     id: 'ldap-anything',
     class: 'ldap',
     title: 'a filter of LDAP that anything satisfies, or nothing but the end of one',
     view: 'decoded',
     match: {
-      regex: String.raw`^\*\)+$|^[*|()&=%!]*(?:\)\(|\([|&]|[|&]\()[*|()&=%!]*$|\(\s?[|&]\s?\(\s?\w+\s?=\*\)\s?\(|^\*(?:\)\(|\(\|)|^\(\s?(?:${ATTRIBUTES})=\*\)$`,
+      regex: String.raw`^\*\)\)+$|^[*|()&=%!]*(?:\)\(|\([|&]|[|&]\()[*|()&=%!]*$|\(\s?[|&]\s?\(\s?\w+\s?=\*\)\s?\(|^\*(?:\)\(|\(\|)|^\(\s?(?:${ATTRIBUTES})=\*\)$`,
     },
     weight: 5,
     inIsland: 3,

@@ -41,12 +41,21 @@ export const nosqlRules: readonly Rule[] = [
     channels: ['name', 'path'],
   },
   {
+    id: 'nosql-filter-name',
+    class: 'nosql',
+    title: 'a parameter by which a filter of an object mapper is widened',
+    view: 'decoded',
+    match: { regex: String.raw`\[where\](?:\[\w+\])*\[(?:neq|nlike|nilike|regexp|inq|nin)\]` },
+    weight: 5,
+    inIsland: 5,
+  },
+  {
     id: 'nosql-script',
     class: 'nosql',
     title: 'JavaScript for a document database',
     view: 'decoded',
     match: {
-      regex: String.raw`\bthis\.\w+\s?(?:\[\d+\]\s?[=!]=|\.(?:match|length|charat|substring|indexof|test)\b|[=!]=)|\bdb\.(?:\w+\.(?:insert|find|drop|remove|update|mapreduce|aggregate|save|count|distinct)\w*|getcollection\w*|getname|version|eval|dropdatabase|shutdownserver|injection\w*)\s?\(|\bmapreduce\s?\(\s?function|['"]\s?[;)}]\s?return\s?\(?\s?(?:true|1|this)|\bnew(?:\s|%20)date\(\)\s?;\s?(?:do|while)|['";)]\s?(?:\|\||&&|;)?\s?while\s?\(\s?(?:true|1|pt\b)|;\s?sleep\s?\(\d|['"]\s?(?:\|\||&&)\s?sleep\s?\(\d|\bobject\.keys\(this\)`,
+      regex: String.raw`\bthis\.\w+\s?(?:\[\d+\]\s?[=!]=|\.(?:match|length|charat|substring|indexof|test)\b|[=!]=)|\bdb\.(?:\w+\.(?:insert|find|drop|remove|update|mapreduce|aggregate|save|count|distinct)\w*|getcollection\w*|getname|version|eval|dropdatabase|shutdownserver|injection\w*)\s?\(|\bmapreduce\s?\(\s?function|["'](?:map|reduce|finalize)["']\s?:\s?["']\s?(?:async\s+)?function\s?\(|['"]\s?[;)}]\s?return\s?\(?\s?(?:true|1|this)|\bnew(?:\s|%20)date\(\)\s?;\s?(?:do|while)|['";)]\s?(?:\|\||&&|;)?\s?while\s?\(\s?(?:true|1|pt\b)|;\s?sleep\s?\(\d|['"]\s?(?:\|\||&&)\s?sleep\s?\(\d|\bobject\.keys\(this\)`,
     },
     weight: 5,
     inText: 2,

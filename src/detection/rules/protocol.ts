@@ -4,7 +4,7 @@ import { FIELDS } from './channels.ts';
 /** Headers that no line of an honest text begins with. */
 const HEADERS =
   'content-(?:length|type|encoding|location|security-policy)|set-cookie2?|transfer-encoding|x-[\\w-]{2,40}|access-control-[\\w-]+|remote-addr|' +
-  'www-authenticate|cache-control|p3p|strict-transport-security|user-agent|referer|if-modified-since|authorization|cookie|last-modified|etag|location|refresh|host|connection|upgrade|expires|bcc|cc';
+  'www-authenticate|cache-control|p3p|strict-transport-security|user-agent|referer|if-modified-since|authorization|cookie|last-modified|etag|location|link|refresh|host|connection|upgrade|expires|bcc|cc';
 
 /** Requests and answers that a value smuggles into another: CWE-93, CWE-113, CWE-444, CAPEC-33, CAPEC-34. */
 export const protocolRules: readonly Rule[] = [
@@ -15,6 +15,32 @@ export const protocolRules: readonly Rule[] = [
     view: 'decoded',
     match: { regex: String.raw`^(?:[^\s-]\S{0,200})?[ ]?[\r\n]+\s*(?:${HEADERS})[\s\r\n]*:` },
     weight: 5,
+  },
+  {
+    id: 'protocol-wide-line-end',
+    class: 'protocol',
+    title:
+      'a letter that becomes a line end where its upper half is cut off, or a line end that is written out, and a header',
+    view: 'decoded',
+    match: {
+      regex: String.raw`(?:[\x{560a}\x{560d}\x{010a}\x{010d}\x{ff0a}]|\\r\\n|\\n)\s*(?:${HEADERS}|link|content-[a-z-]{3,24}|access-control-[\w-]+)\s*:`,
+    },
+    weight: 5,
+    inIsland: 3,
+    channels: FIELDS,
+  },
+  {
+    id: 'protocol-request-behind-path',
+    class: 'protocol',
+    title: 'the end of a request line and a header or another request behind it',
+    view: 'decoded',
+    match: {
+      regex: String.raw`\sHTTP/[0-3](?:\.\d)?\r?\n(?:[\w-]{2,40}:|\s*(?:GET|POST|PUT|DELETE|HEAD|PATCH)\s)`,
+      caseSensitive: true,
+    },
+    weight: 5,
+    inIsland: 3,
+    channels: FIELDS,
   },
   {
     id: 'protocol-split-response',

@@ -4,11 +4,11 @@ import { PREFIX } from './rce-words.ts';
 
 /** Tools that no sentence and no list of words goes on with, as shells write them: in lower case. */
 const TOOLS =
-  'nslookup|kubectl|systemctl|journalctl|busybox|telnet|chmod|chown|chgrp|crontab|killall|pkill|wget|curl|nc|ncat|socat|ping|xxd|rm|mkdir|ifconfig|netstat|useradd|adduser|usermod|' +
+  'nslookup|lsb_release|getent|hostnamectl|loginctl|fdisk|blkid|lscpu|lsblk|ethtool|kubectl|systemctl|journalctl|busybox|telnet|chmod|chown|chgrp|crontab|killall|pkill|wget|curl|nc|ncat|socat|ping|xxd|rm|mkdir|ifconfig|netstat|useradd|adduser|usermod|' +
   'openssl|mysql|mysqldump|psql|redis-cli|mongosh?|gcloud|crictl|nerdctl|iptables|nmap|tcpdump|tmux|xargs|nohup|gdb|strace|lsof|dmesg|poweroff|sendmail|whoami|uname|printenv|sudo|' +
-  'tac|mkfifo|tftp|scp|ssh|rsync|bash|zsh|ksh|base64|base32|hexdump|tasklist|taskkill|systeminfo|ipconfig|certutil|bitsadmin|rundll32|regsvr32|mshta|wmic|schtasks|powershell|pwsh|python[23]?|perl|php|unzip|chroot|insmod|setenforce|env|pwd|id|ls';
+  'tac|mkfifo|tftp|scp|ssh|rsync|bash|zsh|ksh|base64|base32|hexdump|tasklist|taskkill|systeminfo|ipconfig|certutil|bitsadmin|rundll32|regsvr32|mshta|wmic|schtasks|powershell|pwsh|python[23]?|perl|php|unzip|chroot|insmod|setenforce|env|pwd|ls';
 /** Names that are words as well, each with what belongs to it and to no talk. */
-const WITH_ARGUMENT = String.raw`kill\s+(?:-\w+\s+)?\d|ps\s+(?:-?[aefux]{1,4}\b|$)|docker\s+(?:ps|run|exec|images|inspect|cp|login|pull|kill|stop|rm)\b|podman\s+(?:ps|run|exec)\b|dig\s+(?:@|\+|[\w-]+\.[\w.-]+)|host\s+[\w-]+\.[\w.-]+|dd\s+(?:if|of)=|ip\s+(?:a|addr|r|route|link|neigh)\b|(?:mv|cp|ln)\s+(?:-\w+\s+)?[\w./~-]+\s+[\w./~-]+\s*$|(?:cat|head|tail|nl|od|strings|sort|rev|grep|more|less|tee|touch|stat|file|source)\s+(?:-\w+\s+)?(?:\S+\s+)?[/~.][\w./~-]|su\s+-|at\s+-|vim?\s+-|service\s+[\w-]+\s+(?:start|stop|restart|status)|aws\s+(?:s3|iam|sts|ec2)\b|(?:apt|yum|pip3?|npm|gem)\s+install\b|git\s+(?:clone|config|push)\b|(?:reboot|halt|shutdown|printenv|hostname|uptime|history)\s*$`;
+const WITH_ARGUMENT = String.raw`kill\s+(?:-\w+\s+)?-?\d|ps\s+(?:-?[aefux]{1,4}\b|$)|docker\s+(?:ps|run|exec|images|inspect|cp|login|pull|kill|stop|rm)\b|podman\s+(?:ps|run|exec)\b|dig\s+(?:@|\+|[\w-]+\.[\w.-]+)|host\s+[\w-]+\.[\w.-]+|dd\s+(?:if|of)=|ip\s+(?:a|addr|r|route|link|neigh)\b|(?:mv|cp|ln)\s+(?:-\w+\s+)?[\w./~-]+\s+[\w./~-]+\s*$|(?:cat|head|tail|nl|od|strings|sort|rev|grep|more|less|tee|touch|stat|file|source|mail)\s+(?:-\w+\s+)?(?:\S+\s+)?[/~.][\w./~-]|su\s+-|at\s+-|tar\s+-?[cfjtvxz]{2,6}\s+[\w./~-]|vim?\s+-|service\s+[\w-]+\s+(?:start|stop|restart|status)|aws\s+(?:s3|iam|sts|ec2)\b|(?:apt|yum|pip3?|npm|gem)\s+install\b|git\s+(?:clone|config|push)\b|(?:reboot|halt|shutdown|printenv|hostname|uptime|history)\s*(?:$|[|>])`;
 
 /** Not where signs that separate commands separate something else. */
 const VALUES = EVERYWHERE.filter((channel) => channel !== 'user-agent' && channel !== 'header');
@@ -34,7 +34,7 @@ export const bareRules: readonly Rule[] = [
     title: 'a tool of shells glued to the sign before it, as no sentence is written',
     view: 'shell',
     match: {
-      regex: String.raw`(?:^|\s|\d)(?:;|&&)(?:(?:${TOOLS})(?:\s|$)|${WITH_ARGUMENT})|(?:^|[\s\d])\|\|?(?:id|whoami|uname|ifconfig|ipconfig|netstat|curl|wget|nc|ping|nslookup|env|printenv|systeminfo|tasklist)(?:\s|$)`,
+      regex: String.raw`(?:^|\s|\d)(?:;|&&)(?:(?:id|${TOOLS})(?:\s|$)|${WITH_ARGUMENT})|(?:^|[\s\d])\|\|?(?:id|whoami|uname|ifconfig|ipconfig|netstat|curl|wget|nc|ping|nslookup|env|printenv|systeminfo|tasklist)(?:\s|$)`,
       caseSensitive: true,
     },
     weight: 1,
@@ -48,7 +48,7 @@ export const bareRules: readonly Rule[] = [
     title: 'a command in the name of a program',
     view: 'shell',
     match: {
-      regex: String.raw`(?:[|&]{1,2}|\n)\s*${PREFIX}(?:${TOOLS}|cat|echo|dir|set|sleep)(?:\s|$|[;&|)])|;\s*${PREFIX}(?:(?:${TOOLS}|cat|echo|touch|tee|su|head|tail|kill|sleep)(?:\s+(?:[-/~.$"']|\d+\s*$)|\s*$)|${WITH_ARGUMENT})|\S;(?:${TOOLS}|sleep|set)(?:\s|$)|\s;(?:${TOOLS})(?:\s|$)|\|\s*dir\s`,
+      regex: String.raw`(?:[|&]{1,2}|\n)\s*${PREFIX}(?:id|${TOOLS}|cat|echo|dir|set|sleep)(?:\s|$|[;&|)])|;\s*${PREFIX}(?:(?:id|${TOOLS}|cat|echo|touch|tee|su|head|tail|kill|sleep)(?:\s+(?:[-/~.$"']|\d+\s*$)|\s*$)|${WITH_ARGUMENT})|\S;(?:id|${TOOLS}|sleep|set)(?:\s|$)|\s;(?:id|${TOOLS})(?:\s|$)|\|\s*dir\s`,
       caseSensitive: true,
     },
     weight: 5,
@@ -60,7 +60,7 @@ export const bareRules: readonly Rule[] = [
     title: 'an output that is written to a file, behind a sign that separates commands',
     view: 'shell',
     match: {
-      regex: String.raw`[;&|]\s*\d?>{1,2}\s*[/~.]*/[\w.]|[;&|]\s*(?:echo|printf)\s[^;|&<>\n]*>{1,2}\s*(?:[/~.\w]*/)?\w`,
+      regex: String.raw`^\s*\d?>{1,2}\s*/(?:tmp|var|etc|dev|root|home|srv|opt|usr|www)/[\w./-]+\s*$|[;&|]\s*(?:touch|\.)\s+[/~]\w|[;&|]\s*\d?>{1,2}\s*[/~.]*/[\w.]|[;&|]\s*(?:echo|printf)\s[^;|&<>\n]*>{1,2}\s*(?:[/~.\w]*/)?\w`,
     },
     weight: 5,
     inIsland: 5,
@@ -77,6 +77,32 @@ export const bareRules: readonly Rule[] = [
     weight: 2,
     inIsland: 4,
     inText: 5,
+  },
+  {
+    id: 'rce-told-in-text',
+    class: 'rce',
+    title: 'a command glued to a word or put in its own place, as no manual shows one',
+    view: 'shell',
+    match: {
+      regex: String.raw`\$\(\s*<\s*/(?:etc|proc|root|home)/|\b(?:source|\.|bash|sh)\s?<\(|\w&{1,2}(?:ipconfig|whoami|systeminfo|tasklist|netstat|ifconfig|uname)(?:\s|$)|\$\((?:sleep\s+\d+|id|whoami|uname(?:\s+-a)?|ifconfig|nslookup\s[^)]*|ping\s+-[^)]*|cat\s+/etc/[^)]*)\)|["'];\s*(?:ls|cat|id|whoami|uname|ps)(?:\s+(?:-\w+|/\S*))?\s*(?:[;#|]|&&|$)|;\s?(?:kill\s+-9\s+-?\d|history\s?\|)|\bdownload(?:string|file)\s?\(\s?["']https?:`,
+    },
+    weight: 2,
+    inIsland: 5,
+    inText: 5,
+    channels: VALUES,
+  },
+  {
+    id: 'rce-any-command',
+    class: 'rce',
+    title: 'nothing but a sign that separates commands, a word, and an option, a path or an address',
+    view: 'shell',
+    match: {
+      regex: String.raw`^\s*(?:;|\|\|?|&&?|\n)\s?[a-z][a-z0-9_.+-]{1,24}\s+(?:-{1,2}[a-zA-Z]|/[a-z]|~/|\d+\.\d+\.\d+\.\d|https?://)`,
+      caseSensitive: true,
+    },
+    weight: 5,
+    inIsland: 5,
+    channels: VALUES,
   },
   {
     id: 'rce-nothing-in-name',

@@ -9,7 +9,7 @@ export const obfuscationRules: readonly Rule[] = [
     title: 'a command that is hidden by signs which a shell leaves out',
     view: 'raw',
     match: {
-      regex: String.raw`\$\{?IFS\}?|\b[a-z]{1,6}(?:''|""|\\|\$@|\$\*|\$\{[@*]\})[a-z]{1,8}\s|/(?:[a-z]{0,6}[?*]{1,4}[a-z?*]{0,6}/){1,3}[a-z]{0,8}[?*]|\{(?:${LINE_COMMANDS}),[^}]+\}`,
+      regex: String.raw`\$\{?IFS\}?|\b[a-z]{1,6}(?:''|""|\\|\$@|\$\*|\$\{[@*]\})[a-z]{1,8}\s|/(?:(?:[a-z]{1,6}[?*]{1,4}|\?{1,4}|\*{1,2}[a-z?])[a-z?*]{0,6}/){1,3}[a-z]{0,8}[?*]|/\*/[a-z]{0,8}[?*][a-z]|\{(?:${LINE_COMMANDS}),[^}]+\}`,
     },
     weight: 3,
   },
@@ -88,6 +88,40 @@ export const obfuscationRules: readonly Rule[] = [
     },
     weight: 5,
     inIsland: 2,
+  },
+  {
+    id: 'rce-here-string',
+    class: 'rce',
+    title: 'a command that is fed by a text (<<<)',
+    view: 'raw',
+    match: {
+      regex: String.raw`(?:^|[\s;&|(\x60])(?:(?:ba|z|k|da)?sh|cat|tac|rev|tr|base(?:32|64)|xxd|xargs|python[23]?|perl|ruby|php|nc|tee|source|sudo|read|od|sed|awk|openssl|at|mail|mysql|psql|ssh)\b[^;|&<>\n]{0,40}<<<\s?["'$\w]`,
+      caseSensitive: true,
+    },
+    weight: 5,
+    inIsland: 5,
+  },
+  {
+    id: 'rce-variable-command',
+    class: 'rce',
+    title: 'a command that is put together from variables',
+    view: 'raw',
+    match: {
+      regex: String.raw`(?:^|[;&|\n])\s?[a-zA-Z_]\w{0,8}=[^\s;&|$]{1,24}(?:[;&]+\s?[a-zA-Z_]\w{0,8}=[^\s;&|$]{1,24})*[;&]+\s?(?:\$\{?[a-zA-Z_]\w*\}?){2}`,
+    },
+    weight: 5,
+    inIsland: 5,
+  },
+  {
+    id: 'rce-printed-command',
+    class: 'rce',
+    title: 'a command whose name is printed by another one',
+    view: 'raw',
+    match: {
+      regex: String.raw`(?:\$\(|\x60)\s*(?:printf|echo\s+-\w*e\w*)\s+["']?(?:\\(?:x[0-9a-f]{2}|[0-7]{3}|0[0-7]{3})){2}`,
+    },
+    weight: 5,
+    inIsland: 5,
   },
   {
     id: 'rce-hex-word',

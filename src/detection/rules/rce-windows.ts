@@ -12,7 +12,7 @@ export const windowsRules: readonly Rule[] = [
     title: 'a tool of Windows that changes or tells of the machine',
     view: 'shell',
     match: {
-      regex: String.raw`\breg\s+(?:add|delete|query|save)\s|\bnetsh\s+(?:firewall|advfirewall|interface|int)\s|\bnet1?\s+(?:user|localgroup|group|share|view|start|stop|accounts)(?:\s+[/\\"*\w]|\s*(?:$|[&|;]))|\bnet1?\s+use(?:\s+(?:[/\\"*]|[a-z]:)|\s*(?:$|[&|;]))|\bwmic\s+\w|%systemroot%|%windir%|%comspec%|\bschtasks\s+/|\bvssadmin\s+\w|\bregedit\s+/|\bbcdboot\s`,
+      regex: String.raw`\breg\s+(?:add|delete|query|save)\s|\bnetsh\s+(?:firewall|advfirewall|interface|int)\s|\bnet1?\s+(?:user|localgroup|group|share|view|accounts)(?:\s+[/\\"*\w]|\s*(?:$|[&|;]))|(?:^|[&|;\n(])\s*net1?\s+(?:start|stop)(?:\s+["*\w]|\s*(?:$|[&|;]))|\bnet1?\s+use(?:\s+(?:[/\\"*]|[a-z]:)|\s*[&|;])|[&|;\n]\s*net1?\s+use\s*$|\bwmic\s+\w|%systemroot%|%windir%|%comspec%|\bschtasks\s+/|\bvssadmin\s+\w|\bregedit\s+/|\bbcdboot\s`,
     },
     weight: 5,
     inIsland: 3,

@@ -3,7 +3,19 @@ import { bareRules } from './rce-bare.ts';
 import { interpreterRules } from './rce-interpreters.ts';
 import { obfuscationRules } from './rce-obfuscation.ts';
 import { windowsRules } from './rce-windows.ts';
-import { ARGUMENT, COMMANDS, LINE_COMMANDS, PREFIX, SEPARATOR, SEPARATOR_OR_TICK, SURE_COMMANDS } from './rce-words.ts';
+import {
+  ARGUMENT,
+  COLUMN_COMMANDS,
+  COMMANDS,
+  LINE_COMMANDS,
+  NAMELESS_COMMANDS,
+  PREFIX,
+  SEPARATOR,
+  SEPARATOR_OR_TICK,
+  SURE_COMMANDS,
+  TELLING_COMMANDS,
+  WAITS,
+} from './rce-words.ts';
 
 /** Pipes into these are how honest people write about logs. */
 const NO_FILTERS =
@@ -18,7 +30,19 @@ const commandRules: readonly Rule[] = [
     title: 'a command, with what belongs to one, behind a sign that separates commands',
     view: 'shell',
     match: {
-      regex: String.raw`${SEPARATOR_OR_TICK}${PREFIX}(?:(?:${SURE_COMMANDS})(?:\s*(?:$|[;&)\x60#<>}]|\|\||['\"](?:\s|$|[;&|)]))|\||${ARGUMENT})|(?:${COMMANDS})(?:${ARGUMENT}|\s*['\"]?\s*\x60))|^[;&|]+\s?(?:${COMMANDS})\s*$`,
+      regex: String.raw`${SEPARATOR_OR_TICK}${PREFIX}(?:(?:${NAMELESS_COMMANDS})(?:\s*(?:$|[;&)\x60#<>}]|\|\||['\"](?:\s|$|[;&|)]))|\||${ARGUMENT})|(?:${COMMANDS})(?:${ARGUMENT}|\s*['\"]?\s*\x60)|${WAITS})|^[;&|]+\s?(?:${COMMANDS})\s*$`,
+    },
+    weight: 5,
+    inIsland: 0,
+  },
+  {
+    id: 'rce-separated-column',
+    class: 'rce',
+    title: 'a command named as columns are behind a sign that separates commands, and not in a row of names',
+    view: 'shell',
+    match: {
+      regex: String.raw`${SEPARATOR_OR_TICK}${PREFIX}(?:${COLUMN_COMMANDS})(?:\s*(?:$|[&)\x60#<>}]|\|\||['\"](?:\s|$|[;&|)]))|\s*;\s*(?:$|[^\w\s])|\|(?:$|[^\w])|\s*[;|][^\n]*[^\w\s;|%./()-])|[^a-z_\s;|]\s*${SEPARATOR}\s*(?:${COLUMN_COMMANDS})\s*[;|]`,
+      caseSensitive: true,
     },
     weight: 5,
     inIsland: 0,
@@ -29,7 +53,7 @@ const commandRules: readonly Rule[] = [
     title: 'a command that answers, fetches or destroys behind a sign that separates commands',
     view: 'shell',
     match: {
-      regex: String.raw`${SEPARATOR}${PREFIX}(?:${NO_FILTERS})(?:\s*(?:$|[;&|)\x60#<>}]|['"](?:\s|$|[;&|)]))|${ARGUMENT})|[;&|](?:id|whoami|uname|ifconfig|ipconfig|systeminfo|sysinfo|tasklist)(?:\s|$)`,
+      regex: String.raw`${SEPARATOR}${PREFIX}(?:${NO_FILTERS})(?:\s*(?:$|[;&|)\x60#<>}]|['"](?:\s|$|[;&|)]))|${ARGUMENT})|${SEPARATOR}${PREFIX}${WAITS}|[;&|](?:id|whoami|uname|ifconfig|ipconfig|systeminfo|sysinfo|tasklist)(?:\s|$)`,
     },
     weight: 0,
     inIsland: 4,
@@ -75,7 +99,7 @@ const commandRules: readonly Rule[] = [
     title: 'a command line from the first word on',
     view: 'shell',
     match: {
-      regex: String.raw`^[\s'"]{0,4}(?:(?:nohup|time|exec|sudo|env)\s+)?(?:/(?:usr/)?(?:local/)?s?bin/)?(?:${LINE_COMMANDS})['"]?\s+(?:-{1,2}[a-z]|/[a-z*?[]|~|\.\.?/|["'$][^"']*[$<|;>]|https?://|[a-z]:\\|%\w{3,20}%|user\b|view\b|localgroup\b|add\b|firewall\b)|^(?:nohup|time|exec)\s+(?:${SURE_COMMANDS})(?:\s|$)`,
+      regex: String.raw`^[\s'"]{0,4}(?:(?:nohup|time|exec|sudo|env)\s+)?(?:/(?:usr/)?(?:local/)?s?bin/)?(?:${LINE_COMMANDS})['"]?\s+(?:/[a-z*?[]|~|\.\.?/|["'$][^"']*[$<|;>]|https?://|[a-z]:\\|%\w{3,20}%|(?:user|view|localgroup)(?:\s*$|\s+["/*\w-]+\s*(?:$|/))|add\b|firewall\b)|^[\s'"]{0,4}(?:(?:nohup|time|exec|sudo|env)\s+)?(?:/(?:usr/)?(?:local/)?s?bin/)?(?:(?:${TELLING_COMMANDS})['"]?\s+-{1,2}[a-z]|(?:${LINE_COMMANDS})['"]?\s+-{1,2}[a-z][^\n]*[/$<>|;&\x60'"*?~\\])|^(?:nohup|time|exec)\s+(?:${SURE_COMMANDS})(?:\s|$)`,
     },
     weight: 5,
     inIsland: 3,
@@ -117,7 +141,7 @@ const commandRules: readonly Rule[] = [
     title: 'a program by its path',
     view: 'shell',
     match: {
-      regex: String.raw`(?:^|[\s;&|\x60('"=<])/(?:usr/)?(?:local/)?s?bin/[\w.?*[\]-]{1,24}(?:\s|$|[;&|)\x60'"])|/dev/(?:tcp|udp)/|\b[a-z]:[\\/]{1,2}(?:windows|winnt)[\\/]{1,2}(?:system32|syswow64)[\\/]{1,2}\w{1,24}\.exe`,
+      regex: String.raw`(?:^|[\s;&|\x60('"=<])/(?:usr/)?(?:local/)?s?bin/(?:(?:${SURE_COMMANDS}|perl|php\d?|ruby|lua|find|head|tail)(?:\s|$|[;&|)\x60'"])|[\w?*[\]-]{1,24}(?:\.\d{1,2})?(?:[;&|)\x60'"]|\s+(?:-[ceir]\b|['"$/;&|]))|[\w-]{0,24}[?*[][\w?*[\]-]{0,24}(?:\s|$))|[;&|\x60(=<]\s*/(?:usr/)?(?:local/)?s?bin/[\w?*[\]-]{1,24}(?:\.\d{1,2})?(?:\s|$)|/dev/(?:tcp|udp)/|\b[a-z]:[\\/]{1,2}(?:windows|winnt)[\\/]{1,2}(?:system32|syswow64)[\\/]{1,2}\w{1,24}\.exe`,
     },
     weight: 5,
     inIsland: 2,
@@ -141,7 +165,7 @@ const commandRules: readonly Rule[] = [
     title: 'a substitution that no documentation of a tool has: its command tells who and where one is, or fetches',
     view: 'shell',
     match: {
-      regex: String.raw`\$\(\s*\x60\s*\w|\$\(\s*(?:/\w{1,12}/)?(?:id|whoami|uname|cat|ls|wget|curl|nslookup|ping|sleep|nc|bash|sh|echo)\b[^)]*\)|(?:^|[^\x60])\x60\s*(?:id|whoami|uname\s-a|sleep\s\d+|cat\s+/etc/[^\x60]*|(?:ping|nslookup|curl|wget)\s[^\x60]*(?:\$|//|\d\.\d)[^\x60]*)\x60`,
+      regex: String.raw`\$\(\(\s*\d+\s*[*/%+-]+\s*\d+\s*\)\)|\$\(\s*\x60\s*\w|\$\(\s*(?:/\w{1,12}/)?(?:id|whoami|uname|cat|ls|wget|curl|nslookup|ping|sleep|nc|bash|sh|echo)\b[^)]*\)|(?:^|[^\x60])\x60\s*(?:id|whoami|uname\s-a|sleep\s\d+|cat\s+/etc/[^\x60]*|(?:ping|nslookup|curl|wget)\s[^\x60]*(?:\$|//|\d\.\d)[^\x60]*)\x60`,
       caseSensitive: true,
     },
     weight: 5,

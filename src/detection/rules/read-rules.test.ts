@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { isFault } from '../../kernel/errors.ts';
 import { createDetection } from '../detection.ts';
@@ -15,15 +16,17 @@ const rule = (id: string): Rule => ({
   weight: 5,
 });
 const RULES = [rule('sqli-one'), rule('sqli-two')];
-const read = (value: unknown) => readRules(JSON.stringify(value), RULES);
+const NAME = 'rules.json';
+const PLACE = 'detection.inspection.rulesFile (rules.json) ';
+const read = (value: unknown) => readRules(JSON.stringify(value), RULES, NAME);
 const flawsOf = (text: string): readonly string[] => {
   try {
-    readRules(text, RULES);
+    readRules(text, RULES, NAME);
   } catch (error) {
     assert.ok(isFault(error, 'DETECTION_RULES'));
     const { errors } = error.facts;
     assert.ok(Array.isArray(errors));
-    return errors.map((flaw) => String(Object(flaw).at));
+    return errors.map((flaw) => String(Object(flaw).at).replace(PLACE, ''));
   }
   return assert.fail('it was taken');
 };
@@ -43,15 +46,49 @@ test('a file adds, changes and leaves out rules, and the others stay as they are
 });
 
 test('each place that is wrong is named', () => {
-  assert.deepEqual(flawsOf('{'), ['/']);
-  assert.deepEqual(flawsOf('{"rules":[]}').length, 1);
+  assert.deepEqual(flawsOf('{"rules":[]}'), ['/rules']);
   assert.deepEqual(flawsOf(JSON.stringify({ off: ['sqli-three'], change: [{ id: 'sqli-four' }] })), [
-    'sqli-four',
-    'sqli-three',
+    '/change/0/id',
+    '/off/0',
   ]);
-  assert.deepEqual(flawsOf(JSON.stringify({ add: [{ ...own, id: 'sqli-one' }] })), ['sqli-one']);
+  assert.deepEqual(flawsOf(JSON.stringify({ add: [{ ...own, id: 'sqli-one' }] })), ['/add/0/id']);
   assert.deepEqual(flawsOf(JSON.stringify({ add: [{ ...own, weight: -1 }] })), ['/add/0/weight']);
   assert.deepEqual(flawsOf(JSON.stringify({ add: [{ ...own, class: 'own' }] })), ['/add/0/class']);
+});
+
+test('what is not JSON is named by its line and column, whatever is wrong there', () => {
+  const broken: Readonly<Record<string, string>> = {
+    '{': 'line 1, column 2',
+    '': 'line 1, column 1',
+    '{\n  "off": [x]\n}': 'line 2, column 11',
+    '{\n  "off": ["a" "b"]\n}': 'line 2, column 15',
+    '{\n  "off": [],\n}': 'line 3, column 1',
+    '{"off":[]}\n}': 'line 2, column 1',
+    '{"off":[tru]}': 'line 1, column 12',
+  };
+  for (const [text, place] of Object.entries(broken)) assert.deepEqual(flawsOf(text), [place], text);
+});
+
+test('an exception for a rule or class that there is not stops the start, and one for each that there is does not', () => {
+  const opened = (rule: string) => {
+    const exceptions = [{ rule, because: 'for this test' }];
+    createDetection(inspectionConfig.parse({ exceptions, rulesFile: NAME }), () =>
+      JSON.stringify({ add: [own] }),
+    ).stop();
+  };
+  for (const rule of ['sqli', 'sqli-nosuch', 'nosuch-*', 'SQLI-*', 'evasion-costly', 'evasion-unread'])
+    assert.throws(
+      () => opened(rule),
+      (error) =>
+        isFault(error, 'DETECTION_RULES') &&
+        JSON.stringify(error.facts).includes('detection.inspection.exceptions.0.rule'),
+      rule,
+    );
+  const source = readFileSync(new URL('../protocol.ts', import.meta.url), 'utf8');
+  const ofHead = [...source.matchAll(/hit\('([a-z-]+)'/g)].flatMap(([, id]) => id ?? []);
+  assert.ok(ofHead.length > 8);
+  for (const rule of [...new Set(ofHead), '*', 'sqli-*', 'evasion-*', 'model-attack', 'evasion-layers', 'own-word'])
+    assert.doesNotThrow(() => opened(rule), rule);
 });
 
 test('an expression that cannot be compiled, and a file that cannot be read, stop the start and name the file', () => {

@@ -15,6 +15,10 @@ const match = z.union([
   z.strictObject({ is: z.literal(['sqli', 'xss']), unless: z.string().max(1_024).optional() }),
 ]);
 
+const channels = z
+  .array(z.enum(['value', 'text', 'path', 'name', 'header', 'user-agent', 'body', 'binary', 'document']))
+  .min(1);
+
 const added = z.strictObject({
   id,
   class: z.enum(classes),
@@ -24,10 +28,7 @@ const added = z.strictObject({
   weight,
   inIsland: weight.optional(),
   inText: weight.optional(),
-  channels: z
-    .array(z.enum(['value', 'text', 'path', 'name', 'header', 'user-agent', 'body', 'binary']))
-    .min(1)
-    .optional(),
+  channels: channels.optional(),
 });
 
 const changed = z.strictObject({
@@ -35,6 +36,7 @@ const changed = z.strictObject({
   weight: weight.optional(),
   inIsland: weight.optional(),
   inText: weight.optional(),
+  channels: channels.optional(),
 });
 
 const file = z.strictObject({
@@ -44,21 +46,26 @@ const file = z.strictObject({
   off: z.array(id).max(1_000).default([]),
 });
 
+/** How a flaw names its place in the operator's file of rules. */
+export const placeInRules = (name: string, place = ''): string =>
+  `detection.inspection.rulesFile (${name})${place === '' ? '' : ` ${place}`}`;
+
 /**
  * The rules that a file makes of those that are there: `{ "add": [...], "change": [{ "id", "weight" }], "off": [ids] }`.
  *
+ * @param name of the file, for whoever has to mend it
  * @throws DETECTION_RULES naming each place that is wrong
  */
-export function readRules(text: string, rules: readonly Rule[]): readonly Rule[] {
-  const { add, change, off } = parsed(text);
+export function readRules(text: string, rules: readonly Rule[], name: string): readonly Rule[] {
+  const { add, change, off } = parsed(text, name);
   const known = new Set(rules.map((rule) => rule.id));
+  const isNone = (id: string, place: string) => (known.has(id) ? [] : [{ place, reason: `is ${id}, ${NO_RULE}` }]);
   const flaws = [
-    ...[...change.map((one) => one.id), ...off]
-      .filter((name) => !known.has(name))
-      .map((name) => ({ at: name, reason: 'is not the id of a rule' })),
-    ...add.filter((rule) => known.has(rule.id)).map((rule) => ({ at: rule.id, reason: 'is the id of a rule already' })),
+    ...change.flatMap(({ id }, at) => isNone(id, `/change/${at}/id`)),
+    ...off.flatMap((id, at) => isNone(id, `/off/${at}`)),
+    ...add.flatMap(({ id }, at) => (known.has(id) ? [{ place: `/add/${at}/id`, reason: `is ${id}, ${A_RULE}` }] : [])),
   ];
-  if (flaws.length > 0) throw detectionFault('DETECTION_RULES', { errors: flaws });
+  if (flaws.length > 0) throw flawed(name, flaws);
   const left = new Set(off);
   const changes = new Map(change.map((one) => [one.id, one]));
   return [
@@ -67,17 +74,63 @@ export function readRules(text: string, rules: readonly Rule[]): readonly Rule[]
   ];
 }
 
-function parsed(text: string): z.output<typeof file> {
+const NO_RULE = 'which is not the id of a rule; see: twinkeep detect rules';
+const A_RULE = 'which is the id of a rule already: put it under `change`, or choose another';
+
+function flawed(name: string, flaws: readonly { place: string; reason: string }[], cause?: unknown): Error {
+  const errors = flaws.map(({ place, reason }) => ({ at: placeInRules(name, place), reason }));
+  return detectionFault('DETECTION_RULES', { errors }, cause);
+}
+
+function parsed(text: string, name: string): z.output<typeof file> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw detectionFault('DETECTION_RULES', { errors: [{ at: '/', reason: 'is not JSON' }] }, error);
+    const [line, column] = lineOf(text, brokenAt(text));
+    throw flawed(name, [{ place: `line ${line}, column ${column}`, reason: 'is not JSON' }], error);
   }
   const result = file.safeParse(value);
   if (result.success) return result.data;
-  const errors = result.error.issues.map(({ path, message }) => ({ at: `/${path.join('/')}`, reason: message }));
-  throw detectionFault('DETECTION_RULES', { errors });
+  const flaws = result.error.issues.flatMap((issue) => {
+    const keys = issue.code === 'unrecognized_keys' ? issue.keys : [];
+    if (keys.length === 0) return [{ place: `/${issue.path.join('/')}`, reason: issue.message }];
+    return keys.map((key) => ({ place: `/${[...issue.path, key].join('/')}`, reason: 'is no member of it' }));
+  });
+  throw flawed(name, flaws);
+}
+
+/**
+ * Where a text stops being JSON. V8 does not say it of a token that it does not know; but a text that is cut before
+ * that token lacks an end at most, and one that is cut behind it has the token.
+ */
+function brokenAt(text: string): number {
+  const isUnknownToken = (length: number): boolean => /^Unexpected (?!end)/.test(errorOf(text.slice(0, length)));
+  const told = / at position (\d+)/.exec(errorOf(text))?.[1];
+  if (told !== undefined) return Number(told);
+  if (!isUnknownToken(text.length)) return text.length;
+  let [good, bad] = [0, text.length];
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1;
+    if (isUnknownToken(middle)) bad = middle;
+    else good = middle;
+  }
+  return good;
+}
+
+function errorOf(text: string): string {
+  try {
+    JSON.parse(text);
+    return '';
+  } catch (error) {
+    return error instanceof Error ? error.message : '';
+  }
+}
+
+/** From 1, as editors count. */
+function lineOf(text: string, at: number): readonly [line: number, column: number] {
+  const before = text.slice(0, at).split('\n');
+  return [before.length, (before.at(-1)?.length ?? 0) + 1];
 }
 
 /** Without the members that a change leaves as they are. */

@@ -39,7 +39,7 @@ export const sqliCommentRules: readonly Rule[] = [
     title: 'a comment that MySQL runs, or one in the place of a blank',
     view: 'raw',
     match: {
-      regex: String.raw`/\*!\d*|\b(?:union|select|and|or|from|where|sleep|insert)\b(?:/\*|%0[9abcd]|%a0|\+\+)|/\*[^*]*\*/(?:union|select|and|or|from|where)\b`,
+      regex: String.raw`/\*!\d*|\b(?:union|select|and|or|from|where|sleep|insert)\b(?:/\*(?:[^/]|$)|%0[9abcd]|%a0|\+\+)|/\*[^*]*\*/(?:union|select|and|or|from|where)\b`,
     },
     weight: 3,
     inText: 1,

@@ -92,7 +92,7 @@ export const sqliConditionRules: readonly Rule[] = [
     title: 'nothing but another condition, or one behind a number',
     view: 'sql',
     match: {
-      regex: String.raw`^\s*(?:\d+[\s)'"]*)?(?:or|xor|\|\|)[\s(]+(?:not )?\w+\s?(?:=|<=>|!=|like\b|is\b|isnull\b|notnull\b)[\s\w'"()]*(?:--|#|/\*|;|$)`,
+      regex: String.raw`^\s*(?:\d+[\s)'"]*)?(?:or|xor|\|\|)[\s(]+(?:not )?(?:[a-z_]\w*\s?(?:=|<=>|!=|like\b|is\b|isnull\b|notnull\b)[\s\w'"()]*|\d\w*\s?(?:(?:=|<=>|!=|like\b|is\b)[\s('"]*(?:\d|not\b|null\b)|isnull\b|notnull\b)[\s\w'"()]*)(?:--|#|/\*|;|$)`,
     },
     weight: 2,
     inIsland: 1,
@@ -147,10 +147,10 @@ export const sqliConditionRules: readonly Rule[] = [
   {
     id: 'sqli-quotes-glued',
     class: 'sqli',
-    title: 'an operator glued between the end of a value and the start of the next, as nobody quotes a word',
+    title: 'an operator glued between two values as nobody quotes a word, or a truth behind HAVING',
     view: 'sql',
     match: {
-      regex: String.raw`(?:^|\s)['"](?:or|and|xor|div|mod|like|\|\||&&)['"][\w%(]|['"]\s?(?:or|xor|\|\|)\s\d+\s?(?:#|--)|(?:^|\s)'\s?(?:or|and)\s'[^'\s]{1,12}'\s(?:glob|like|rlike|regexp|between)\s'`,
+      regex: String.raw`(?:^|\s)['"](?:or|and|xor|div|mod|like|\|\||&&)['"][\w%(]|['"]\s?(?:or|xor|\|\|)\s\d+\s?(?:#|--)|\bhaving\s?\(\s?(?:true|false|\d+)\s(?:or|and|xor)\s|(?:^|\s)'\s?(?:or|and)\s'[^'\s]{1,12}'\s(?:glob|like|rlike|regexp|between)\s'`,
     },
     weight: 2,
     inIsland: 5,

@@ -25,7 +25,7 @@ export const sqliFunctionRules: readonly Rule[] = [
     title: 'a wait where a value is due',
     view: 'sql',
     match: {
-      regex: String.raw`(?:^|['")\d;,(=\s])(?:and |or |select |\|\||&&|;|,|=|\(|\+|-|xor |if\s?\()\s?\(?(?:sleep|pg_sleep|benchmark|randomblob)\s?\(|\bwaitfor\s\s?(?:delay|time)\s*['"\d]|^\s?(?:sleep|benchmark|pg_sleep|randomblob)\s?\([\d'"(][^)]*\)[\s)]*(?:--|#|/\*|$|;|=|'|")|['"]\s?\)?\s(?:sleep|benchmark|pg_sleep)\s?\(`,
+      regex: String.raw`(?:^|['")\d;,(=\s])(?:and |or |not |r?like |regexp |div |mod |between |select |\|\||&&|[;,=(+*/%^|&<>-]|xor |if\s?\()\s?\(?(?:sleep|pg_sleep|benchmark|randomblob)\s?\(|\bwaitfor\s\s?(?:delay|time)\s*['"\d]|^\s?(?:sleep|benchmark|pg_sleep|randomblob)\s?\([\d'"(][^)]*\)[\s)]*(?:--|#|/\*|$|;|=|'|")|['"]\s?\)?\s(?:sleep|benchmark|pg_sleep)\s?\(`,
     },
     weight: 3,
     inText: 3,

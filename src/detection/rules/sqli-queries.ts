@@ -33,7 +33,7 @@ export const sqliQueryRules: readonly Rule[] = [
     title: 'a SELECT',
     view: 'sql',
     match: {
-      regex: String.raw`(?:^|[\s('"=,;+*/-])select(?:\*/)?[\s(]+(?:[-+~!]?\s?[@\d'"*(]|top\s\d|distinct\s|null\b|case\s|if\s?\(|\w+\s?[,(]|\w+\sfrom\s[\w.]+(?:\s(?:where|limit|order|group|union|join|as)\b|\s?[;)'",]|\s?--|\s?#|\s?/\*)|\w+-\d|@?@\w+)`,
+      regex: String.raw`(?:^|[\s('"=,;+*/-])select(?:\*/)?[\s(]+(?:[-+~!]?\s?[@\d'"(]|\*(?:[^.]|$)|top\s\d|distinct\s|null\b|case\s|if\s?\(|\w+\s?[,(]|\w+\sfrom\s[\w.]+(?:\s(?:where|limit|order|group|union|join|as)\b|\s?[;)'",]|\s?--|\s?#|\s?/\*)|\w+-\d|@?@\w+)`,
     },
     weight: 4,
     inIsland: 3,

@@ -12,7 +12,7 @@ export const ssrfRules: readonly Rule[] = [
     title: 'the address at which a cloud tells its machines their secrets, however it is written',
     view: 'decoded',
     match: {
-      regex: String.raw`${TO_HOST}\[?(?:(?:[0:]*:)?(?:ffff:)?169\.254\.(?:169\.254|170\.2|169\.253)|(?:[0:]*:)?ffff:a9fe:a9fe|fd00:ec2::254|100\.100\.100\.200|192\.0\.0\.192|metadata\.(?:google\.internal|tencentyun\.com|azure\.com|goog)|instance-data(?:\.ec2\.internal)?|0*251\.0*376\.|0xa9\.0xfe|0xa9fea9fe|2852039166|169[\x{3002}\x{ff61}]254)`,
+      regex: String.raw`${TO_HOST}\[?(?:(?:[0:]*:)?(?:ffff:)?169\.254\.(?:169\.254|170\.2|169\.253)|(?:[0:]*:)?ffff:a9fe:a9fe|fd00:ec2::254|100\.100\.100\.200|192\.0\.0\.192|metadata\.(?:google\.internal|tencentyun\.com|azure\.com|goog)|instance-data(?:\.ec2\.internal)?|rancher-metadata|0*251\.0*376\.|0xa9\.0xfe|0xa9fea9fe|2852039166|169[\x{3002}\x{ff61}]254)`,
     },
     weight: 5,
     inIsland: 3,
@@ -56,7 +56,7 @@ export const ssrfRules: readonly Rule[] = [
     title: 'a name that machines have for themselves and their neighbours alone',
     view: 'decoded',
     match: {
-      regex: String.raw`(?:^|[/@])(?:localhost/$|localhost[46](?:\.localdomain[46])?|(?:ip6|ipv6)-(?:localhost|loopback)|(?:host|gateway|kubernetes)\.docker\.internal|kubernetes\.default(?:\.svc(?:\.cluster\.local)?)?|[\w.-]+\.(?:nip|sslip|xip)\.io|localtest\.me|lvh\.me|vcap\.me|lacolhost\.com|spoofed\.burpcollaborator\.net)(?:[:/?#]|$)`,
+      regex: String.raw`//[^/\s@]+@(?:127\.\d{1,3}\.|10\.|192\.168\.|169\.254\.|localhost\b)[\d.]*(?::\d+)?@|(?:^|[/@])(?:localhost/$|localhost[46](?:\.localdomain[46])?|(?:ip6|ipv6)-(?:localhost|loopback)|(?:host|gateway|kubernetes)\.docker\.internal|kubernetes\.default(?:\.svc(?:\.cluster\.local)?)?|[\w.-]+\.(?:nip|sslip|xip)\.io|localtest\.me|lvh\.me|vcap\.me|lacolhost\.com|spoofed\.burpcollaborator\.net)(?:[:/?#]|$)`,
     },
     weight: 5,
     inIsland: 2,

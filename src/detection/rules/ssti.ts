@@ -1,7 +1,8 @@
 import type { Rule } from '../judge/types.ts';
 
 /** Where an expression begins, in the template languages that there are. */
-const OPEN = String.raw`(?:\{\{-?|\$\{|#\{|<%[=@!-]?|\*\{|@\{|~\{|\[\[\s*\$|\$!\{|\{=|\{@|\{%-?|@\(|\{\$|%\{)`;
+const OPEN_BUT_EQUALS = String.raw`(?:\{\{-?|\$\{|#\{|<%[=@!-]?|\*\{|@\{|~\{|\[\[\s*\$|\$!\{|\{@|\{%-?|@\(|\{\$|%\{)`;
+const OPEN = String.raw`(?:${OPEN_BUT_EQUALS}|\{=)`;
 
 /** Template injection: CWE-1336, CAPEC-242. Paths and filters of plain names alone are what honest templates have. */
 export const sstiRules: readonly Rule[] = [
@@ -11,7 +12,20 @@ export const sstiRules: readonly Rule[] = [
     title: 'a delimiter of templates around an expression that does something',
     view: 'decoded',
     match: {
-      regex: String.raw`${OPEN}[^}%]*?(?:[\w\])'"}][([]|['"]\s*(?:[*+~%]|\.\w)|[\w)'"]\s*\*\*?\s*[\w('"]|\d\s*[*+/%-]\s*\d|__|\|\s*(?:attr|map|select|reject|join|sort|filter|passthru|system|exec|eval|format|e\b|raw|safe|raw_e)\b|<<|>>|\?\w|!\[|\bnew\s|\w\s*=\s*["'\d(]|::|#\w+\.|@\w+[.@]|\binclude\b|\bimport\b|\$_|=\s*_\.|['"]\w*['"]\s*\}\s*\||\.constructor\b|\w\s*\(\s*\w*\s*\))`,
+      regex: String.raw`${OPEN_BUT_EQUALS}[^}%]*?(?:[\w\])'"}][([]|['"]\s*(?:[*+~%]|\.\w)|[\w)'"]\s*\*\*?\s*[\w('"]|\d\s*[*+/%-]\s*\d|__|\|\s*(?:attr|map|select|reject|join|sort|filter|passthru|system|exec|eval|format|e\b|raw|safe|raw_e)\b|<<|>>|\?\w|!\[|(?:\[\s*\]|\(\s*\))\s*\.\s*\w|\bnew\s|\w\s*=\s*["'\d(]|::|#\w+\.|@\w+[.@]|\binclude\b|\bimport\b|\$_|=\s*_\.|['"]\w*['"]\s*\}\s*\||\.constructor\b|\w\s*\(\s*\w*\s*\))`,
+    },
+    weight: 5,
+    inIsland: 5,
+  },
+  {
+    id: 'ssti-expression-behind-equals',
+    class: 'ssti',
+    title:
+      'an expression behind a brace and an equals sign that is no formula of a table, whose functions are capitals',
+    view: 'decoded',
+    match: {
+      regex: String.raw`\{=\s*[^\sA-Z}][^}%]*?(?:[\w\])'"}][([]|['"]\s*(?:[*+~%]|\.\w)|[\w)'"]\s*\*\*?\s*[\w('"]|\d\s*[*+/%-]\s*\d|__|::|\$_)`,
+      caseSensitive: true,
     },
     weight: 5,
     inIsland: 5,
@@ -64,7 +78,7 @@ export const sstiRules: readonly Rule[] = [
     title: 'a sum in a template, the first thing that is tried',
     view: 'decoded',
     match: {
-      regex: String.raw`(?:\{\{|\$\{|#\{|<%=?|\*\{|@\{|\[\[|\{=|\{@|\{#|%\{|@\()\s*\(?['"]?\d+['"]?\s*(?:\*\*?|[+/-])\s*['"]?\d+['"]?\s*(?:\)|\}|%>|\]\]|$)|\{\{-?\s*\(?['"]?\d+['"]?\s*(?:[=!]=|[<>])\s*['"]?\d|\[\(\s*(?:\$\{)?\s*\d+\s*\*\s*\d+\s*\}?\s*\)\]|(?:\{\{|\$\{|#\{|<%=?|\*\{|@\{|\[\[|\{=|\{@|\{)\s*\(?['"]?\d+['"]?\s*\*\*?\s*['"]?\d+`,
+      regex: String.raw`(?:\{\{|\$\{|#\{|<%=?|\*\{|@\{|\[\[|\{=|\{@|\{#|\{!{1,2}|%\{|@\()\s*\(?['"]?\d+['"]?\s*(?:\*\*?|[+/-])\s*['"]?\d+['"]?\s*!{0,2}(?:\)|\}|%>|\]\]|$)|\{\{-?\s*\(?['"]?\d+['"]?\s*(?:[=!]=|[<>])\s*['"]?\d|\[\(\s*(?:\$\{)?\s*\d+\s*\*\s*\d+\s*\}?\s*\)\]|(?:\{\{|\$\{|#\{|<%=?|\*\{|@\{|\[\[|\{=|\{@|\{)\s*\(?['"]?\d+['"]?\s*\*\*?\s*['"]?\d+`,
     },
     weight: 5,
     inText: 5,
@@ -75,7 +89,7 @@ export const sstiRules: readonly Rule[] = [
     title: 'a statement of a template language',
     view: 'decoded',
     match: {
-      regex: String.raw`#(?:set|foreach|if|include|parse|evaluate|define|macro)\s?\(\s?["'$\w]|\{%-?\s?(?:set|import|include|extends|macro|call|filter|debug|raw|load|with|autoescape|sandbox|do|from|apply|embed|use)\b|<#-?(?:assign|list|include|import|function|macro|setting|global|local)\b|\[#(?:assign|list|include|import|if)|\{(?:php|literal|include|assign|math|fetch|eval)\s?[\s$(}][^};]*\}?|\{(?:if|foreach|section)\s[^};]*[()$][^};]*\}|@(?:php|include|inject|eval|system|if|import|functions)\b\s?[({]|<%\s?(?:import|include|require|system|eval|print|puts|def|java|response|request|out|dir|exec)\b|\{\{\s?[#>&^/](?:with|each|if|unless|lookup|this|in)\b|\{\{=\s*[<\[(]|(?:\{\{?|<%)=\s*_\.|\{\$?\w+::\$?\w+|\{\{-?\s*(?:printf|html|js|urlquery|define|template|index|call|block)\s+["'.$]|<\?=`,
+      regex: String.raw`#(?:set|foreach|if|include|parse|evaluate|define|macro)\s?\(\s?["'$\w]|\{%-?\s?(?:set|import|include|extends|macro|call|filter|debug|raw|load|with|autoescape|sandbox|do|from|apply|embed|use)\b|<#-?(?:assign|list|include|import|function|macro|setting|global|local)\b|\[#(?:assign|list|include|import|if)|\{(?:php|literal|include|assign|math|fetch|eval)\s?[\s$(}][^};]*\}?|\{(?:if|foreach|section)\s[^};]*[()$][^};]*\}|@(?:php|include|inject|eval|system|if|import|functions)\b\s?[({]|<%\s?(?:import|include|require|system|eval|print|puts|def|java|response|request|out|dir|exec)\b|\{\{\s?[#>&^/](?:with|each|if|unless|lookup|this|in)\b|\{\{=\s*[<\[(]|(?:\{\{?|<%)=\s*_\.|\{\$?\w+::\$?\w+|\{\{-?\s*(?:printf|html|js|urlquery|define|template|index|call|block)\s+["'.$]|\{\{-?\s*\.[A-Z]\w*(?:\.\w+)*\s+["'.$]|\[\[\s*\$\{\s*#|<\?=`,
     },
     weight: 5,
     inText: 0,

@@ -37,12 +37,23 @@ export const xssScriptRules: readonly Rule[] = [
     inText: 1,
   },
   {
+    id: 'xss-call-between-quotes',
+    class: 'xss',
+    title: 'a string that ends, an operator, a call, and a string or a comment that begins',
+    view: 'js',
+    match: {
+      regex: String.raw`^[^"'\x60<>]*["'\x60][\s)}\]]*[-+*/%^|&,;]+\s*[\w$.]+\s?(?:\([^()\n]*\)|\x60[^\x60\n]*\x60)\s*(?:[-+*/%^|&,]+\s*["'\x60]|;?\s*(?://|/\*|<!--))`,
+    },
+    weight: 5,
+    inIsland: 3,
+  },
+  {
     id: 'xss-call-alone',
     class: 'xss',
     title: 'a call and nothing else',
     view: 'js',
     match: {
-      regex: String.raw`^\s*(?:\w+\.|[;,(!+~-]+)?\s*(?:alert|prompt|confirm)(?:\(|\s+\(\s*["'\d]|\s*\x60)[^)\x60]*[)\x60]+\s*;?\s*(?://.*)?$`,
+      regex: String.raw`^\s*(?:\w+\.|[;,(!+~-]+)?\s*(?:alert|prompt|confirm)(?:\(\s*\)|(?:\(\s*(?:[^\w\s)]|\d|(?:document|window|location|origin|self|top|this|name|xss|url|cookie|domain)\b)|\s+\(\s*["'\d]|\s*\x60)[^)\x60]*[)\x60]+)\s*;?\s*(?://.*)?$`,
     },
     weight: 5,
     inIsland: 2,

@@ -125,7 +125,7 @@ export const xssRules: readonly Rule[] = [
     title: 'a quote that is closed, and an event handler behind it',
     view: 'js',
     match: {
-      regex: String.raw`(?:^|["'\x60>])[^<>]*?(?:^|[\s/;"'\x60])(?:autofocus|${HANDLER})[\s/]*=[\s/]*["'\x60]?\s*[\w(\[\x60"'!~+-]`,
+      regex: String.raw`["'\x60>][^<>]*?[\s/;"'\x60](?:autofocus|${HANDLER})[\s/]*=[\s/]*["'\x60]?\s*[\w(\[\x60"'!~+-]|^[\s/;]*(?:autofocus|${HANDLER})[\s/]*=[\s/]*[(\[\x60"'!~]`,
     },
     weight: 2,
     inIsland: 0,

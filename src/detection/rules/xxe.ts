@@ -45,6 +45,18 @@ export const xxeRules: readonly Rule[] = [
     inText: 3,
   },
   {
+    id: 'xxe-uploaded-doctype',
+    class: 'xxe',
+    title: 'a document type or a part from elsewhere, in a file',
+    view: 'decoded',
+    match: {
+      regex: String.raw`<!\s*doctype\s+[\w.:%-]+\s+${IDENTIFIED}${ELSEWHERE}|<\s?[\w-]+:include\b[^>]*\bhref\s*=\s*["']\s*(?:${INNER}|/(?:etc|proc|dev|root|sys|var)/|[a-z]:[\\/])|<[\w-]*:?(?:value-of|copy-of|variable)\b[^>]*\b(?:document|unparsed-text|doc)\s*\(\s*["'](?:${INNER}|/(?:etc|proc|dev|root)/)|\b(?:xmlns:\w+\s*=\s*["']http://php\.net/xsl|urn:schemas-microsoft-com:xslt["'][^<]*<msxsl:script|<msxsl:script)`,
+    },
+    weight: 5,
+    inText: 5,
+    channels: ['binary'],
+  },
+  {
     id: 'xxe-include',
     class: 'xxe',
     title: 'a document that includes another',

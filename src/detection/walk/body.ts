@@ -4,9 +4,11 @@ import { undoContentEncoding } from './content-encoding.ts';
 import { visitValue, walkJson } from './json.ts';
 import type { Oddity, Visit } from './leaf.ts';
 import { boundarySeen, type Kind, kindSeen, type Media, mediaOf } from './media.ts';
-import { walkMultipart } from './multipart.ts';
-import { walkPairs } from './pairs.ts';
-import { addOddity, endWalk, startWalk, visitText, type Walk } from './walk.ts';
+import { messageIn } from './message.ts';
+import { type PartHead, walkMultipart } from './multipart.ts';
+import { visitDecoded, walkPairs } from './pairs.ts';
+import { type Upload, uploadOf } from './upload.ts';
+import { addOddity, endWalk, startWalk, visitName, visitText, type Walk } from './walk.ts';
 import { walkXml } from './xml.ts';
 
 const NOTHING: readonly Oddity[] = [];
@@ -54,13 +56,20 @@ export function walkBody(
  * of another coding, stands a form or a part that they find.
  */
 function walkAsSent(walk: Walk, sent: Buffer, media: Media): void {
-  if (isBinary(sent)) visitRuns(walk, sent);
+  const isNoisy = isBinary(sent);
+  if (isNoisy) visitRuns(walk, sent);
   else walkContent(walk, sent, { ...media, kind: 'octets' }, { multiparts: 0, isTyped: true });
-  if (media.kind === 'form') for (const text of readingsOf(sent, media.charset).texts) walkForm(walk, text);
+  if (media.kind === 'form' && isNoisy) for (const run of textRunsOf(sent)) walkForm(walk, pairsBehind(run));
+  else if (media.kind === 'form') for (const text of readingsOf(sent, media.charset).texts) walkForm(walk, text);
   if (media.kind !== 'multipart') return;
   walk.parameters = [];
-  for (const boundary of media.boundaries) walkDelimited(walk, sent, boundary, 0);
+  for (const boundary of media.boundaries) walkDelimited(walk, sent, { ...media, boundary }, 0);
 }
+
+/** Of a run of text in noise the pairs that one could have put there: what stands before the first `&` ends in noise. */
+const pairsBehind = (run: string): string => run.split('&').slice(1).filter(isPair).join('&');
+const PAIR = /^[^=\s]{1,64}=./;
+const isPair = (text: string): boolean => PAIR.test(text);
 
 /** How content stands in a body. */
 interface Standing {
@@ -69,16 +78,19 @@ interface Standing {
   /** It came with a type of its own; some servers take what has none for a form. */
   readonly isTyped: boolean;
   /** The content of a field is text to the server, whatever it is said to be; that of a file may be binary. */
-  readonly is?: 'field' | 'file' | undefined;
+  readonly is?: PartHead['is'];
+  readonly fileName?: string | undefined;
 }
 
 function walkContent(walk: Walk, bytes: Buffer, media: Media, standing: Standing): void {
-  const { multiparts, is, isTyped } = standing;
+  const { multiparts, is, isTyped, fileName } = standing;
   if (media.kind === 'multipart') {
     walkParts(walk, bytes, media, multiparts);
     if (is === 'field') for (const text of readingsOf(bytes, undefined).texts) visitText(walk, text);
     return;
   }
+  if (media.kind === 'http' && is !== 'field' && walkMessage(walk, bytes, multiparts)) return;
+  const upload = is === 'file' ? uploadOf(fileName, media.kind) : isEnvelope(media, standing) ? 'envelope' : 'data';
   const mayBeBinary = is === 'file' || (media.kind === 'octets' && is !== 'field');
   const isRunsSeen = mayBeBinary && isBinary(bytes);
   if (isRunsSeen) visitRuns(walk, bytes);
@@ -89,7 +101,9 @@ function walkContent(walk: Walk, bytes: Buffer, media: Media, standing: Standing
     const isThis =
       isRunsSeen && isNoise(text)
         ? walkNoise(walk, text, isTyped)
-        : walkText(walk, { bytes, text }, media.kind, multiparts);
+        : isDocument(upload, text)
+          ? visitDocument(walk, text, upload)
+          : walkText(walk, { bytes, text }, media.kind, multiparts);
     isSound ||= isThis;
   }
   if (!isSound) addOddity(walk, 'malformed'); // it is in no reading what it is said to be
@@ -117,25 +131,88 @@ function walkNoise(walk: Walk, text: string, isTyped: boolean): true {
   return true;
 }
 
-function walkParts(walk: Walk, bytes: Buffer, { boundaries }: Media, multiparts: number): void {
+/** A part with no name that is XML: what the other parts are attached to. @see SOAP Messages with Attachments §3 */
+const isEnvelope = ({ kind }: Media, { is, multiparts }: Standing): boolean =>
+  kind === 'xml' && is === undefined && multiparts > 0;
+
+/** A file of no known kind that looks like data is read as such: some servers take it for nothing else. */
+const isDocument = (upload: Upload, text: string): boolean =>
+  upload !== 'data' && !(upload === 'unknown' && kindSeen(text) === 'json');
+
+/** A manual may begin with an element; what declares something at the same time is meant for a parser. */
+const DECLARES = /<!(?:doctype|entity)/i;
+const isMarkup = (text: string, upload: Upload): boolean =>
+  kindSeen(text) === 'xml' && (upload === 'markup' || upload === 'envelope' || DECLARES.test(text));
+
+/**
+ * Visits an uploaded text, which a server stores and hands out. As markup it is read by whoever opens it, and under the
+ * name of a picture or a program it is no document: then it is judged like binary content.
+ */
+function visitDocument(walk: Walk, text: string, upload: Upload): true {
+  walk.isBinary = upload === 'disguise' || isMarkup(text, upload);
+  walk.isDocument = !walk.isBinary;
+  visitText(walk, text);
+  walk.isBinary = false;
+  walk.isDocument = false;
+  if (upload === 'envelope') walkXml(walk, text);
+  return true;
+}
+
+/** Walks a request within a batch, each part of it by itself. @returns whether it is one */
+function walkMessage(walk: Walk, bytes: Buffer, multiparts: number): boolean {
+  const message = multiparts <= MAX_MULTIPARTS ? messageIn(bytes) : undefined;
+  if (message === undefined) return false;
+  const base = walk.depth;
+  const visitAt = (name: string, visit: () => void): void => {
+    walk.steps[base] = name;
+    walk.depth = base + 1;
+    visit();
+    walk.depth = base;
+  };
+  visitAt('url', () => {
+    for (const segment of message.path.split('/', 100)) visitDecoded(walk, segment, false);
+    visitDecoded(walk, message.path, false);
+    walkPairs(walk, message.query);
+  });
+  for (const [name, value] of message.headers)
+    visitAt(name, () => {
+      visitName(walk, name);
+      visitText(walk, value);
+    });
+  const media = mediaOf(message.type, 'text');
+  visitAt('content', () => walkContent(walk, message.content, media, { multiparts: multiparts + 1, isTyped: true }));
+  return true;
+}
+
+function walkParts(walk: Walk, bytes: Buffer, media: Media, multiparts: number): void {
+  const { boundaries } = media;
   if (multiparts === 0) walk.parameters = [];
   if (multiparts >= MAX_MULTIPARTS) addOddity(walk, 'too-deep');
-  else if (boundaries.length === 1 && walkDelimited(walk, bytes, boundaries[0] ?? '', multiparts)) return;
+  else if (boundaries.length === 1 && walkDelimited(walk, bytes, { ...media, boundary: boundaries[0] }, multiparts))
+    return;
   else addOddity(walk, 'malformed');
   for (const text of readingsOf(bytes, undefined).texts) visitText(walk, text);
   const seen = boundarySeen(bytes.toString('latin1', 0, 512));
   if (multiparts === 0 && seen !== undefined && !(boundaries.length === 1 && seen === boundaries[0])) {
-    walkDelimited(walk, bytes, seen, multiparts);
+    walkDelimited(walk, bytes, { boundary: seen }, multiparts);
   }
 }
 
-function walkDelimited(walk: Walk, bytes: Buffer, boundary: string, multiparts: number): boolean {
+type Delimited = Pick<Media, 'isNameless'> & { readonly boundary?: string | undefined };
+
+function walkDelimited(
+  walk: Walk,
+  bytes: Buffer,
+  { boundary = '', isNameless = false }: Delimited,
+  multiparts: number,
+) {
   if (boundary === '') return false;
-  return walkMultipart(walk, bytes, boundary, (inner, content, type, is) =>
+  return walkMultipart(walk, bytes, { boundary, isNameless }, (inner, content, { type, is, fileName }) =>
     walkContent(inner, content, mediaOf(type, is === 'file' ? 'octets' : 'text'), {
       multiparts: multiparts + 1,
       isTyped: true,
       is,
+      fileName,
     }),
   );
 }
@@ -151,7 +228,8 @@ function walkText(walk: Walk, { bytes, text }: Reading, kind: Kind, multiparts: 
   if (seen === 'json' && kind !== 'json') walkJson(walk, text);
   if (seen === 'xml' || kind === 'xml') walkXml(walk, text);
   if (seen === 'form' && /[&%+]/.test(text)) walkForm(walk, text);
-  if (seen === 'multipart' && multiparts === 0) walkDelimited(walk, bytes, boundarySeen(text) ?? '', multiparts);
+  if (seen === 'multipart' && multiparts === 0)
+    walkDelimited(walk, bytes, { boundary: boundarySeen(text) }, multiparts);
   return kind !== 'json';
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { walkBody } from './body.ts';
 import { bodyTold } from './walk-kit.contract.ts';
 
@@ -99,16 +99,93 @@ test('of a compressed form or multipart what stands in it uncompressed is visite
   assert.ok(encoded('gzip', named(part), 'multipart/form-data; boundary=B').values.includes('body.q = marker'));
 });
 
+test('the noise of an honest compressed form is not taken for pairs', () => {
+  const form = (nth: number) =>
+    Array.from({ length: 150 }, (_, at) => `k${at}=${(at * 7_919 * (nth + 3)) % 99_991}+pump+of+the+hall`).join('&');
+  for (let nth = 0; nth < 10; nth++)
+    for (const [encoding, compress] of [
+      ['gzip', gzipSync],
+      ['deflate', deflateSync],
+      ['br', brotliCompressSync],
+      ['zstd', zstdCompressSync],
+    ] as const) {
+      const headers = { 'content-type': 'application/x-www-form-urlencoded', 'content-encoding': encoding };
+      const odd: string[] = [];
+      const oddities = walkBody(headers, compress(Buffer.from(form(nth))), (text, { isBinary }) => {
+        if (!isBinary && !/^[\w ]+$/.test(text)) odd.push(text);
+      });
+      assert.deepEqual([oddities, odd], [[], []], `${encoding} ${nth}`);
+    }
+});
+
+// Attack: the rest stands in a second stream, which many servers read, or where nobody looks at all.
+test('streams one behind another are all read, and what is none behind the first is unread', () => {
+  const halves = [Buffer.from('{"a":"mar'), Buffer.from('ker"}')] as const;
+  const both = (compress: (bytes: Buffer) => Buffer, between = 0) =>
+    Buffer.concat([compress(halves[0]), Buffer.alloc(between), compress(halves[1])]);
+  for (const [encoding, body] of [
+    ['gzip', both(gzipSync)],
+    ['gzip', both(gzipSync, 4)],
+    ['gzip', Buffer.concat([gzipSync(plain), Buffer.alloc(512)])],
+    ['zstd', both(zstdCompressSync)],
+    ['zstd', Buffer.concat([Buffer.from('502a4d1803000000010203', 'hex'), zstdCompressSync(plain)])],
+    ['deflate', both(deflateSync)],
+    ['br', both(brotliCompressSync)],
+  ] as const) {
+    const { values, oddities } = encoded(encoding, body);
+    assert.deepEqual([values[0], oddities], ['body.a = marker', []], encoding);
+  }
+  for (const [encoding, compress] of [
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+  ] as const) {
+    const behind = Buffer.concat([compress(plain), Buffer.alloc(2), Buffer.from([0xee, 0xee, 1, 2])]);
+    assert.deepEqual(encoded(encoding, behind).oddities, ['unread at body'], encoding);
+  }
+});
+
+// Attack: a body of thousands of tiny streams, each of which costs as much as a large one.
+test('of a hundred streams the last ones are unread, and all together grow no further than one', () => {
+  const many = Buffer.concat(Array.from({ length: 100 }, () => zstdCompressSync(Buffer.from('a'))));
+  assert.deepEqual(encoded('zstd', many, 'text/plain').oddities, ['unread at body']);
+  const large = Buffer.concat(Array.from({ length: 3 }, () => zstdCompressSync(Buffer.alloc(120_000, 'a'))));
+  assert.deepEqual(encoded('zstd', large, 'text/plain').oddities, ['cut at body']);
+});
+
 test('a coding that is not known and a body that grows too large are no signs of an attack, and a route sets the bound', () => {
   const kindsOf = (encoding: string, body: Uint8Array, most?: number) =>
     walkBody({ 'content-type': 'text/plain', 'content-encoding': encoding }, body, () => {}, most).map(
       ({ code, kind }) => `${code} ${kind}`,
     );
-  const large = gzipSync('word and word. '.repeat(100_000));
+  const large = gzipSync(
+    Array.from({ length: 100_000 }, (_, at) => `word ${at} and word. `)
+      .join('')
+      .slice(0, 1_500_000),
+  );
   assert.deepEqual(kindsOf('x-own', plain), ['content-encoding unsupported']);
   assert.deepEqual(kindsOf('gzip', large), ['cut too-large']);
   assert.deepEqual(kindsOf('gzip', large, 2_000_000), []);
   assert.deepEqual(kindsOf('gzip', gzipSync(Buffer.alloc(5_000_000, 'a')), 100_000_000), ['cut too-large']);
+});
+
+// Attack: few bytes that grow to megabytes, so that each request costs a thousand times what it cost to send.
+test('a body grows a hundredfold at most, and no window is filled that is wider than encoders take unless told', () => {
+  const oddities = (encoding: string, body: Uint8Array) => encoded(encoding, body, 'text/plain').oddities;
+  assert.deepEqual(oddities('gzip', gzipSync(Buffer.alloc(250_000, 'a'))), []);
+  assert.deepEqual(oddities('gzip', gzipSync(Buffer.alloc(900_000, 'a'))), ['cut at body']);
+  for (const [window, expected] of [
+    [10, []],
+    [16, []],
+    [17, []],
+    [22, []],
+    [23, ['cut at body']],
+    [24, ['cut at body']],
+  ] as const) {
+    const params = { [constants.BROTLI_PARAM_LGWIN]: window };
+    assert.deepEqual(oddities('br', brotliCompressSync(Buffer.alloc(200_000, 'a'), { params })), expected);
+  }
 });
 
 test('a body that is not compressed as it says is malformed and visited as it is', () => {
@@ -116,6 +193,23 @@ test('a body that is not compressed as it says is malformed and visited as it is
     const { values, oddities } = encoded(encoding, plain);
     assert.ok(oddities.includes('malformed at body'), encoding);
     assert.ok(values.includes('body.a = marker'), encoding);
+  }
+});
+
+// Attack: behind a wrong checksum a text is hidden from us, and not from a server that reads as it goes.
+test('a compressed body whose checksum is wrong cannot be looked at, and is refused as such', () => {
+  for (const [encoding, body] of [
+    ['gzip', gzipSync(plain)],
+    ['deflate', deflateSync(plain)],
+  ] as const) {
+    const wrong = Buffer.from(body);
+    wrong[body.length - (encoding === 'gzip' ? 8 : 1)] = (wrong[body.length - (encoding === 'gzip' ? 8 : 1)] ?? 0) ^ 1;
+    const headers = { 'content-type': JSON_TYPE, 'content-encoding': encoding };
+    const oddities = walkBody(headers, wrong, () => undefined);
+    assert.ok(
+      oddities.some(({ kind }) => kind === 'unsupported'),
+      encoding,
+    );
   }
 });
 

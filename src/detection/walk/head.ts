@@ -5,6 +5,14 @@ import { visitDecoded, walkPairs } from './pairs.ts';
 import { utf8Of } from './percent.ts';
 import { endWalk, enterPart, startWalk, visitName, visitText, type Walk } from './walk.ts';
 
+/** Of headers that come again. */
+export interface HeaderMemory {
+  /** Whether it need not be walked. */
+  isKnown(name: string, value: string): boolean;
+  /** Behind each that was, and where there was no oddity. */
+  walked(name: string, value: string): void;
+}
+
 /** Of what a header name is made where nobody hides something in it. */
 const PLAIN_HEADER = /^[\w-]+$/;
 /**
@@ -14,8 +22,11 @@ const PLAIN_HEADER = /^[\w-]+$/;
 const TOKEN = String.raw`(?![/.-])(?!.*(?:\.\.|//))[\w.~+/=:-]*$`;
 const KEY = new RegExp(`^${TOKEN}`);
 const CREDENTIALS = new RegExp(`^(?:[A-Za-z][\\w-]*[ \\t]+)?${TOKEN}`);
+const PASSWORD = /^[!-~]{0,64}$/;
 const BASIC = /^basic\s+(\S.*)$/is;
-const BASE64 = /^[\w+/-]+=*\s*$/;
+/** Others leave out what is none of it, or read it in the other alphabet. */
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+const NO_BASE64 = /[^A-Za-z0-9+/]/g;
 
 /**
  * Visits every text of a request's head: the whole path, its segments and their `;x=` parameters, the query, every
@@ -27,6 +38,7 @@ const BASE64 = /^[\w+/-]+=*\s*$/;
 export function walkHead(
   { url, headers }: { method: string; url: string; headers: IncomingHttpHeaders },
   visit: Visit,
+  memory?: HeaderMemory,
 ): readonly Oddity[] {
   const walk = startWalk(visit, 'path');
   const mark = url.indexOf('?');
@@ -35,8 +47,11 @@ export function walkHead(
   enterPart(walk, 'header', undefined);
   for (const name in headers) {
     const value = headers[name];
-    if (typeof value === 'string') walkHeader(walk, name, value);
-    else if (value !== undefined) for (const one of value) walkHeader(walk, name, one);
+    if (typeof value === 'string') {
+      if (memory?.isKnown(name, value)) continue;
+      walkHeader(walk, name, value);
+      if (walk.oddities.length === 0) memory?.walked(name, value);
+    } else if (value !== undefined) for (const one of value) walkHeader(walk, name, one);
   }
   return endWalk(walk);
 }
@@ -94,12 +109,32 @@ function walkHeader(walk: Walk, name: string, value: string): void {
 function walkSecret(walk: Walk, value: string, isKey: boolean): void {
   const credentials = isKey ? undefined : BASIC.exec(value)?.[1];
   if (credentials !== undefined) {
-    visitRaw(walk, Buffer.from(credentials, 'base64').toString('latin1'));
-    if (!BASE64.test(credentials)) visitRaw(walk, value);
+    walkBasic(walk, Buffer.from(credentials, 'base64').toString('latin1'));
+    if (BASE64.test(credentials)) return;
+    visitRaw(walk, value);
+    walkBasic(walk, Buffer.from(credentials.replace(NO_BASE64, ''), 'base64').toString('latin1'));
     return;
   }
   if (!(isKey ? KEY : CREDENTIALS).test(value)) visitRaw(walk, value);
   visitClaims(walk, value.slice(value.search(/\S+$/)));
+}
+
+/**
+ * A password has a place of its own, which a route can leave unseen. One that was made at random looks like anything, so
+ * what could be one is visited as noise is.
+ *
+ * @see RFC 7617 §2
+ */
+function walkBasic(walk: Walk, credentials: string): void {
+  const colon = credentials.indexOf(':');
+  visitRaw(walk, colon === -1 ? credentials : credentials.slice(0, colon));
+  const password = colon === -1 ? '' : credentials.slice(colon + 1);
+  walk.steps[1] = 'password';
+  walk.depth = 2;
+  walk.isBinary = PASSWORD.test(password);
+  visitRaw(walk, password);
+  walk.isBinary = false;
+  walk.depth = 1;
 }
 
 function walkCookies(walk: Walk, header: string): void {

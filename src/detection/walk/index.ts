@@ -1,5 +1,5 @@
 /** From a request to its texts. */
 export { walkBody } from './body.ts';
 export { isForeignCharset } from './charset.ts';
-export { walkHead } from './head.ts';
+export { type HeaderMemory, walkHead } from './head.ts';
 export type { Cursor, Oddity, Visit } from './leaf.ts';

@@ -8,10 +8,14 @@ export interface Cursor {
   readonly isName: boolean;
   /** The text is a run out of binary content, an uploaded image or program: most signs of attacks are chance there. */
   readonly isBinary: boolean;
+  /** The text is an uploaded document, which may hold scripts, queries and commands as its content. */
+  readonly isDocument: boolean;
   /** `query.q`, `query.q[1]` (the second of that name), `header.range`, `body.items[3].name`; at most 257 characters. */
   at(): string;
   /** The same without indexes, in lower case: what an exception of a route names. */
   field(): string;
+  /** The same with `[]` where indexes end it: a list is not the one text that a route leaves unseen. */
+  listed(): string;
 }
 
 /** Called for every text of a request that is not empty. */

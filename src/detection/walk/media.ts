@@ -1,5 +1,5 @@
 /** How a body is read. `octets`: said to be no text, or nothing is said of it. */
-export type Kind = 'json' | 'json-lines' | 'form' | 'multipart' | 'xml' | 'text' | 'octets';
+export type Kind = 'json' | 'json-lines' | 'form' | 'multipart' | 'http' | 'xml' | 'text' | 'octets';
 
 /** What a content type says. */
 export interface Media {
@@ -7,6 +7,8 @@ export interface Media {
   readonly charset: string | undefined;
   /** Of a multipart; more than one is a contradiction, for servers differ in which they take. */
   readonly boundaries: readonly string[];
+  /** A multipart whose parts have no names: a batch of requests, a document and what belongs to it. */
+  readonly isNameless?: boolean;
 }
 
 const NO_BOUNDARIES: readonly string[] = [];
@@ -29,10 +31,11 @@ export function mediaOf(header: string | undefined, missing: Kind): Media {
     if (known === 'charset') charset ??= value.toLowerCase().replace(/^'|'$/g, '');
     else if (known === 'boundary' && !boundaries.includes(value)) boundaries.push(value);
   }
-  return { kind, charset, boundaries };
+  return { kind, charset, boundaries, isNameless: NAMELESS.test(type) };
 }
 
 const FORM = 'application/x-www-form-urlencoded';
+const NAMELESS = /^multipart\/(?:mixed|related|parallel|alternative|digest)$/;
 const LINES = /^application\/(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines|json-seq|stream\+json|nd-json)$/;
 const JSON_TYPE = /(?:\/|\+|\/x-|-)json5?$|^application\/(?:csp-report|json.*)$/;
 const XML_TYPE = /(?:\/|\+)xml(?:-.*)?$/;
@@ -42,6 +45,7 @@ const TEXT_TYPE =
 function kindOf(type: string): Kind {
   if (type === FORM) return 'form';
   if (type.startsWith('multipart/')) return 'multipart';
+  if (type === 'application/http' || type === 'message/http') return 'http';
   if (LINES.test(type)) return 'json-lines';
   if (JSON_TYPE.test(type)) return 'json';
   if (XML_TYPE.test(type)) return 'xml';

@@ -1,11 +1,18 @@
+import { isBinary, textRunsOf } from './charset.ts';
+import { type Disposition, dispositionOf } from './disposition.ts';
 import { decodePercent } from './percent.ts';
 import { addOddity, visitName, visitText, type Walk } from './walk.ts';
 
-/**
- * Walks the content of one part. @param type its content type @param is a file where every server takes it for one, a
- * field where it is none or some take it for text; undefined where it is neither
- */
-export type WalkPart = (walk: Walk, bytes: Buffer, type: string | undefined, is: 'field' | 'file' | undefined) => void;
+/** A part that is a file where every server takes it for one, a field where it is none or some take it for text. */
+export interface PartHead {
+  readonly type: string | undefined;
+  /** Undefined where it is neither. */
+  readonly is: 'field' | 'file' | undefined;
+  readonly fileName: string | undefined;
+}
+
+/** Walks the content of one part. */
+export type WalkPart = (walk: Walk, bytes: Buffer, head: PartHead) => void;
 
 const PLAIN_HEADER = /^[\w-]+$/;
 const MOST_HEADERS = 64;
@@ -14,22 +21,26 @@ const SHORTEST_HEAD = 5;
 const LF = 10;
 const DASH = 45;
 const PARAMETER = /(?<![\w-])([\w-]{1,32})(\*\d{0,3}\*?|\*?)\s{0,16}=\s{0,16}(?:"((?:[^"\\]|\\.)*)"|([^;]*))/g;
-const DISPOSITION = /content-disposition/gi;
-/**
- * A disposition in which no two servers find other parameters: one line, all quoted as it should be, with a file name
- * that is neither empty nor written in the way that some do not know (`filename*`).
- */
-const FILE =
-  /^content-disposition:[ \t]*(?:form-data|file|attachment)(?:[ \t]*;[ \t]*(?!filename=)[\w-]+\*?=(?:"(?:[^"\\\r\n]|\\[^"\r\n])*"|[^\s";]*))*[ \t]*;[ \t]*filename=(?:"(?:[^"\\\r\n]|\\[^"\r\n])+"|[^\s";]+)(?:[ \t]*;[ \t]*[\w-]+\*?=(?:"(?:[^"\\\r\n]|\\[^"\r\n])*"|[^\s";]*))*[ \t]*\r?$/im;
 const TRANSFER_PLAIN = /^(?:7bit|8bit|binary)?$/i;
+/** Signs that are none are left out by some and read or an end to others. */
+const PLAIN_BASE64 = /^[A-Za-z0-9+/\r\n]*={0,2}[\r\n]*$/;
+/** No file is binary and that small; no run within a binary one is that long by chance. */
+const SMALLEST_BINARY = 128;
+const LONG_RUN = 16;
 
 /**
  * Visits the parts of a multipart body: their headers, names, file names and contents, and what stands before and behind.
  *
+ * @param isNameless its parts need not say what they are called
  * @returns whether it has parts and is what it should be
  * @see RFC 2046 §5.1, RFC 7578
  */
-export function walkMultipart(walk: Walk, bytes: Buffer, boundary: string, walkPart: WalkPart): boolean {
+export function walkMultipart(
+  walk: Walk,
+  bytes: Buffer,
+  { boundary, isNameless }: { readonly boundary: string; readonly isNameless: boolean },
+  walkPart: WalkPart,
+): boolean {
   const base = walk.depth;
   const text = bytes.toString('latin1');
   const delimiter = `--${boundary}`;
@@ -49,7 +60,7 @@ export function walkMultipart(walk: Walk, bytes: Buffer, boundary: string, walkP
     const start = lineEnd === -1 ? text.length : lineEnd + 1;
     const next = nextDelimiter(text, delimiter, start);
     const end = next === -1 ? text.length : endBefore(text, next, start);
-    isSound = walkOne(walk, bytes, { text, start, end, base }, walkPart) && next !== -1 && isSound;
+    isSound = walkOne(walk, bytes, { text, start, end, base, isNameless }, walkPart) && next !== -1 && isSound;
     isSound &&= hasCr(text, start - 1) === isCrLf && (next === -1 || hasCr(text, next - 1) === isCrLf);
     walk.depth = base;
     delimited = next;
@@ -84,9 +95,10 @@ interface Span {
   readonly start: number;
   readonly end: number;
   readonly base: number;
+  readonly isNameless: boolean;
 }
 
-function walkOne(walk: Walk, bytes: Buffer, { text, start, end, base }: Span, walkPart: WalkPart): boolean {
+function walkOne(walk: Walk, bytes: Buffer, { text, start, end, base, isNameless }: Span, walkPart: WalkPart): boolean {
   walk.leavesLeft--; // an empty part counts too
   if (end - start < SHORTEST_HEAD) {
     visitText(walk, text.slice(start, end).trim());
@@ -97,7 +109,9 @@ function walkOne(walk: Walk, bytes: Buffer, { text, start, end, base }: Span, wa
   const headEnd = blank === null ? block.length : blank.index;
   const head = bytes.toString('utf8', start, start + headEnd);
   const headers = headersOf(head);
-  const name = nameIn(headers.get('content-disposition') ?? '', 'name');
+  const lineEnd = lineEndOf(blank?.[0], hasCr(text, start - 1));
+  const disposition = dispositionOf(head, lineEnd);
+  const { name, fileName } = disposition;
   walk.steps[base] = name ?? 'part';
   walk.depth = base + 1;
   if (base === 0) walk.parameters?.push(name ?? 'part');
@@ -105,9 +119,24 @@ function walkOne(walk: Walk, bytes: Buffer, { text, start, end, base }: Span, wa
   walkHeaders(walk, headers, base);
   walk.depth = base + 1;
   if (blank === null) return false;
-  const content = bytes.subarray(start + headEnd + blank[0].length, end);
-  walkPart(walk, undoTransfer(walk, content, headers), headers.get('content-type'), whatIs(head));
-  return headers.has('content-disposition') || base > 0;
+  if (lineEnd === undefined) addOddity(walk, 'unread'); // no client writes it, and its content begins at two places
+  const content = undoTransfer(walk, bytes.subarray(start + headEnd + blank[0].length, end), headers);
+  walkPart(walk, content, { type: headers.get('content-type'), is: whatIs(walk, content, disposition), fileName });
+  return isNameless || headers.has('content-disposition') || base > 0;
+}
+
+/** @returns undefined where some servers look for the end of the head further behind */
+function lineEndOf(blank: string | undefined, isCrLf: boolean): '\r\n' | '\n' | undefined {
+  if (blank === '\r\n\r\n' || blank === '\r\n') return '\r\n';
+  return isCrLf || blank?.includes('\r') ? undefined : '\n';
+}
+
+/** What some servers take for a field is one; of a binary file the texts are looked at as if each were a field. */
+function whatIs(walk: Walk, content: Buffer, { is }: Disposition): PartHead['is'] {
+  if (is !== 'either') return is;
+  if (content.length < SMALLEST_BINARY || !isBinary(content)) return 'field';
+  for (const run of textRunsOf(content)) if (run.length >= LONG_RUN) visitText(walk, run);
+  return 'file';
 }
 
 /**
@@ -128,12 +157,6 @@ function headersOf(head: string): Map<string, string> {
   return headers;
 }
 
-function whatIs(head: string): 'field' | 'file' | undefined {
-  const dispositions = head.match(DISPOSITION)?.length ?? 0;
-  if (dispositions === 0) return undefined;
-  return dispositions === 1 && !/\n[ \t]/.test(head) && FILE.test(head) ? 'file' : 'field';
-}
-
 function walkHeaders(walk: Walk, headers: ReadonlyMap<string, string>, base: number): void {
   walk.depth = base + 2;
   for (const [header, value] of headers) {
@@ -149,20 +172,13 @@ function walkHeaders(walk: Walk, headers: ReadonlyMap<string, string>, base: num
   }
 }
 
-function nameIn(disposition: string, wanted: string): string | undefined {
-  for (const [, key = '', , quoted, bare] of disposition.matchAll(PARAMETER)) {
-    if (key.toLowerCase() === wanted) return (quoted ?? bare ?? '').trim();
-  }
-  return undefined;
-}
-
 /** Few servers undo the transfer encoding of a part, so both readings are visited. @see RFC 7578 §4.7 */
 function undoTransfer(walk: Walk, content: Buffer, headers: ReadonlyMap<string, string>): Buffer {
   const encoding = headers.get('content-transfer-encoding')?.toLowerCase() ?? '';
   if (TRANSFER_PLAIN.test(encoding)) return content;
   const text = content.toString('latin1');
   visitText(walk, text);
-  if (encoding === 'base64') return Buffer.from(text, 'base64');
+  if (encoding === 'base64' && PLAIN_BASE64.test(text)) return Buffer.from(text, 'base64');
   if (encoding === 'quoted-printable') return Buffer.from(unquoted(text), 'latin1');
   addOddity(walk, 'unread');
   return content;

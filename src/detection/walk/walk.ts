@@ -20,6 +20,7 @@ const PLAIN_NAME = /^[\w$@:-]{1,64}$/;
 /** Of a parameter: `a[b][0]` is the way in which forms write members. */
 const PARAMETER_NAME = /^[\w$@:[\]-]{1,64}$/;
 const INDEX = /\[\d*\]/g;
+const LIST_NAME = /\[\d*\]$/;
 
 /**
  * One walk, its bounds and its place. It is its own cursor, so that a text costs no object; what changes is changed by
@@ -29,6 +30,7 @@ export interface Walk extends Cursor {
   part: Part;
   isName: boolean;
   isBinary: boolean;
+  isDocument: boolean;
   readonly visit: Visit;
   /** The place below `part`: names of members, indexes of lists; only the first `depth` count. */
   readonly steps: (string | number)[];
@@ -55,7 +57,9 @@ interface Late {
 interface LateTexts {
   readonly isName: boolean;
   readonly isBinary: boolean;
+  readonly isDocument: boolean;
   readonly field: string;
+  readonly listed: string;
   at: string;
   text: string;
 }
@@ -65,6 +69,7 @@ export function startWalk(visit: Visit, part: Part): Walk {
     part,
     isName: false,
     isBinary: false,
+    isDocument: false,
     visit,
     steps: [],
     depth: 0,
@@ -78,6 +83,7 @@ export function startWalk(visit: Visit, part: Part): Walk {
     oddities: [],
     at,
     field,
+    listed,
   };
 }
 
@@ -128,16 +134,17 @@ function isVisitedLate(walk: Walk, text: string): boolean {
 /** Puts a text into the window of its field, so that nothing walks past by standing late and no walk is endless. */
 function joinLate(walk: Walk, text: string): void {
   walk.late ??= { fields: new Map(), told: undefined };
-  const { isName, isBinary } = walk;
-  let field = walk.field();
-  const keyOf = (): string => `${isName ? 'n' : 'v'}${isBinary ? 'b' : 't'}${field}`;
+  const { isName, isBinary, isDocument } = walk;
+  let [field, listed] = [walk.field(), walk.listed()];
+  const keyOf = (): string => `${isName ? 'n' : 'v'}${isBinary ? 'b' : isDocument ? 'd' : 't'}${listed}`;
   let texts = walk.late.fields.get(keyOf());
   if (texts === undefined && walk.late.fields.size >= MAX_LATE_FIELDS) {
     field = `${walk.part}[…]`;
+    listed = field;
     texts = walk.late.fields.get(keyOf());
   }
   if (texts === undefined) {
-    texts = { isName, isBinary, field, at: '', text: '' };
+    texts = { isName, isBinary, isDocument, field, listed, at: '', text: '' };
     walk.late.fields.set(keyOf(), texts);
   }
   if (texts.text.length + text.length > LATE_WINDOW) tellLate(walk, walk.late, texts);
@@ -147,15 +154,17 @@ function joinLate(walk: Walk, text: string): void {
 
 function tellLate(walk: Walk, late: Late, texts: LateTexts): void {
   if (texts.text === '') return;
-  const { isName, isBinary } = walk;
+  const { isName, isBinary, isDocument } = walk;
   late.told = texts;
   walk.isName = texts.isName;
   walk.isBinary = texts.isBinary;
+  walk.isDocument = texts.isDocument;
   walk.visit(texts.text, walk);
   texts.text = '';
   late.told = undefined;
   walk.isName = isName;
   walk.isBinary = isBinary;
+  walk.isDocument = isDocument;
 }
 
 function endLate(walk: Walk): void {
@@ -184,6 +193,14 @@ function at(this: Walk): string {
 
 function field(this: Walk): string {
   return this.late?.told?.field ?? placeOf(this, false).toLowerCase();
+}
+
+function listed(this: Walk): string {
+  if (this.late?.told !== undefined) return this.late.told.listed;
+  const last = this.depth === 0 ? undefined : this.steps[this.depth - 1];
+  const isOfForm = this.depth === 1 && this.parameters !== undefined;
+  const isOfList = typeof last === 'number' ? this.part !== 'path' : isOfForm && LIST_NAME.test(last ?? '');
+  return isOfList ? `${this.field()}[]` : this.field();
 }
 
 function placeOf(walk: Walk, withIndexes: boolean): string {
