@@ -16,7 +16,8 @@ if (file !== undefined && isMainThread) {
   process.on('SIGUSR2', () => {
     nth += 1;
     const { count, max } = delay;
-    const seen = { nth, count, p99Ms: delay.percentile(99) / 1_000_000, maxMs: max / 1_000_000 };
+    const [p50Ms, p99Ms, maxMs] = [delay.percentile(50), delay.percentile(99), max].map((ns) => ns / 1_000_000);
+    const seen = { nth, count, p50Ms, p99Ms, maxMs };
     writeFileSync(`${file}.new`, JSON.stringify(seen));
     renameSync(`${file}.new`, file); // whole or not at all
     delay.reset();

@@ -2,6 +2,7 @@ import { honestKinds } from './benign/own.ts';
 import { CARRIERS, type Carrier } from './carry.ts';
 import { attacksOf, benignOf, type PathOf } from './corpora.ts';
 import { crsAttacks, crsHarmless } from './crs-requests.ts';
+import { ownAttacks } from './fresh/own.ts';
 import { MUTATIONS } from './mutate.ts';
 import { atLeast, atMost, type Bar, type Probe, type Series, valueProbe } from './probe.ts';
 import { createDice } from './random.ts';
@@ -50,6 +51,8 @@ const BENIGN: Readonly<Record<string, Bar>> = {
 };
 
 const MUTATED = atLeast(95);
+/** Of links and plain texts in the clothes of an attack. */
+const MUTATED_HONEST = atMost(1);
 const NOTHING_WALKS_PAST = atLeast(100);
 const CRS_ATTACKS = atLeast(75);
 const CRS_HARMLESS = atMost(3);
@@ -66,6 +69,9 @@ export function allSeries(pathOf: PathOf, subject: Subject, effort: Effort): rea
   );
   return [
     ...corpora.map(({ name, bar, probes }) => attackSeries('attacks', name, bar, () => probes)),
+    ...ownAttacks().map(({ name, bar, probes }) =>
+      attackSeries('attacks, our own', `own-attacks/${name}`, bar, () => probes),
+    ),
     ...Object.entries(BENIGN).map(([name, bar]) => honestSeries('honest', name, bar, () => benignOf(pathOf, name))),
     ...honestKinds().map(({ name, bar, probes }) => honestSeries('honest, our own', `own/${name}`, bar, () => probes)),
     ...corpora.flatMap(({ name, wrappedBar, probes }) =>
@@ -73,10 +79,19 @@ export function allSeries(pathOf: PathOf, subject: Subject, effort: Effort): rea
         ? []
         : [attackSeries('wrapped', `wrapped/${name}`, wrappedBar, () => wrappedOf(name, probes, effort.wrapped))],
     ),
+    ...ownAttacks().flatMap(({ name, wrappedBar, probes }) =>
+      wrappedBar === undefined
+        ? []
+        : [
+            attackSeries('wrapped', `wrapped/own/${name}`, wrappedBar, () =>
+              wrappedOf(name, probes, effort.wrapped / 3),
+            ),
+          ],
+    ),
     ...mutationNames().map((name) =>
       attackSeries('mutated', `mutated/${name}`, barOf(name), () => mutatedOf(name, seeds, effort.mutated)),
     ),
-    honestSeries('mutated', 'mutated-honest', undefined, () => mutatedHonest(pathOf, effort.mutated)),
+    honestSeries('mutated', 'mutated-honest', MUTATED_HONEST, () => mutatedHonest(pathOf, effort.mutated)),
     ...CARRIERS.map((carrier) =>
       attackSeries('walk past', `past/${carrier.name}`, carrier.isExtra === true ? undefined : NOTHING_WALKS_PAST, () =>
         carriedOf(subject, carrier, seeds, effort),
@@ -153,12 +168,15 @@ function* mutatedOf(mutation: string, seeds: readonly Seeds[], count: number): G
   }
 }
 
-/** Honest texts in the same clothes: an escape alone is no attack. No bar names them. */
+/** No client escapes the letters of a scheme: that is a sign by itself. */
+const NEVER_HONEST = 'url, all letters';
+
+/** Honest texts in the same clothes: an escape alone is no attack. */
 function* mutatedHonest(pathOf: PathOf, count: number): Generator<Probe> {
   const honest = ['text', 'url'].flatMap((name) => createDice(name).shuffle(benignOf(pathOf, name)).slice(0, count));
   const dice = createDice('mutated honest');
   for (const { name, isExtra, apply } of MUTATIONS) {
-    if (isExtra === true) continue;
+    if (isExtra === true || name === NEVER_HONEST) continue;
     for (const { id, source, input } of honest) {
       const text = input.kind === 'value' ? apply(input.text, dice) : undefined;
       if (text !== undefined) yield { ...valueProbe(`${id} ${name}`, source, text), group: name };

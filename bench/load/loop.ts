@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 
-const seen = z.object({ nth: z.int(), count: z.int(), p99Ms: z.number(), maxMs: z.number() });
+const seen = z.object({ nth: z.int(), count: z.int(), p50Ms: z.number(), p99Ms: z.number(), maxMs: z.number() });
 
 /** How late the event loop of a server was: of a timer each millisecond, which counts in. */
 export interface LoopDelay {
+  readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
 }
@@ -19,7 +20,7 @@ export async function askLoop(pid: number, file: string): Promise<LoopDelay> {
   for (const until = performance.now() + PATIENCE_MS; performance.now() < until; await delay(5)) {
     const now = read(file);
     if (now === undefined || now.nth === before) continue;
-    return { p99Ms: now.p99Ms, maxMs: now.maxMs };
+    return { p50Ms: now.p50Ms, p99Ms: now.p99Ms, maxMs: now.maxMs };
   }
   throw new Error('the probe in the server does not answer');
 }

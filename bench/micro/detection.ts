@@ -68,6 +68,7 @@ function someMatch(patterns: readonly RegExp[], value: unknown): boolean {
 
 const inspection = (prefilter: boolean) => {
   const judge = createJudge({ rules: ALL_RULES, prefilter, ...(prefilter ? {} : { remembered: 0 }) });
+  for (const _made of judge.warm()); // as a server does when it starts
   return createInspection({ judge, threshold: 5, exceptions: [] });
 };
 
@@ -102,6 +103,7 @@ function get(prefilter: boolean): MicroCase {
 
 function text(prefilter: boolean): MicroCase {
   const judge = createJudge({ rules: ALL_RULES, prefilter, remembered: 0 });
+  for (const _made of judge.warm());
   return texts((sent) => judge.judge(sent, 'value'));
 }
 

@@ -1,14 +1,19 @@
 import { jsonInput } from '../corpora.ts';
 import { atMost, type Bar, type Probe, valueProbe } from '../probe.ts';
 import { agents } from './agents.ts';
+import { comments, names, searches } from './everyday.ts';
 import { form } from './form.ts';
 import { hard } from './hard.ts';
 import { languages } from './languages.ts';
+import { logs, markup, notation } from './notation.ts';
 import { prose } from './prose.ts';
 import { isStatement, queries } from './queries.ts';
+import { earlyShift } from './shift-early.ts';
+import { lateShift } from './shift-late.ts';
 import { technical } from './technical.ts';
 import { passwords, tokens } from './tokens.ts';
 import { twins } from './twins.ts';
+import { uploads } from './uploads.ts';
 
 /** One kind of honest text, and how much of it may be refused. */
 export interface HonestKind {
@@ -43,6 +48,14 @@ export const honestKinds = (): readonly HonestKind[] => [
   kind('queries-sql', undefined, queries.filter(isStatement)),
   kind('tokens', atMost(0.1), tokens),
   kind('passwords', atMost(1.5), passwords),
+  kind('names', atMost(0.1), names),
+  kind('comments', atMost(0.1), comments),
+  kind('searches', atMost(4), searches),
+  kind('markup', atMost(1.5), markup),
+  kind('notation', atMost(1.5), notation),
+  kind('logs', atMost(1.5), logs),
+  kind('shifts', atMost(6), [...earlyShift, ...lateShift]),
+  { name: 'uploads', bar: atMost(0), probes: uploads },
   kind('agents', atMost(0.05), agents, 'user-agent'),
 ];
 
