@@ -40,6 +40,11 @@ export async function createRedisHotState(options: RedisOptions): Promise<HotSta
     }
   };
 
+  let lostAt: number | undefined;
+  redis.on('close', () => {
+    lostAt = performance.now();
+  });
+
   await firstContact(redis);
   return {
     take: async (cell, limit) => {
@@ -68,6 +73,7 @@ export async function createRedisHotState(options: RedisOptions): Promise<HotSta
     forget: async (key) => void (await asking(redis.del(keyOf('v', key)))),
     probe: async () => void (await asking(redis.ping())),
     server: async () => /^redis_version:(.{1,32}?)\r?$/m.exec(await asking(redis.info('server')))?.[1] ?? 'unknown',
+    lostAt: () => lostAt,
     close: async () => redis.disconnect(),
   };
 }

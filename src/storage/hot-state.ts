@@ -66,6 +66,8 @@ export interface HotState {
   probe(): Promise<void>;
   /** The version of the server that it is kept in, where that is another program. */
   server?(): Promise<string>;
+  /** When the way to that program last broke, by `performance.now()`: it may have come back empty. */
+  lostAt?(): number | undefined;
   close(): Promise<void>;
 }
 

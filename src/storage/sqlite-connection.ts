@@ -133,6 +133,8 @@ function bind(
 }
 
 const CONSTRAINT = 19;
+/** SQLITE_READONLY_DBMOVED: its file was moved or removed while it was open. */
+const FILE_GONE = 1_032;
 const BY_CODE = new Map([
   [5, 'STORAGE_BUSY'],
   [6, 'STORAGE_BUSY'],
@@ -156,7 +158,9 @@ function attempt<T>(work: () => T): T {
 /** SQLite's own error as one of ours; the cause stays for the log and never reaches a client. */
 export function sqliteFault(error: unknown): TwinkeepError {
   if (error instanceof TwinkeepError) return error;
-  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : -1;
+  const extended = error instanceof Error && 'errcode' in error ? Number(error.errcode) : -1;
+  if (extended === FILE_GONE) return storageFault('STORAGE_UNAVAILABLE', {}, error);
+  const code = extended === -1 ? -1 : extended & 0xff;
   const known = [...BY_CODE].find(([primary]) => primary === code);
   return storageFault(known?.[1] ?? 'STORAGE_BROKEN', {}, error);
 }
