@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { seconds } from '../kernel/clock.ts';
+import { isFault } from '../kernel/errors.ts';
 import type { Random } from '../kernel/random.ts';
 import type { Storage } from '../storage/index.ts';
 import { backupFault } from './errors.ts';
@@ -15,17 +16,20 @@ export interface LeaseDeps {
 const LEASE_MS = seconds(15);
 const PAUSE_MS = 100;
 
+/** Whether the lease is still ours: a process that stood still for longer may find that somebody else has begun. */
+export type IsOurs = () => Promise<boolean>;
+
 /**
  * Does what only one may do at a time, over all processes and threads.
  *
  * @param patienceMs how long somebody else who does it is waited for
- * @throws BACKUP_RUNNING
+ * @throws BACKUP_RUNNING, also where the work failed because somebody else has begun it meanwhile
  */
 export async function underLease<T>(
   { storage, random, holder, onError }: LeaseDeps,
   name: string,
   patienceMs: number,
-  work: () => Promise<T>,
+  work: (isOurs: IsOurs) => Promise<T>,
 ): Promise<T> {
   const own = `${holder}.${random.bytes(4).toString('hex')}`;
   const take = () => storage.lease(name, own, LEASE_MS);
@@ -35,11 +39,22 @@ export async function underLease<T>(
     lease = await take();
   }
   if (lease === undefined) throw backupFault('BACKUP_RUNNING');
-  const renewing = setInterval(() => void take().catch(onError), LEASE_MS / 3).unref();
+  let last = lease;
+  const { fence } = lease;
+  const isOurs: IsOurs = async () => {
+    const now = await take();
+    last = now ?? last; // one that was lost and taken anew has to be released too
+    return now?.fence === fence;
+  };
+  const renewing = setInterval(() => void isOurs().catch(onError), LEASE_MS / 3).unref();
   try {
-    return await work();
+    return await work(isOurs);
+  } catch (error) {
+    const isTold = isFault(error) && error.code.startsWith('BACKUP_');
+    if (isTold || (await isOurs().catch(() => true))) throw error;
+    throw backupFault('BACKUP_RUNNING', {}, error); // whoever took over has cleared away what this one had written
   } finally {
     clearInterval(renewing);
-    await storage.release(lease).catch(onError);
+    await storage.release(last).catch(onError);
   }
 }

@@ -15,7 +15,7 @@ import type { MasterKeys, Vault } from '../vault/index.ts';
 import { createBackup } from './backups-create.ts';
 import { isBackupDue, isDrillDue, RETRY_MS, soundOf } from './backups-due.ts';
 import { createBackupFiles, type Stranger } from './backups-files.ts';
-import { underLease } from './backups-lease.ts';
+import { type IsOurs, underLease } from './backups-lease.ts';
 import { createLookout, type Lookout } from './backups-lookout.ts';
 import { type Verified, verifyBackup } from './backups-verify.ts';
 import { type BackupConfig, scratchOf } from './config.ts';
@@ -111,21 +111,36 @@ export function createBackups(deps: BackupDeps): Backups {
     file: join(folder, KEYSTORE_FILE),
   });
   const lookout: Lookout = createLookout({ storage, clock, config, master, files, keeper, metrics: deps.metrics });
+  let busy = false;
   let tidying: Promise<void> | undefined;
   let untriedAt = 0;
 
-  /** One backup or drill at a time, over all processes and threads: each takes the disk for itself. */
-  const alone = <T>(work: () => Promise<T>): Promise<T> =>
-    underLease(deps, 'backups', 0, async () => {
-      try {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
-        await rm(scratch, { recursive: true, force: true }); // what a killed process has left there is in the clear
-        await files.clearPartials();
-        return await work();
-      } finally {
-        await rm(scratch, { recursive: true, force: true }).catch(onError);
-      }
-    });
+  /**
+   * One backup or drill at a time, over all processes and threads: each takes the disk for itself. In this one not even a
+   * clock that jumps, and so ends a lease, lets a second begin.
+   */
+  async function alone<T>(work: (isOurs: IsOurs) => Promise<T>): Promise<T> {
+    if (busy) throw backupFault('BACKUP_RUNNING');
+    busy = true;
+    try {
+      return await underLease(deps, 'backups', 0, async (isOurs) => {
+        try {
+          await mkdir(folder, { recursive: true, mode: 0o700 });
+          await clearScratch(); // what a killed process has left there is in the clear
+          await files.clearPartials();
+          return await work(isOurs);
+        } finally {
+          // Not what somebody else has put there, who took over while this process stood still.
+          if (await isOurs().catch(() => true)) await clearScratch().catch(onError);
+        }
+      });
+    } finally {
+      busy = false;
+    }
+  }
+
+  /** Again where somebody who has lost the lease still writes there. */
+  const clearScratch = (): Promise<void> => rm(scratch, { recursive: true, force: true, maxRetries: 5 });
 
   const all = (): Promise<readonly Backup[]> => storage.read(platform, (tx) => backupStore.all(tx, undefined));
   const made = (): Promise<readonly Backup[]> => storage.read(platform, (tx) => backupStore.all(tx, 'made'));
@@ -175,11 +190,13 @@ export function createBackups(deps: BackupDeps): Backups {
 
   async function drill(actor: Actor): Promise<Drilled> {
     await tidying?.catch(() => undefined);
-    const drilled = await alone(async () => {
+    const drilled = await alone(async (isOurs) => {
       const present = await files.present();
       const newest = (await made()).find(({ file }) => present.has(file));
       if (newest === undefined) throw backupFault('BACKUP_UNKNOWN');
       const report = await drillBackup(deps, newest);
+      // Whoever took over has cleared away what was restored: that says nothing of the backup.
+      if (report.result !== 'good' && !(await isOurs())) throw backupFault('BACKUP_RUNNING');
       return { ...report, backup: await recordDrill(deps, actor, newest, report) };
     });
     untriedAt = drilled.result === 'untried' ? clock.now() : 0;

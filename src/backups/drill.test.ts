@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { days, hours } from '../kernel/clock.ts';
+import { isFault } from '../kernel/errors.ts';
 import type { Place } from '../storage/index.ts';
 import { queryPostgres, serverSuite, startPostgres } from '../testing/index.ts';
+import { createBackups } from './backups.ts';
 import { addNotes, openBackupKit, operator } from './backups-kit.contract.ts';
+import { scratchOf } from './config.ts';
+
+const isRunning = (error: unknown): boolean => isFault(error, 'BACKUP_RUNNING');
 
 test('a disk that is full keeps a backup from being tried, and leaves it as good as it was', async (t) => {
   const small = await mkdtemp(join(tmpdir(), 'twinkeep-small-'));
@@ -43,6 +49,51 @@ test('a disk that is full keeps a backup from being tried, and leaves it as good
   kit.clock.advance(hours(1));
   await kit.backups.drillDue();
   assert.equal((await kit.backups.list())[0]?.drilledAt, kit.clock.now());
+});
+
+// Attack: the clock is set forward, which ends a lease while its holder is at work, and whoever begins clears the disk.
+test('a lease that ends under a drill or a backup lets no second begin in its process', async (t) => {
+  const kit = await openBackupKit();
+  t.after(() => kit.close());
+  await addNotes(kit, 'north', 0, 3);
+  await kit.backups.create(operator);
+  for (const work of ['drill', 'create'] as const) {
+    const first = kit.backups[work](operator);
+    while (!existsSync(scratchOf(kit.deps.config, kit.backupFolder))) await pause(1); // it has begun to write
+    kit.clock.advance(hours(1));
+    await assert.rejects(kit.backups.drill(operator), isRunning);
+    await assert.rejects(kit.backups.create(operator), isRunning);
+    await first;
+  }
+  assert.equal((await kit.backups.drill(operator)).result, 'good');
+  assert.deepEqual(kit.errors, []);
+});
+
+// Attack: a process stands still while it tries a backup, and another one clears away what it has restored.
+test('a drill that another process took over is refused and says nothing of the backup, or is good', async (t) => {
+  const kit = await openBackupKit();
+  t.after(() => kit.close());
+  await addNotes(kit, 'north', 0, 3);
+  await kit.backups.create(operator);
+  const others = ['one', 'two'].map((holder) => createBackups({ ...kit.deps, holder }));
+  let refused = 0;
+  for (let round = 0; round < 12; round++) {
+    const runs = others.map(async (one, at) => {
+      await pause(at * round * 4);
+      if (at > 0) kit.clock.advance(hours(1));
+      return one.drill(operator);
+    });
+    for (const done of await Promise.allSettled(runs)) {
+      if (done.status === 'fulfilled') assert.equal(done.value.result, 'good');
+      else assert.ok(isRunning(done.reason), String(done.reason));
+      if (done.status === 'rejected') refused++;
+    }
+    const [row] = await kit.backups.list();
+    assert.notEqual(row?.drillResult, 'bad', `round ${round}`);
+  }
+  assert.ok(refused > 0, 'none took over from another');
+  assert.equal((await kit.backups.drill(operator)).result, 'good', 'and no lease was left behind');
+  assert.equal(existsSync(scratchOf(kit.deps.config, kit.backupFolder)), false);
 });
 
 test('a keystore that is gone makes a bad drill', async (t) => {
