@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineRoute, ok, type Route, storableText, wholeNumber } from '../http/index.ts';
+import { defineRoute, idText, ok, type Reply, type Route, storableText, wholeNumber } from '../http/index.ts';
 import { platform } from '../kernel/tx.ts';
 import type { Storage } from '../storage/index.ts';
 import type { Audit } from './audit.ts';
@@ -16,6 +16,17 @@ const entries = z.strictObject({
   action: storableText(1, 64).optional(),
   limit: wholeNumber(1, 1_000).default(100),
 });
+
+const all = entries.extend({
+  tenant: idText.optional().describe('Those about this tenant alone.'),
+  since: z.iso
+    .datetime({ offset: true })
+    .transform((text) => Date.parse(text))
+    .optional()
+    .describe('Entries from this time on.'),
+});
+
+const page = z.strictObject({ items: z.array(z.unknown()), next_before: z.int().nullable() });
 
 const proof = z
   .strictObject({
@@ -34,15 +45,23 @@ export function auditRoutes(audit: Audit, storage: Storage): readonly Route[] {
       access,
       records: 'read',
       query: entries,
-      replies: { 200: z.strictObject({ items: z.array(z.unknown()), next_before: z.int().nullable() }) },
+      replies: { 200: page },
       faults: [],
-      handle: async ({ query, tenantId }) => {
-        const { before = Number.MAX_SAFE_INTEGER, action = null, limit } = query;
-        const filter = { before, tenant: tenantId, action, count: limit };
-        const rows = await storage.read(platform, (tx) => auditStore.latest(tx, filter));
-        const items = rows.map((row) => ({ seq: row.seq, ...readEntry(row)?.body }));
-        const last = rows.length === limit ? rows.at(-1)?.seq : undefined;
-        return ok({ items, next_before: last ?? null }, { records: items.length });
+      handle: ({ query, tenantId }) => latest(storage, { ...query, tenant: tenantId }),
+    }),
+    defineRoute({
+      method: 'GET',
+      path: '/v1/platform/audit',
+      summary: 'Entries of the whole audit log, of all tenants and of none, the newest first.',
+      access: { kind: 'permission', permission: 'platform:audit' },
+      records: 'read',
+      query: all,
+      replies: { 200: page },
+      faults: [],
+      handle: async ({ query }) => {
+        // What happened a moment ago is what is looked for; a log that cannot be signed now must be readable all the same.
+        await audit.integrate().catch(() => undefined);
+        return latest(storage, query);
       },
     }),
     defineRoute({
@@ -92,4 +111,21 @@ export function auditRoutes(audit: Audit, storage: Storage): readonly Route[] {
       },
     }),
   ];
+}
+
+interface Asked {
+  readonly before?: number | undefined;
+  readonly since?: number | undefined;
+  readonly tenant?: string | undefined;
+  readonly action?: string | undefined;
+  readonly limit: number;
+}
+
+async function latest(storage: Storage, asked: Asked): Promise<Reply> {
+  const { before = Number.MAX_SAFE_INTEGER, since = 0, tenant = null, action = null, limit } = asked;
+  const filter = { before, since, tenant, action, count: limit };
+  const rows = await storage.read(platform, (tx) => auditStore.latest(tx, filter));
+  const items = rows.map((row) => ({ seq: row.seq, ...readEntry(row)?.body }));
+  const last = rows.length === limit ? rows.at(-1)?.seq : undefined;
+  return ok({ items, next_before: last ?? null }, { records: items.length });
 }

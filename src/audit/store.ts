@@ -42,9 +42,10 @@ const selectFrom = statement({
 const selectBefore = statement({
   reach: 'platform',
   sql: `select seq, id, at, action, tenant, body, leaf from audit_entry
-    where seq < :before and (:tenant is null or tenant = :tenant) and (:action is null or action = :action)
+    where seq < :before and at >= :since and (:tenant is null or tenant = :tenant)
+      and (:action is null or action = :action)
     order by seq desc limit :count`,
-  params: { before: 'int', tenant: 'text?', action: 'text?', count: 'int' },
+  params: { before: 'int', since: 'int', tenant: 'text?', action: 'text?', count: 'int' },
   returns: numbered,
 });
 
@@ -118,6 +119,8 @@ export type CheckpointRow = RowOf<typeof checkpoint>;
 export type KeyRow = RowOf<typeof key>;
 export interface EntryFilter {
   readonly before: number;
+  readonly since: number;
+  /** `null` for those of every tenant and of none. */
   readonly tenant: string | null;
   readonly action: string | null;
   readonly count: number;

@@ -1,6 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { auditHeadOf, type Config, databaseUrlOf, masterKeyOf, openMasterKeys, openStorage } from '../app/index.ts';
+import {
+  auditHeadOf,
+  type Config,
+  databaseUrlOf,
+  masterKeyOf,
+  openMasterKeys,
+  openStorage,
+  sqliteFileOf,
+} from '../app/index.ts';
 import { type AuditReport, fileHead, openLogKey, readVerifier, verifyLog } from '../audit/index.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
@@ -65,8 +73,7 @@ function givenKey(args: Arguments, kept: KeptCheckpoint | undefined): LogKey | u
 
 /** @throws CLI_USAGE where there is nothing to read, which is not the same as a log with flaws */
 function assertPlaces(config: Config, given: LogKey | undefined): void {
-  const url = databaseUrlOf(config).reveal();
-  const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined;
+  const file = sqliteFileOf(databaseUrlOf(config));
   if (file !== undefined && !existsSync(file)) throw usageFault(`there is no database at ${file}; set TWINKEEP_DATA`);
   const masterKey = join(config.data, 'master.key');
   if (given !== undefined || config.masterKey !== undefined || existsSync(masterKey)) return;
@@ -109,7 +116,7 @@ async function ownKey(config: Config, storage: Storage): Promise<LogKey> {
 
 /** A server that does not answer says nothing about the log that it keeps. */
 function isAway(config: Config, error: unknown): boolean {
-  return isFault(error, 'STORAGE_UNAVAILABLE') && !databaseUrlOf(config).reveal().startsWith('sqlite:');
+  return isFault(error, 'STORAGE_UNAVAILABLE') && sqliteFileOf(databaseUrlOf(config)) === undefined;
 }
 
 function unreadable(given: LogKey | undefined, error: unknown): AuditReport {

@@ -31,7 +31,9 @@ async function run(args: readonly string[]) {
 const blocks = (...args: string[]) => run(['blocks', ...args]);
 
 test('whoever is blocked is listed by kind, and the printed undo lifts it', async () => {
-  for (const name of ['203.0.113.9', `person:${ID}`]) {
+  const made = await run(['users', 'add', 'ada', '--json']);
+  assert.equal(made.code, 0, made.err);
+  for (const name of ['203.0.113.9', `person:${JSON.parse(made.out).id}`]) {
     const added = await blocks('add', name, '--for', '1h', '--reason', 'scans the console');
     assert.equal(added.code, 0, added.err);
     const [, undo = ''] = /^Undo: twinkeep (.+)$/m.exec(added.out) ?? assert.fail(added.out);
@@ -47,7 +49,15 @@ test('whoever is blocked is listed by kind, and the printed undo lifts it', asyn
 test('what is no name, no kind and no block is refused in words', async () => {
   const odd = await blocks('add', 'operator:x', '--for', '1h', '--reason', 'r');
   assert.notEqual(odd.code, 0);
-  assert.notEqual((await blocks('list', '--kind', 'robot')).code, 0);
+  assert.match(odd.err, /takes an address, or person:ID/);
+  for (const name of [`person:${ID}`, `api-key:${ID}`, `device:${ID}`]) {
+    const unknown = await blocks('add', name, '--permanent', '--reason', 'r');
+    assert.notEqual(unknown.code, 0);
+    assert.match(unknown.err, /no such person, key or device/);
+  }
+  const robot = await blocks('list', '--kind', 'robot');
+  assert.equal(robot.code, 2);
+  assert.match(robot.err, /one of address, person, api-key, device/);
   const none = await blocks('lift', `person:${ID}`);
   assert.notEqual(none.code, 0);
   assert.match(none.err, /no such block/);

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { Run } from './command.ts';
 import { throughDoor } from './door.ts';
@@ -28,15 +29,17 @@ type Shown = z.output<typeof block>;
 
 const UNDO = 'Lift one: twinkeep blocks lift NAME, as in the first column';
 const NAMED = /^(api-key|person|device):(.+)$/s;
+const KINDS = ['address', 'person', 'api-key', 'device'];
 const PAGE = 1_000;
 const MOST = 100_000;
 const MAX_RULES = 3;
 
 /** `blocks list`. */
-export const listBlocks: Run = (args, terminal) =>
-  throughDoor(args, terminal, 'needs data', async (door) => {
+export const listBlocks: Run = async (args, terminal) => {
+  const kind = args.text('kind');
+  if (kind !== undefined && !KINDS.includes(kind)) throw usageFault(`--kind must be one of ${KINDS.join(', ')}`);
+  return throughDoor(args, terminal, 'needs data', async (door) => {
     const all = args.flag('all');
-    const kind = args.text('kind');
     const ofKind = kind === undefined ? '' : `&kind=${encodeURIComponent(kind)}`;
     const items: Shown[] = [];
     let cursor: string | null = null;
@@ -52,10 +55,13 @@ export const listBlocks: Run = (args, terminal) =>
     terminal.answer(items, items.length === 0 ? 'Nobody is blocked.' : `${table}\n\n${UNDO}`);
     return 0;
   });
+};
 
 /** `blocks add <ADDRESS|person:ID|api-key:ID|device:ID>`. */
 export const addBlock: Run = async (args, terminal) => {
   const [, kind, value] = NAMED.exec(args.operand(0)) ?? [];
+  if (kind === undefined && isIP(args.operand(0).split('/')[0] ?? '') === 0)
+    throw usageFault('blocks add takes an address, or person:ID, api-key:ID or device:ID');
   const length = lengthOf(args.text('for'), args.flag('permanent'));
   const about = kind === undefined ? { address: args.operand(0) } : { kind, value };
   const wish = { ...about, reason: args.text('reason'), ...length };

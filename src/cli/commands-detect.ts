@@ -14,7 +14,7 @@ export const DETECT_COMMANDS: readonly Command[] = [
   {
     name: 'detect explain',
     operands: [],
-    summary: 'Say what detection makes of one request and why, sending nothing; ends with 1 for an attack.',
+    summary: 'Say what detection makes of one request and why, sending nothing; ends with 1 for an attack alone.',
     options: {
       url: { value: 'URL', summary: 'Its address, with or without a host, as it would be sent.' },
       method: { value: 'M', summary: 'Its method (default: GET; with a body POST).' },
@@ -38,6 +38,10 @@ export const DETECT_COMMANDS: readonly Command[] = [
       route,
       format: { value: 'F', summary: 'har, jsonl, log (common or combined) or text; by the file unless told.' },
       'max-false': { value: 'N', summary: 'End with 1 where more than N are hit that the record calls no attack.' },
+      'max-bad': {
+        value: 'N',
+        summary: 'End with 1 where more than N cannot be read (with --max-false: 0 unless told).',
+      },
     },
     example: 'twinkeep detect replay traffic.har --rules rules.json --max-false 0',
     load: async () => (await import('./detect-replay.ts')).replayFile,

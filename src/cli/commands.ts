@@ -269,6 +269,20 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./config-reload.ts')).reloadConfig,
   },
   {
+    name: 'audit list',
+    operands: [],
+    summary: 'List entries of the audit log, of all tenants and of none, the newest first.',
+    options: {
+      action: { value: 'A', summary: 'Those of one action: detection.attack, config.reloaded, session.started, …' },
+      tenant: { value: 'T', summary: 'Those about one tenant alone.' },
+      since: { value: 'TIME', summary: 'Not before this RFC 3339 time, or so long ago: 30m, 24h, 7d.' },
+      limit: { value: 'N', summary: 'So many at most (1 to 100000; default: 50).' },
+      before: { value: 'SEQ', summary: 'Go on behind this entry.' },
+    },
+    example: 'twinkeep audit list --action detection.attack --since 24h',
+    load: async () => (await import('./audit-list.ts')).listAudit,
+  },
+  {
     name: 'audit verify',
     operands: [],
     summary: 'Read the whole audit log and say whether it is as it was signed, and where not.',

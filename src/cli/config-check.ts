@@ -1,5 +1,6 @@
 import { assertAdministrator, assertEvenRefusals, assertRules } from '../app/index.ts';
 import type { Run } from './command.ts';
+import { openRows } from './detect-rows.ts';
 import { loadSettings, settingsOf } from './setting.ts';
 import { tableOf } from './terminal.ts';
 
@@ -9,6 +10,8 @@ export const checkConfig: Run = async (_args, terminal) => {
   await assertAdministrator(config);
   await assertEvenRefusals(config);
   assertRules(config);
+  const { exceptions } = config.detection.inspection;
+  if (exceptions.length > 0) for (const line of (await openRows()).stray(exceptions)) terminal.say(line);
   const settings = settingsOf(config);
   const rows = settings.map(({ name, variable, value }) => [name, variable, value]);
   terminal.answer(JSON.parse(JSON.stringify(config)), tableOf(['setting', 'variable', 'value'], rows));

@@ -1,23 +1,27 @@
-import { createTrial, type Explanation, explain, MAX_HELD_BYTES } from '../detection/index.ts';
-import type { Run } from './command.ts';
+import { createTrial, type Explanation, explain, MAX_HELD_BYTES, routeAsked } from '../detection/index.ts';
+import type { Arguments, Run } from './command.ts';
 import { changedBy } from './detect-changes.ts';
 import { requestOf } from './detect-request.ts';
 import { openRows } from './detect-rows.ts';
+import { understood } from './detect-understood.ts';
+import type { Terminal } from './terminal.ts';
 
 /** `detect explain`: what the line would make of one request, and why. Ends with 1 for an attack. */
-export const explainRequest: Run = async (args, terminal) => {
+export const explainRequest: Run = understood(explainOne);
+
+async function explainOne(args: Arguments, terminal: Terminal): Promise<number> {
   const request = await requestOf(args);
   const rows = await openRows();
   const named = args.text('route');
   const { host } = request.headers;
   const route = named === undefined ? rows.of({ ...request, host }) : rows.named(named);
   const settings = changedBy(args, rows.config.detection.inspection);
+  for (const line of rows.stray(settings.exceptions)) terminal.say(line);
   const trial = createTrial(settings);
   try {
     const tried = trial.judge(route, request);
-    const hasRow = route.path.startsWith('/');
-    const name = hasRow ? `${route.method} ${route.path}` : undefined;
-    const explanation = explain(tried, settings.threshold, trial.rules, name);
+    const name = route.path.startsWith('/') ? `${route.method} ${route.path}` : undefined;
+    const explanation = explain(tried, settings.threshold, trial.rules, routeAsked(route, request.url));
     const about = {
       route: name ?? null,
       rules_file: settings.rulesFile ?? null,
@@ -32,7 +36,7 @@ export const explainRequest: Run = async (args, terminal) => {
   } finally {
     trial.stop();
   }
-};
+}
 
 interface About {
   readonly route: string | null;
@@ -72,7 +76,7 @@ const TOO_LONG = `Its body is longer than the ${MAX_HELD_BYTES} bytes that are l
 function wayOut(exceptions: Explanation['exceptions']): readonly string[] {
   if (exceptions.length === 0) return ['\nNo exception lets this pass: something was not or could not be looked at.'];
   return [
-    '\nWhere this is honest, put this into the configuration, with the reason in `because`, then: twinkeep config reload',
+    '\nWhere this is honest, put this into the configuration, with the reason in `because` (8 to 512 characters), then: twinkeep config reload',
     JSON.stringify({ detection: { inspection: { exceptions } } }, null, 2),
   ];
 }

@@ -6,13 +6,14 @@ import {
   type ReplayReport,
   readRecording,
 } from '../detection/index.ts';
-import type { Run } from './command.ts';
+import type { Arguments, Run } from './command.ts';
 import { changedBy, isChanged } from './detect-changes.ts';
 import { openRows } from './detect-rows.ts';
+import { understood } from './detect-understood.ts';
 import { failure, usageFault } from './errors.ts';
+import { explain } from './explain.ts';
 import { group } from './import-progress.ts';
-import type { Terminal } from './terminal.ts';
-import { tableOf } from './terminal.ts';
+import { type Terminal, tableOf } from './terminal.ts';
 
 const FORMATS: readonly RecordingFormat[] = ['har', 'jsonl', 'log', 'text'];
 const CHUNK_BYTES = 65_536;
@@ -21,17 +22,22 @@ const LINE_EVERY_MS = 5_000;
 const MAX_ROWS = 25;
 
 /** `detect replay <FILE>`: who would be hit or freed by other rules. Nothing is sent to anybody. */
-export const replayFile: Run = async (args, terminal) => {
+export const replayFile: Run = understood(replayOne);
+
+async function replayOne(args: Arguments, terminal: Terminal): Promise<number> {
   const file = args.operand(0);
-  const most = mostOf(args.text('max-false'));
+  const most = mostOf(args, 'max-false');
+  const mostBad = mostOf(args, 'max-bad') ?? (most === undefined ? undefined : 0); // in CI nothing is left out in silence
   const format = formatOf(file, args.text('format'));
   const size = sizeOf(file);
   const rows = await openRows();
   const route = args.text('route');
   const fixed = route === undefined ? undefined : rows.named(route);
   const { inspection } = rows.config.detection;
+  const settings = isChanged(args) ? changedBy(args, inspection) : inspection;
+  for (const line of rows.stray(settings.exceptions)) terminal.say(line);
   const now = createTrial(inspection);
-  const changed = isChanged(args) ? createTrial(changedBy(args, inspection)) : now;
+  const changed = settings === inspection ? now : createTrial(settings);
   try {
     const routeOf = (sample: { method: string; url: string; headers: { host?: string | undefined } }) =>
       fixed ?? rows.of({ ...sample, host: sample.headers.host });
@@ -44,19 +50,36 @@ export const replayFile: Run = async (args, terminal) => {
     }
     terminal.progress();
     const report = replay.report();
-    if (report.requests === 0) throw failure(`${file} holds no request that can be read.`, { errors: flawsOf(report) });
-    const tooMany = most !== undefined && report.falseHits > most;
-    terminal.answer(JSON.parse(JSON.stringify(report)), wordsOf(report, changed !== now, most));
-    return tooMany ? 1 : 0;
+    if (report.requests === 0) {
+      const nothing = failure(`${file} holds no request that can be read.`, { errors: flawsOf(report) });
+      await explain(nothing, terminal);
+      return 1;
+    }
+    const idle = idleOf(settings.exceptions, report);
+    terminal.answer(JSON.parse(JSON.stringify(wireOf(report, idle))), wordsOf(report, changed !== now, most, idle));
+    const isTooMuch = report.falseHits > (most ?? Infinity) || report.bad > (mostBad ?? Infinity);
+    return isTooMuch ? 1 : 0;
   } finally {
     now.stop();
     if (changed !== now) changed.stop();
   }
+}
+
+/** As the other commands answer. */
+const wireOf = (report: ReplayReport, idle: readonly number[]): object => {
+  const { falseHits, byRule, byRoute, byLabel, badSamples, excepted: _, ...counts } = report;
+  const by = { by_rule: byRule, by_route: byRoute, by_label: byLabel };
+  return { ...counts, false_hits: falseHits, ...by, bad_samples: badSamples, exceptions_idle: idle };
 };
 
-function mostOf(text: string | undefined): number | undefined {
+/** The places of exceptions that changed no verdict. */
+const idleOf = (exceptions: readonly { readonly because: string }[], { excepted }: ReplayReport): readonly number[] =>
+  exceptions.flatMap(({ because }, place) => (excepted.includes(because) ? [] : [place]));
+
+function mostOf(args: Arguments, option: 'max-false' | 'max-bad'): number | undefined {
+  const text = args.text(option);
   if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw usageFault('--max-false takes a whole number');
+  if (!/^\d{1,9}$/.test(text)) throw usageFault(`--${option} takes a whole number`);
   return Number(text);
 }
 
@@ -94,7 +117,7 @@ function progressOf(terminal: Terminal, size: number, bytes: () => number): () =
 
 const flawsOf = ({ badSamples }: ReplayReport) => badSamples.map(({ place, reason }) => ({ at: place, reason }));
 
-function wordsOf(report: ReplayReport, isChange: boolean, most: number | undefined): string {
+function wordsOf(report: ReplayReport, isChange: boolean, most: number | undefined, idle: readonly number[]): string {
   const { requests, now, changed, hit, freed, falseHits, bad } = report;
   const share = (count: number): string => `${group(count)} (${((count / requests) * 100).toFixed(2)} %)`;
   const counts = isChange
@@ -106,6 +129,8 @@ function wordsOf(report: ReplayReport, isChange: boolean, most: number | undefin
     `Of those hit, ${group(falseHits)} are not called attacks by the record${allowed}.`,
     ...tables(report, isChange),
     ...examplesOf(report),
+    ...(idle.length === 0 ? [] : ['']),
+    ...idle.slice(0, MAX_ROWS).map((place) => `Exception ${place} fitted nothing.`),
     ...(bad === 0
       ? []
       : [`\n${group(bad)} could not be read:`, ...flawsOf(report).map(({ at, reason }) => `  ${at} ${reason}`)]),

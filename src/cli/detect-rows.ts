@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Config, createTwinkeep } from '../app/index.ts';
+import { strayLines } from '../detection/index.ts';
 import type { Route } from '../http/index.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { createSqliteStorage } from '../storage/index.ts';
@@ -10,6 +11,8 @@ import { loadSettings } from './setting.ts';
 /** The routes of a configuration, for requests that nobody sends. */
 export interface Rows {
   readonly config: Config;
+  /** Exceptions that no request can come under, for there is no such route. */
+  stray(exceptions: Config['detection']['inspection']['exceptions']): readonly string[];
   /** The row that answers a request; where there is none, one that is looked at whole. */
   of(request: { readonly method: string; readonly url: string; readonly host?: string | undefined }): Route;
   /** @throws CLI_FAILED where there is no such route */
@@ -38,6 +41,7 @@ export async function openRows(): Promise<Rows> {
   const rows = routes.map((route) => ({ route, pattern: patternOf(route.path) })).toSorted(moreExact);
   return {
     config,
+    stray: (exceptions) => strayLines(exceptions, routes),
     of: ({ method, url, host = '' }) => {
       const [path = '/'] = url.split('?', 1);
       const asked = method === 'HEAD' ? 'GET' : method;

@@ -3,6 +3,7 @@ import { ownerSocketOf } from '../app/index.ts';
 import { createTrial } from '../detection/index.ts';
 import type { Run } from './command.ts';
 import { throughServer } from './door.ts';
+import { usageFault } from './errors.ts';
 import { isServed } from './folder.ts';
 import { loadSettings } from './setting.ts';
 import { tableOf } from './terminal.ts';
@@ -28,6 +29,9 @@ export const listRules: Run = async (args, terminal) => {
   const items = served
     ? page.parse(await throughServer(args, (door) => door.call('GET', '/v1/detection/rules'))).items
     : ofFolder(config.detection.inspection);
+  const classes = [...new Set(items.map((one) => one.class))].sort();
+  if (wanted !== undefined && !classes.includes(wanted))
+    throw usageFault(`no rule is of the class ${wanted}; there are ${classes.join(', ')}`);
   const shown = items.filter((one) => wanted === undefined || one.class === wanted);
   const rows = shown.map((one) => [one.id, one.class, String(one.weight), one.view, hitsOf(one), one.title]);
   const table = tableOf(['id', 'class', 'weight', 'view', 'hits', 'title'], rows);

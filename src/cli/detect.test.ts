@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -36,9 +36,11 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function detect(args: readonly string[], stdin = '') {
-  const child = spawn(process.execPath, [MAIN, 'detect', ...args], {
-    cwd: folder,
+const detect = (args: readonly string[], stdin = '') => run(['detect', ...args], stdin);
+
+async function run(args: readonly string[], stdin = '', cwd = folder) {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd,
     env: { PATH: process.env['PATH'], TWINKEEP_DATA: join(folder, 'data') },
   });
   child.stdin.on('error', () => undefined).end(stdin);
@@ -110,10 +112,15 @@ test('replay counts who would be hit and freed, names bad lines, and ends as CI 
   };
   await writeFile(join(folder, 'rules.json'), JSON.stringify({ add: [own] }));
   const replay = (...more: string[]) => detect(['replay', 't.jsonl', '--json', ...more]);
-  const present = await replay('--max-false', '0');
+  const present = await replay('--max-false', '0', '--max-bad', '1');
   assert.equal(present.code, 0, present.err);
-  const changed = await replay('--rules', 'rules.json', '--max-false', '0');
-  const { requests, hit, freed, falseHits, bad, badSamples } = JSON.parse(changed.out);
+  for (const strict of [
+    ['--max-false', '0'],
+    ['--max-bad', '0'],
+  ])
+    assert.equal((await replay(...strict)).code, 1, 'a line that cannot be read');
+  const changed = await replay('--rules', 'rules.json', '--max-false', '0', '--max-bad', '1');
+  const { requests, hit, freed, false_hits: falseHits, bad, bad_samples: badSamples } = JSON.parse(changed.out);
   assert.deepEqual([changed.code, requests, hit, freed, falseHits, bad], [1, 3, 1, 0, 1, 1]);
   assert.deepEqual(badSamples, [{ place: 'line 4', reason: 'is not JSON' }]);
   const loose = await replay('--threshold', '50');
@@ -122,14 +129,30 @@ test('replay counts who would be hit and freed, names bad lines, and ends as CI 
 
 test('what is wrong with a rule set, an exception or an option is said, with another end than a verdict', async () => {
   await writeFile(join(folder, 'bad.json'), JSON.stringify({ off: ['no-such-rule'] }));
-  await writeFile(
-    join(folder, 'unreasoned.json'),
-    JSON.stringify([{ field: 'query.q', rule: 'sqli-union', because: '' }]),
-  );
+  await writeFile(join(folder, 'unreasoned.json'), JSON.stringify([{ field: 'query.q', rule: 'sqli-*', because: '' }]));
   const rules = await detect(['replay', 't.jsonl', '--rules', 'bad.json']);
-  assert.ok(rules.code === 1 && rules.err.includes('no-such-rule'), rules.err);
+  assert.ok(rules.code === 2 && rules.err.includes('no-such-rule'), rules.err);
   const exceptions = await detect(['replay', 't.jsonl', '--exceptions', 'unreasoned.json']);
-  assert.ok(exceptions.code === 1 && exceptions.err.includes('because'), exceptions.err);
+  assert.ok(exceptions.code === 2 && exceptions.err.includes('say in `because` why'), exceptions.err);
+  const array = await detect(['replay', 'unreasoned.json']);
+  assert.ok(array.code === 1 && array.err.includes('begins a JSON array'), array.err);
+  for (const odd of [
+    ['--threshold', '99'],
+    ['--model', 'maybe'],
+    ['--route', 'GET /nosuch'],
+    ['--rules', 'gone.json'],
+  ])
+    assert.equal((await detect(['explain', '--text', 'hello', ...odd])).code, 2, odd.join(' '));
+  const fitting = [
+    { route: 'POST /nonsense', because: 'for this test' },
+    { field: 'query.Q', rule: 'sqli-*', because: 'it is taught here' },
+  ];
+  await writeFile(join(folder, 'fitting.json'), JSON.stringify(fitting));
+  const { code, out, err } = await detect(['replay', 't.jsonl', '--exceptions', 'fitting.json']);
+  assert.equal(code, 0, err);
+  assert.match(err, /Exception 0 applies nowhere/);
+  assert.match(out, /^Exception 0 fitted nothing\.$/m);
+  assert.doesNotMatch(out, /Exception 1/);
   assert.equal((await detect(['explain'])).code, 2);
   assert.equal((await detect(['explain', '--text', 'a', '--url', '/b'])).code, 2);
 });
@@ -141,6 +164,39 @@ test('rules are listed with their classes, without a server too', async () => {
   assert.ok(
     items.length > 0 && items.every((one: { class: string; hits: null }) => one.class === 'xxe' && one.hits === null),
   );
+});
+
+test('rules of a class that there is not are refused with those that there are', async () => {
+  const { code, err } = await detect(['rules', '--class', 'nosuch']);
+  assert.equal(code, 2);
+  assert.match(err, /no rule is of the class nosuch; there are code, .*sqli/);
+});
+
+test('a check of the configuration tells of exceptions that fit nothing, and names a setting by its whole place', async () => {
+  const other = join(folder, 'other');
+  await mkdir(other);
+  const checked = async (inspection: object) => {
+    await writeFile(join(other, 'twinkeep.config.json'), JSON.stringify({ detection: { inspection } }));
+    return run(['config', 'check'], '', other);
+  };
+  const because = 'for this test';
+  const stray = await checked({ exceptions: [{ route: 'POST /nonsense', because }] });
+  assert.equal(stray.code, 0, stray.err);
+  assert.match(stray.err, /Exception 0 applies nowhere: there is no route "POST \/nonsense"/);
+  const flaws: readonly (readonly [object, RegExp])[] = [
+    [{ foo: 1 }, /detection\.inspection\.foo: is not a setting/],
+    [
+      { exceptions: [{ rule: 'sqli-nosuch', because }] },
+      /inspection\.exceptions\.0\.rule: is "sqli-nosuch", which is neither/,
+    ],
+    [{ exceptions: [{ field: 'q', because }] }, /inspection\.exceptions\.0\.field: must begin with path, query/],
+    [{ exceptions: [{ field: 'query.q' }] }, /inspection\.exceptions\.0\.because: say in `because` why/],
+  ];
+  for (const [inspection, says] of flaws) {
+    const { code, err } = await checked(inspection);
+    assert.equal(code, 1);
+    assert.match(err, says);
+  }
 });
 
 test('nothing was sent and nothing was written', async () => {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createServer, type RequestOptions, request } from 'node:http';
 import { connect } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
-import { type Config, databaseUrlOf, ownerSocketOf, type Twinkeep } from '../app/index.ts';
+import { type Config, databaseUrlOf, ownerSocketOf, sqliteFileOf, type Twinkeep } from '../app/index.ts';
 import { TwinkeepError } from '../kernel/errors.ts';
 import type { Arguments } from './command.ts';
 import { failure } from './errors.ts';
@@ -62,8 +62,7 @@ async function openDoor(config: Config, terminal: Terminal, makes: boolean): Pro
 
 /** A command that only looks must not make a folder full of secrets out of a typing error. */
 function assertData(config: Config): void {
-  const url = databaseUrlOf(config).reveal();
-  const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined;
+  const file = sqliteFileOf(databaseUrlOf(config));
   if (file === undefined || existsSync(file)) return;
   throw failure(`There is no Twinkeep at ${file}; set TWINKEEP_DATA, or start one first: twinkeep serve`);
 }

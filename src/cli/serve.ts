@@ -110,14 +110,11 @@ async function runUntilSignal({ config, readConfig, opened, shut }: Serving): Pr
   return 0;
 }
 
-/** The way of Unix to say that the configuration has changed; what `config reload` answers stands in the log. */
+/** The way of Unix to say that the configuration has changed; what became of it stands in the log. */
 async function reloadNow(twinkeep: Twinkeep, log: Log): Promise<void> {
   try {
-    const waiting = await twinkeep.reload();
-    log.info('the new configuration is in force', waiting.length === 0 ? {} : { restart_needed: waiting.join(', ') });
+    await twinkeep.reload();
   } catch (error) {
-    const flaws = isFault(error) ? JSON.stringify(error.facts['errors'] ?? []) : '';
-    log.warn('the new configuration is refused; the old one stays', { flaws });
     if (!isFault(error)) log.failed(error);
   }
 }

@@ -6,12 +6,18 @@ export interface Metrics {
   request(route: string, method: string, status: number, ms: number): void;
   /** An exchange with a back end; status 499 where the client left first, 0 where the answer was cut. */
   exchange(backEnd: string, status: number, ms: number): void;
-  counter(name: string, help: string): { add(n?: number): void };
+  /** @param labels their names; whoever adds gives their values, of which there must be few */
+  counter(name: string, help: string, labels?: readonly string[]): Count;
   gauge(name: string, help: string, read: () => number): void;
   text(): Promise<string>;
   /** The numbers as they stand, in a form that can be handed to another thread. */
   snapshot(): Promise<MetricsSnapshot>;
   readonly contentType: string;
+}
+
+/** A number that only grows; with labels one for each set of their values. */
+export interface Count {
+  add(n?: number, labels?: Readonly<Record<string, string>>): void;
 }
 
 /** Numbers of one thread at one moment; what is inside is prom-client's business. */
@@ -66,9 +72,9 @@ export function createMetrics({ ofProcess = true }: { readonly ofProcess?: boole
       const row = byBackEnd.get(backEnd)?.get(status) ?? exchangeRow(backEnd, status);
       row.observe(ms);
     },
-    counter: (name, help) => {
-      const counter = new Counter({ name, help, registers: [registry] });
-      return { add: (n = 1) => counter.inc(n) };
+    counter: (name, help, labels = []) => {
+      const counter = new Counter({ name, help, labelNames: [...labels], registers: [registry] });
+      return { add: (n = 1, values = {}) => counter.inc({ ...values }, n) };
     },
     gauge: (name, help, read) => {
       new Gauge({
