@@ -6,7 +6,7 @@ import { epochMs } from '../kernel/brand.ts';
 import type { Place } from '../storage/index.ts';
 import { backupIdentityOf, type OpenMasters, type Vault } from '../vault/index.ts';
 import { migrations } from './catalogue.ts';
-import { type Config, databaseUrlOf } from './config.ts';
+import { type Config, databaseUrlOf, sqliteFileOf } from './config.ts';
 import { sealedFields } from './keeping.ts';
 import type { Job, RoomDeps } from './rooms.ts';
 import { VERSION } from './version.ts';
@@ -61,9 +61,9 @@ export const backupFolderOf = ({ backups, data }: Pick<Config, 'backups' | 'data
 
 /** Where the database is, for what reads it beside the server. */
 export function placeOf(config: Config): Place {
-  const url = databaseUrlOf(config).reveal();
-  if (!url.startsWith('sqlite:')) return { dialect: 'postgres', url };
-  return { dialect: 'sqlite', file: url.slice('sqlite:'.length) };
+  const url = databaseUrlOf(config);
+  const file = sqliteFileOf(url);
+  return file === undefined ? { dialect: 'postgres', url: url.reveal() } : { dialect: 'sqlite', file };
 }
 
 async function masterOf(masters: OpenMasters): Promise<BackupMaster> {

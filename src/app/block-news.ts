@@ -13,7 +13,7 @@ export function createBlockNews(delivery: Delivery): BlockNews {
   const listeners = new Set<(event: BlockEvent) => void>();
   return {
     announce: async (tx, event) => {
-      await delivery.publish(tx, event);
+      for (const one of wordsOf(event)) await delivery.publish(tx, one);
       tx.afterCommit(() => {
         for (const listener of listeners) listener(event);
       });
@@ -23,6 +23,13 @@ export function createBlockNews(delivery: Delivery): BlockNews {
       return () => void listeners.delete(listener);
     },
   };
+}
+
+/** One for each tenant that it concerns, and one for the alerts. What belongs to nobody is the home tenant's. */
+function wordsOf({ type, data, tenants }: BlockEvent): readonly Parameters<Delivery['publish']>[1][] {
+  if (tenants === undefined) return [{ type, data }];
+  if (tenants.length === 0) return [{ type, data, only: 'alerts' }];
+  return tenants.map((tenantId, nth) => ({ type, data, tenantId, only: nth === 0 ? undefined : 'webhooks' }));
 }
 
 /** A block of an address in the members that the legacy log has for it (E15); others it knows nothing of, and an attack was told itself. */

@@ -10,6 +10,7 @@ import {
 } from '../detection/index.ts';
 import { createAddressReader } from '../http/index.ts';
 import { isLegacy } from '../profiles/index.ts';
+import { blockLine } from './block-lines.ts';
 import { type BlockNews, createBlockNews } from './block-news.ts';
 import type { Config } from './config.ts';
 import type { RoomDeps } from './rooms.ts';
@@ -17,7 +18,7 @@ import { createSuspectPorts, type SuspectDeps } from './suspects.ts';
 
 export interface BlockingDeps
   extends SuspectDeps,
-    Pick<RoomDeps, 'config' | 'storage' | 'hot' | 'bus' | 'clock' | 'random' | 'onError'> {
+    Pick<RoomDeps, 'config' | 'storage' | 'hot' | 'bus' | 'clock' | 'random' | 'onWarn' | 'onError'> {
   readonly audit: Parameters<typeof createBlocks>[0]['audit'];
   readonly delivery: SuspectDeps['delivery'] & Parameters<typeof createBlockNews>[0];
 }
@@ -37,6 +38,10 @@ export function openBlocking(deps: BlockingDeps): Blocking {
   let config = deps.config.detection;
   const isTrustedProxy = createAddressReader(deps.config.trustedProxies).trusts;
   const blockNews = createBlockNews(deps.delivery);
+  blockNews.listen((event) => {
+    const line = blockLine(event);
+    if (line !== undefined) deps.onWarn(line.message, line.facts);
+  });
   const ports = createSuspectPorts(deps);
   const blocks = createBlocks({ ...deps, ...ports, config, announce: blockNews.announce, isTrustedProxy });
   const inForce = {

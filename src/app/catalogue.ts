@@ -75,5 +75,6 @@ export const ASKED = [
   'seal:fields',
   'open:fields',
   'platform:sessions',
+  'platform:audit',
   'follow:revocations',
 ] as const;

@@ -127,7 +127,7 @@ export async function loadConfig(env: Environment, overrides: ConfigInput = {}):
     for (const issue of parsed.error.issues) {
       const at = nameOf(issue.path.map(String));
       if (issue.code === 'unrecognized_keys')
-        for (const key of issue.keys) flaws.push({ at: key, reason: 'is not a setting' });
+        for (const key of issue.keys) flaws.push({ at: [...issue.path, key].join('.'), reason: 'is not a setting' });
       else flaws.push({ at, reason: issue.message });
     }
   } else flaws.push(...unsafe(parsed.data));
@@ -162,6 +162,12 @@ export function loadAlerts(config: Config, env: Environment): AlertConfig | unde
 /** The address of the database; by default a file in the data folder. */
 export const databaseUrlOf = (config: Config): Secret =>
   config.databaseUrl ?? createSecret(`sqlite:${resolve(config.data, 'twinkeep.db')}`);
+
+/** The file of an embedded database; undefined where it is a server's. */
+export function sqliteFileOf(url: Secret): string | undefined {
+  const text = url.reveal();
+  return text.startsWith('sqlite:') ? text.slice('sqlite:'.length) : undefined;
+}
 
 /**
  * The master key that is handed in: as set, or else what a profile calls so (X11). One that the data folder has already

@@ -25,6 +25,17 @@ const SWEEP_MS = seconds(2);
 const ROOM_MS = seconds(1);
 const CUTTING_MS = 20;
 
+/**
+ * Of all that wait for answers together: the memory of the system's connections is about a tenth of the machine's, and
+ * without it nobody gets a connection. From so many bytes on whoever takes nothing has a moment only.
+ */
+const MOST_WAITING_BYTES = 134_217_728;
+const HASTE_MS = seconds(3);
+
+/** What the system may keep of a connection that we have let go, and how soon it is asked about more. */
+const LITTLE_BYTES = 16_384;
+const PARTING_MS = 500;
+
 /** Of the places there are: from so many on, connections without a request are kept for a moment only. */
 const CROWDED = 0.5;
 const CROWDED_KEEP_ALIVE_MS = seconds(5);
@@ -34,6 +45,8 @@ interface Taking {
   /** Bytes that the other side has taken, at the beginning of the span. */
   taken: number;
   since: number;
+  /** Lets go of a connection that is over for us, and not for the system. */
+  part?: () => void;
 }
 
 /**
@@ -71,8 +84,37 @@ export function guardConnections(server: Server, deps: GuardDeps): Guard {
       return void socket.destroy();
     }
     if (block !== undefined) byBlock.set(block, ofBlock + 1);
-    sockets.set(socket, { block, taken: 0, since: performance.now() });
+    const taking: Taking = { block, taken: 0, since: performance.now() };
+    sockets.set(socket, taking);
+    if (least > 0) keepUntilTaken(socket, taking);
     socket.once('close', () => leave(socket, block));
+  }
+
+  /**
+   * Attack: large pages are asked for with `Connection: close`, or behind a handshake that is refused, and never read.
+   * Node lets go of a connection as soon as the system has taken all; the system then keeps it, with megabytes, for
+   * minutes, and no limit counts it any more.
+   */
+  function keepUntilTaken(socket: Socket, taking: Taking): void {
+    const destroy = socket._destroy.bind(socket);
+    socket._destroy = (error, done) => {
+      const { waiting, taken } = sendingOf(socket);
+      if (error !== null || !server.listening || waiting + taken - taking.taken <= LITTLE_BYTES)
+        return destroy(error, done);
+      taking.part = () => {
+        delete taking.part;
+        destroy(error, done);
+      };
+      lookSoon();
+    };
+  }
+
+  let soon: NodeJS.Timeout | undefined;
+  function lookSoon(): void {
+    soon ??= setTimeout(() => {
+      soon = undefined;
+      look();
+    }, PARTING_MS).unref();
   }
 
   function leave(socket: Socket, block: string | undefined): void {
@@ -84,10 +126,10 @@ export function guardConnections(server: Server, deps: GuardDeps): Guard {
   }
 
   // Attack: a large answer is asked for and then read byte by byte, so that it is held in memory for hours.
-  function isTooSlow(taking: Taking, { waiting, taken }: Sending, now: number): boolean {
+  function isTooSlow(taking: Taking, { waiting, taken }: Sending, now: number, spanMs: number): boolean {
     const done = Math.max(taken, taking.taken); // what was seen to be taken is not given back
-    if (waiting > 0 && now - taking.since < config.paceMs) return false;
-    const fellBehind = waiting > 0 && done - taking.taken < least;
+    if (waiting > 0 && now - taking.since < spanMs) return false;
+    const fellBehind = waiting > 0 && done - taking.taken < (least * spanMs) / config.paceMs;
     taking.taken = done;
     taking.since = now;
     return fellBehind;
@@ -100,6 +142,7 @@ export function guardConnections(server: Server, deps: GuardDeps): Guard {
       if (!sockets.has(socket)) continue;
       onCut();
       socket.resetAndDestroy(); // a plain end would leave the system to wait for them, with all that they did not take
+      sockets.get(socket)?.part?.();
       if (performance.now() - since < CUTTING_MS) continue;
       await pause(CUTTING_MS, undefined, { ref: false });
       since = performance.now();
@@ -111,17 +154,26 @@ export function guardConnections(server: Server, deps: GuardDeps): Guard {
     let port: number | undefined;
     for (const [socket, taking] of sockets) {
       const sending = sendingOf(socket);
-      if (sending.waiting === 0 && sending.taken === taking.taken) taking.since = performance.now();
+      if (sending.waiting === 0 && sending.taken === taking.taken && taking.part === undefined)
+        taking.since = performance.now();
       else sent.set(socket, sending);
       port ??= socket.localPort;
     }
     const queues = (sent.size === 0 || port === undefined ? undefined : await kernelQueues(port)) ?? NO_QUEUES;
     const now = performance.now();
     const slow: Socket[] = [];
+    let held = 0;
     for (const [socket, sending] of sent) {
+      const kept = queues.get(peerOf(socket) ?? '') ?? 0;
+      held += kept;
+      sent.set(socket, less(sending, kept));
+    }
+    const spanMs = held > MOST_WAITING_BYTES / threads ? Math.min(HASTE_MS, config.paceMs) : config.paceMs;
+    for (const [socket, left] of sent) {
       const taking = sockets.get(socket);
-      const left = less(sending, queues.get(peerOf(socket) ?? '') ?? 0);
-      if (taking !== undefined && isTooSlow(taking, left, now)) slow.push(socket);
+      if (taking === undefined) continue;
+      if (isTooSlow(taking, left, now, spanMs)) slow.push(socket);
+      else if (left.waiting <= LITTLE_BYTES) taking.part?.();
     }
     await cutAll(slow);
   }
@@ -144,7 +196,9 @@ export function guardConnections(server: Server, deps: GuardDeps): Guard {
     open: () => sockets.size,
     close: () => {
       clearInterval(timer);
+      clearTimeout(soon);
       server.off('connection', take);
+      for (const { part } of sockets.values()) part?.();
     },
   };
 }

@@ -27,7 +27,7 @@ export function createContextReader(deps: {
       receivedAt: clock.now(),
       address,
       addressBlock: addressBlock(address),
-      secure: viaTls || (addresses.trusts(peer) && headers['x-forwarded-proto'] === 'https'),
+      secure: viaTls || (headers['x-forwarded-proto'] === 'https' && addresses.trusts(peer)),
       production,
       operator: operators.has(socket),
       method: request.method ?? '',

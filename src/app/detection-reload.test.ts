@@ -63,7 +63,7 @@ const rule = (id: string): number | undefined => twinkeep.house.detection.rules(
 test('another mode is in force after a reload', async () => {
   assert.equal(await status(UNION), 200);
   settings = { inspection: {}, mode: 'block' };
-  assert.deepEqual(await twinkeep.reload(), []);
+  assert.deepEqual((await twinkeep.reload()).restart_needed, []);
   assert.equal(await status(UNION), 403);
 });
 
@@ -71,11 +71,11 @@ test('rules of a file, and what changes in it, are in force after a reload, with
   assert.equal(await status(OWN_WORD), 200);
   writeFileSync(file, JSON.stringify({ add: [OWN_RULE] }));
   settings = { inspection: { rulesFile: file }, mode: 'block' };
-  assert.deepEqual(await twinkeep.reload(), []);
+  assert.deepEqual((await twinkeep.reload()).restart_needed, []);
   assert.equal(await status(OWN_WORD), 403);
   assert.equal(rule('own-word'), 1);
   writeFileSync(file, JSON.stringify({ add: [{ ...OWN_RULE, weight: 1 }] }));
-  assert.deepEqual(await twinkeep.reload(), []);
+  assert.deepEqual((await twinkeep.reload()).restart_needed, []);
   assert.equal(await status(OWN_WORD), 200, 'the same file, and another text in it');
 });
 
@@ -85,9 +85,17 @@ test('exceptions are in force after a reload', async () => {
   assert.equal(await status(OWN_WORD), 403);
   const exceptions = [{ field: 'query.q', rule: 'own-word', because: 'it is a bird’s name' }];
   settings = { inspection: { rulesFile: file, exceptions }, mode: 'block' };
-  assert.deepEqual(await twinkeep.reload(), []);
+  assert.deepEqual((await twinkeep.reload()).restart_needed, []);
   assert.equal(await status(OWN_WORD), 200);
   assert.equal(await status(UNION), 403);
+});
+
+test('a reload says which exceptions apply nowhere, and refuses one for a rule that there is not', async () => {
+  const because = 'it is a bird’s name';
+  settings = { inspection: { exceptions: [{ route: 'POST /nonsense', because }] }, mode: 'block' };
+  assert.match((await twinkeep.reload()).exceptions_stray.join(), /Exception 0 applies nowhere/);
+  settings = { inspection: { exceptions: [{ rule: 'sqli-nosuch', because }] }, mode: 'block' };
+  await assert.rejects(twinkeep.reload(), (error) => isFault(error, 'APP_CONFIG_REFUSED'));
 });
 
 // Attack: a half-written file of rules is loaded, and nothing is refused any more.
@@ -118,7 +126,7 @@ test('what else of detection changed waits for a start, and says so by name', as
   const more = { failures: 7, suspicion: { halfLifeMs: 60_000 }, anomalies: { sensitivity: 'high' } } as const;
   settings = { inspection: { rulesFile: file, threshold: 8 }, mode: 'block', more };
   const waiting = ['detection.anomalies.sensitivity', 'detection.suspicion.halfLifeMs'];
-  assert.deepEqual(await twinkeep.reload(), waiting);
+  assert.deepEqual((await twinkeep.reload()).restart_needed, waiting);
   assert.equal(rule('own-word') === undefined, false);
 });
 
@@ -133,7 +141,7 @@ test('who is never blocked, and what suspicion weighs, is in force after a reloa
   assert.equal(await status('hello'), 403);
   const more = { enabled: true, never: ['127.0.0.1'], neverBlocked: ['pump'], suspicion: { attackPoints: 100 } };
   settings = { inspection: {}, mode: 'off', more };
-  assert.deepEqual(await twinkeep.reload(), []);
+  assert.deepEqual((await twinkeep.reload()).restart_needed, []);
   assert.equal(await status('hello'), 200);
   await assert.rejects(blocks.block(operator, { kind: 'api-key', value: 'pump', ...why }), (error) =>
     isFault(error, 'DETECTION_NEVER_BLOCKED'),

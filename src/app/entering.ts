@@ -60,6 +60,8 @@ export interface EnteringDeps {
   readonly revocations: Revocations;
   readonly clock: Clock;
   readonly random: Random;
+  /** Forgets how a person uses the system, with the account. */
+  readonly forgetUse: (tx: Tx, person: PersonId) => Promise<void>;
   /** Throws for a person or device that is blocked. */
   readonly assertOpen: (person: PersonId, knownDeviceId?: string) => void;
   readonly onError: (error: unknown) => void;

@@ -142,6 +142,8 @@ test('what tells of the original in two ways, or not at all, is refused', async 
     { ...good, 'x-forwarded-host': 'a.test, b.test' },
     { ...good, 'x-forwarded-host': 'a@b.test' },
     { ...good, 'x-forwarded-proto': 'gopher' },
+    ...['', 'unknown', 'unix:', '198.51.100.7, zzz'].map((hops) => ({ ...good, 'x-forwarded-for': hops })),
+    { ...good, 'x-forwarded-method': 'PRI' }, // of HTTP/2's first line: Node closes the connection instead of answering
     {},
   ];
   for (const headers of flawed) {
@@ -152,6 +154,26 @@ test('what tells of the original in two ways, or not at all, is refused', async 
   assert.equal(codeOf(told), 'GATEWAY_ORIGINAL');
   assert.equal((await send(`${ASK}/page`, { ...base, host: 'other.test' })).status, 400);
   assert.equal((await send(ASK, good)).status, 200);
+});
+
+// Attack: a proxy that closes addresses by comparing bytes is asked for the same ones in another spelling.
+test('the question and all that is ours alone are found under one spelling', async () => {
+  const head = { ...caddy('GET', '/page'), ...bearer() };
+  for (const path of [
+    ...[
+      '/v1/%66orward-auth',
+      '/v1/forward-aut%68/page',
+      '/v1%2fforward-auth',
+      `${ASK}#x`,
+      '/v1/forward-auth%3Ffor=nginx',
+    ],
+    ...['/%6detrics', '/metrics#x', '/metri%63s?x=1', '/v1/%75sers', '/v1/%75sers/x', '/v1/user%73/x'],
+  ]) {
+    const { status, headers } = await send(path, head);
+    assert.ok([400, 404].includes(status), `${path} was answered ${status}`);
+    assert.equal(headers['twinkeep-assertion'], undefined);
+  }
+  assert.equal((await send('/metrics?x=1', {})).status, 200);
 });
 
 // Attack: a path that the proxy and the back end read differently opens the row of another one.

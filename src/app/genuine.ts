@@ -1,4 +1,4 @@
-import { type Context, csrfHeaderOf, httpFault, readCookie } from '../http/index.ts';
+import { type Context, csrfValueOf, type HeldForm, httpFault, readCookie } from '../http/index.ts';
 import type { Principal } from '../kernel/principal.ts';
 import { isCsrfAsked, type ServedProfile } from '../profiles/index.ts';
 import { type Csrf, sessionFault } from '../sessions/index.ts';
@@ -29,7 +29,8 @@ export function assertSameSite({ headers, secure }: Context, { cookies, cors }: 
  * A cookie that says who calls goes along with requests that other pages make, so such a request must also say what only
  * a page of ours can know: the token that belongs to the session. A profile may ask it of forms alone, or of nothing.
  *
- * @throws SESSION_CSRF
+ * @param form the body as far as it is held: asked for where no header says the token
+ * @throws SESSION_CSRF and what reading the body throws
  * @see OWASP CSRF Prevention Cheat Sheet ("Signed Double-Submit Cookie")
  */
 export async function assertCsrfToken(
@@ -37,8 +38,10 @@ export async function assertCsrfToken(
   context: Pick<Context, 'headers'>,
   caller: Principal,
   { csrf: policy }: Pick<ServedProfile, 'csrf'>,
+  form: () => Promise<HeldForm | undefined>,
 ): Promise<void> {
   if (caller.kind !== 'person' || !isCsrfAsked(policy, context)) return;
-  const good = await csrf.matches(caller.sessionId, csrfHeaderOf(context));
+  const given = await csrfValueOf(context, form);
+  const good = await csrf.matches(caller.sessionId, given);
   if (!good) throw sessionFault('SESSION_CSRF');
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import { createServer, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { mediaType } from '../http/index.ts';
+import { askWhenRead } from './body-asked.ts';
 import { type BodyPace, createBodyPace } from './body-pace.ts';
 import { type ConnectionConfig, connectionConfig } from './connection-config.ts';
 import { createCrowds } from './crowds.ts';
@@ -58,6 +59,7 @@ export async function createHttpApp(
   const upgraded = new Set<Socket>(); // the server knows them no more
   const handle: HttpApp['handle'] = (request, response) => {
     const { socket } = request;
+    if (socket.writableEnded || socket.destroyed) return; // it came behind the last answer, which may be on its way yet
     if (crowds.isTooMany(lines.get(socket)?.response, response)) return void socket.destroy();
     if (refused.has(socket)) return; // it came behind a request whose end nobody knows: it may be a part of that one
     const flaw = flawOf(request);
@@ -71,11 +73,19 @@ export async function createHttpApp(
     inTurn(lines, request, response, go);
   };
   server.on('request', handle);
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    askWhenRead(request, response);
+    handle(request, response);
+  });
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
     router.refuse(request, response, 'the expectation cannot be met'),
   );
   server.on('clientError', unreadable);
   server.on('error', () => undefined); // a port that is taken is told by `listen`
+  server.on('connect', (_request: IncomingMessage, socket: Socket) => {
+    socket.on('error', () => socket.destroy()); // the server listens to it no more
+    unreadable(NO_TUNNEL, socket);
+  });
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     socket.on('error', () => socket.destroy()); // the server listens to it no more
     const before = lines.get(socket);
@@ -105,6 +115,7 @@ function responseOn(request: IncomingMessage, socket: Socket): ServerResponse {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
+  socket.on('drain', () => response.emit('drain')); // Node has taken its own listener off a socket that may upgrade
   response.once('finish', () => {
     socket.setTimeout(LAST_WORD_MS, () => socket.destroy()); // whoever does not read it must not keep the connection
     socket.destroySoon();
@@ -132,6 +143,7 @@ function closeServer(server: Server, upgraded: ReadonlySet<Socket>): Promise<voi
   });
 }
 
+const NO_TUNNEL: NodeJS.ErrnoException = new Error('no tunnel is made here');
 const TOO_SLOW: NodeJS.ErrnoException = Object.assign(new Error('too slow'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
 
 /** Bodies that are read whole must come at a pace; streams may take hours, and those of the gateway have a pace of theirs. */

@@ -23,7 +23,9 @@ export {
   loadConfig,
   masterKeyOf,
   ownerSocketOf,
+  sqliteFileOf,
 } from './config.ts';
+export { linesOf, reloadedSchema } from './config-changes.ts';
 export { CONFIG_VARIABLE, VARIABLES } from './environment.ts';
 export { appFault } from './errors.ts';
 export { assertEvenRefusals } from './even-refusals.ts';

@@ -5,6 +5,7 @@ import { httpFault, type Route } from '../http/index.ts';
 import type { ServedProfile } from '../profiles/index.ts';
 import { violationOf } from './block-news.ts';
 import type { Config } from './config.ts';
+import { changedKeys, changesOf, type Reloaded } from './config-changes.ts';
 import { openForwardAuth } from './forward-auth.ts';
 import type { House } from './rooms.ts';
 import { type OpenSurface, openSurface, type SurfaceDeps } from './surface.ts';
@@ -22,10 +23,10 @@ export interface LiveSurface {
   /**
    * Opens the surface of another configuration, has it served, and lets the old one end.
    *
-   * @returns settings that differ and need a restart
+   * @returns what differs now, and which settings need a restart
    * @throws CONFIG_INVALID, SESSION_SECRET_WEAK: then nothing has changed
    */
-  reload(read: () => Promise<Config>, serve: Serve): Promise<readonly string[]>;
+  reload(read: () => Promise<Config>, serve: Serve): Promise<Reloaded>;
   close(): Promise<void>;
 }
 
@@ -85,9 +86,10 @@ export async function openLiveSurface(deps: LiveSurfaceDeps): Promise<LiveSurfac
     }
   }
 
-  async function exchange(read: () => Promise<Config>, serve: Serve): Promise<readonly string[]> {
+  async function exchange(read: () => Promise<Config>, serve: Serve): Promise<Reloaded> {
     const next = await read(); // in its turn, so that the newest that was read is the one that stays
     const rules = house.detection.prepare(next.detection.inspection);
+    const digest = house.detection.rulesDigest();
     const old = live;
     let opened: OpenSurface | undefined;
     try {
@@ -100,6 +102,7 @@ export async function openLiveSurface(deps: LiveSurfaceDeps): Promise<LiveSurfac
       throw error;
     }
     rules.take();
+    const changes = changesOf(config, next, [digest, house.detection.rulesDigest()], opened.routes);
     const changed = changedKeys(config, next);
     const waiting = changedKeys(atStart(config), atStart(next)).filter((key) => !RELOADED.has(key));
     live = opened;
@@ -110,7 +113,7 @@ export async function openLiveSurface(deps: LiveSurfaceDeps): Promise<LiveSurfac
       .retire(() => (heldOf.get(old)?.count ?? 0) > 0)
       .catch(deps.onError)
       .finally(() => retired.delete(old));
-    return waiting;
+    return { restart_needed: [...waiting], ...changes };
   }
 
   const unlisten = house.blockNews.listen((event) => tellBlock(live, event));
@@ -161,23 +164,6 @@ const atStart = ({ detection: { anomalies, suspicion }, ...config }: Config): ob
   ...Object.fromEntries(Object.entries(anomalies).map(([key, value]) => [`detection.anomalies.${key}`, value])),
   'detection.suspicion.halfLifeMs': suspicion.halfLifeMs,
 });
-
-function changedKeys(before: object, after: object): readonly string[] {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...keys].filter((key) => comparable(Object(before)[key]) !== comparable(Object(after)[key]));
-}
-
-/** A value as text, with its secrets in it: two that differ in one alone differ. Compared, and kept nowhere. */
-function comparable(value: unknown): string {
-  return JSON.stringify(plainOf(value)) ?? '';
-}
-
-function plainOf(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plainOf);
-  if (typeof value !== 'object' || value === null) return value;
-  if ('reveal' in value && typeof value.reveal === 'function') return String(value.reveal());
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainOf(inner)]));
-}
 
 /** The names alone: a configuration holds secrets, and a log keeps what it is told (D10). */
 function tellChange({ profiles }: OpenSurface, changed: readonly string[]): void {

@@ -19,7 +19,7 @@ import {
   remoteValues,
   type Storage,
 } from '../storage/index.ts';
-import { type Config, databaseUrlOf } from './config.ts';
+import { type Config, databaseUrlOf, sqliteFileOf } from './config.ts';
 import type { Threads } from './worker-ground.ts';
 
 type OnError = (error: unknown) => void;
@@ -35,14 +35,14 @@ export async function openStorage(
   threads?: Threads,
   bus?: Pick<Bus, 'miss'>,
 ): Promise<Storage> {
-  const text = url.reveal();
-  if (isSqlite(url)) {
+  const file = sqliteFileOf(url);
+  if (file !== undefined) {
     const turn = threads === undefined ? undefined : createTurn(threads.ground.turn, threads.seat);
     const joins = threads?.owner !== undefined;
     const onDoubt = (): void => (threads === undefined ? bus?.miss() : missOn(threads.ground.bus));
-    return createSqliteStorage({ file: text.slice('sqlite:'.length), clock, onError, onDoubt, turn, joins });
+    return createSqliteStorage({ file, clock, onError, onDoubt, turn, joins });
   }
-  return openPostgresStorage({ url: text, clock, onError });
+  return openPostgresStorage({ url: url.reveal(), clock, onError });
 }
 
 /**
@@ -74,7 +74,7 @@ export async function openHotState(
   return createFlooredHotState({ shared, floor: local, onError }); // limits go on, each process for itself
 }
 
-const isSqlite = (url: Secret): boolean => url.reveal().startsWith('sqlite:');
+const isSqlite = (url: Secret): boolean => sqliteFileOf(url) !== undefined;
 
 /**
  * With Redis the threads of a process hear of each other as those of several processes do. On SQLite one process has

@@ -1,6 +1,7 @@
 import { randomUUID, type X509Certificate } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
+import { BEARER_PROTOCOL } from '../gateway/index.ts';
 import { httpFault, nativeFace, SECURITY_HEADERS } from '../http/index.ts';
 import { requestId } from '../kernel/brand.ts';
 import { seconds } from '../kernel/clock.ts';
@@ -77,6 +78,8 @@ const OWN_COOKIES: ReadonlySet<string> = new Set([
 
 function hasSecret({ authorization, cookie = '', ...headers }: IncomingMessage['headers']): boolean {
   if (authorization !== undefined || headers['x-api-key'] !== undefined) return true;
+  if (headers['proxy-authorization'] !== undefined) return true;
+  if (headers['sec-websocket-protocol']?.toLowerCase().includes(BEARER_PROTOCOL)) return true;
   return cookie.split(';').some((pair) => OWN_COOKIES.has(pair.split('=', 1)[0]?.trim() ?? ''));
 }
 
@@ -86,7 +89,8 @@ function locationOf(
   { host, port, certificate }: RedirectOptions,
 ): string | undefined {
   if (!/^\/[\x21-\x7e]*$/.test(url)) return undefined;
-  const asked = /^(\[[0-9A-Fa-f:.]+\]|[^:]+)/.exec(headers.host ?? '')?.[1]?.replace(/^\[|\]$/g, '') ?? '';
+  const named = /^(\[[0-9A-Fa-f:.]+\]|[^:]+)/.exec(headers.host ?? '')?.[1] ?? '';
+  const asked = named.replace(/^\[|\]$/g, '').replace(/(?<=.)\.$/, ''); // with the dot of the root it is the same name
   const name = host ?? (isNamed(certificate(), asked) ? asked.toLowerCase() : undefined);
   if (name === undefined) return undefined;
   const authority = name.includes(':') ? `[${name}]` : name;

@@ -114,7 +114,7 @@ export function createRequestLine(deps: LineDeps): RequestLine {
       const barred = blocks.assertCallerNotBlocked(passage.caller);
       if (barred !== undefined) await barred;
       if (passage.caller.kind === 'person') sessions.used(passage.caller.sessionId);
-      const proof = genuine(route, passage);
+      const proof = genuine(route, request, passage);
       if (proof !== undefined) await proof;
       const place = where(context, passage.caller);
       const tenant = place instanceof Promise ? await place : place;
@@ -130,7 +130,8 @@ export function createRequestLine(deps: LineDeps): RequestLine {
       const confirm = () => confirmed(route, context, tenant);
       const admit = caller.kind === 'anonymous' && route.admits === 'later' ? admitting(route, passage) : undefined;
       const left = () => leftBy(response);
-      status = await answer(route, { ...input, context, caller, tenantId: tenant, confirm, left }, admit);
+      const form = () => bodies.formOf(route, request);
+      status = await answer(route, { ...input, context, caller, tenantId: tenant, form, confirm, left }, admit);
     } catch (error) {
       await noteRefusal(route, passage, error);
       status = sendFault(request, response, answering(passage, error), error);
@@ -247,12 +248,14 @@ export function createRequestLine(deps: LineDeps): RequestLine {
   }
 
   /** Cookies go along by themselves, so an unsafe request that has one of ours must come from our own pages. */
-  function genuine(route: Route, { context, profile, caller }: Passage): Promise<void> | undefined {
+  function genuine(route: Route, request: IncomingMessage, passage: Passage): Promise<void> | undefined {
+    const { context, profile, caller } = passage;
     if (route.method === 'GET' || context.headers.cookie === undefined) return undefined;
     assertSameSite(context, profile);
     // Old socket clients know no such header: their relay checks the origin of every request, and each names a session.
     if (route.admits === 'later') return undefined;
-    return who.byCookie(route, context) ? assertCsrfToken(sessions.csrf, context, caller, profile) : undefined;
+    const form = () => bodies.formOf(route, request);
+    return who.byCookie(route, context) ? assertCsrfToken(sessions.csrf, context, caller, profile, form) : undefined;
   }
 
   /** Principal, key, tenant, route and what is left of the address, all in one count. */

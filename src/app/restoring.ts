@@ -1,4 +1,5 @@
 import type { RestoreDeps } from '../backups/index.ts';
+import { eraseBaseline } from '../detection/index.ts';
 import { erasePerson } from '../identity/index.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Random } from '../kernel/random.ts';
@@ -13,7 +14,7 @@ export const restoreDepsOf = (config: Config, clock: Clock, random: Random): Omi
   clock,
   random,
   migrations,
-  erasers: [(tx, subject) => erasePerson(tx, subject, clock.now())],
+  erasers: [(tx, subject) => erasePerson(tx, subject, clock.now()), eraseBaseline],
   mend: (storage) => storage.write(platform, (tx) => retireAll(tx, clock.now())),
   onError: createLog(config).failed,
 });

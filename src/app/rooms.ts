@@ -62,6 +62,7 @@ import { createTenants, MAIN_TENANT, type Tenants } from '../tenants/index.ts';
 import { type Keys, type OpenMasters, openVault, type Rewrap, type Vault } from '../vault/index.ts';
 import type { AskedProofs } from './asked-proofs.ts';
 import { createAttackNews } from './attack-news.ts';
+import { countingExcepted, createAttackTally } from './attack-tally.ts';
 import { type Attacks, createAttacks } from './attacks.ts';
 import { type Backing, openBacking } from './backing.ts';
 import type { BlockNews } from './block-news.ts';
@@ -96,7 +97,7 @@ export interface RoomDeps {
   readonly alerts?: AlertConfig | undefined;
   /** Names this process among those that share a database. */
   readonly holder: string;
-  readonly onWarn: (message: string) => void;
+  readonly onWarn: (message: string, facts?: Readonly<Record<string, string | number>>) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -222,11 +223,13 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     assertOpen: (person, device) => blocking.blocks.assertPersonNotBlocked(person, device),
   });
 
-  const detection = createDetection(config.detection.inspection);
-  const blocking = openBlocking({ ...deps, audit, delivery, identity, sessions, tenants, access });
+  const { inspection } = config.detection;
+  const detection = countingExcepted(createDetection(inspection), inspection, deps.metrics);
+  const blocking = openBlocking({ ...deps, audit, delivery, identity, sessions, tenants, access, apiKeys });
   const { blocks, blockNews, failures, suspicion } = blocking;
   const unusual = await openUnusualUse({ ...deps, audit, delivery, suspicion, places });
   const { anomalies, askedProofs } = unusual;
+  const tally = createAttackTally(deps.metrics, deps.onWarn);
 
   const backing = openBacking({ ...deps, vault, audit });
   const { retainedBy, refreshKeystore } = backing.backups;
@@ -236,8 +239,9 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
   const createTenant = createTenancy({ storage, tenants, access });
   const alerts = deps.alerts;
   const persons = { vault, audit, delivery, limits, failures, identity, tenants, access, sessions, revocations };
-  const assertOpen = blocks.assertPersonNotBlocked;
-  const entering = await openEntering({ ...deps, ...persons, hasher, apiKeys, alerts, assertOpen });
+  const { assertPersonNotBlocked: assertOpen } = blocks;
+  const { forgetPerson: forgetUse } = anomalies;
+  const entering = await openEntering({ ...deps, ...persons, hasher, apiKeys, alerts, assertOpen, forgetUse });
   const { signIn, stepUp, people, accounts, attempts, mfa } = entering;
   const feed = createRevocationFeed({ revocations, keys: tokens.keys, clock, random, accessMs: keepFor });
   const endsOfMember = createEndsOfMember(tenants);
@@ -270,6 +274,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     ...backing.jobs,
     { name: 'sessions.prune', everyMs: 600_000, run: sessions.prune },
     { name: 'detection.prune', everyMs: 3_600_000, run: blocks.prune },
+    { name: 'detection.tell', everyMs: 60_000, perProcess: true, run: async () => tally.tellOfMinute() },
     ...unusual.jobs,
     ...delivery.jobs,
     { name: 'apikeys.use', everyMs: 10_000, perProcess: true, run: apiKeys.flushUse },
@@ -280,12 +285,7 @@ export async function openHouse(deps: RoomDeps): Promise<House> {
     kept = next;
     blocking.adopt(next);
   };
-  const attacks = createAttacks({
-    audit,
-    suspicion,
-    metrics: deps.metrics,
-    news: createAttackNews({ ...deps, delivery }),
-  });
+  const attacks = createAttacks({ audit, suspicion, tally, news: createAttackNews({ ...deps, delivery }) });
   const defence = { limits, detection, attacks, blocks, blockNews, failures, suspicion, anomalies, askedProofs };
   return {
     vault,

@@ -13,7 +13,9 @@ let mails: Awaited<ReturnType<typeof startInbox>>;
 before(async () => {
   mails = await startInbox();
   const smtp = { host: '127.0.0.1', port: mails.port, tls: 'none', from: 'twin@twin.example' } as const;
-  kit = await createKit({ config: { delivery: { smtp } } });
+  const routes = [{ path: '/api/*', to: 'twin', detection: 'block' as const }];
+  const gateway = { backEnds: { twin: { url: 'http://127.0.0.1:9' } }, routes }; // nothing is to come so far
+  kit = await createKit({ config: { delivery: { smtp }, gateway, detection: { inspection: { mode: 'block' } } } });
 });
 after(async () => {
   await kit.close();
@@ -223,4 +225,36 @@ test('a refresh of somebody who is blocked is refused, and the token stays good 
   assert.equal((await refresh(token)).json.code, 'DETECTION_BLOCKED');
   kit.clock.advance(minutes(2));
   assert.equal((await refresh(token)).status, 200);
+});
+
+test('who is not there cannot be blocked by a slip of the pen, and a key that is there can', async () => {
+  const { blocks } = kit.twinkeep.house;
+  const why = { violation: 'principal_blocked', reason: 'operator', evidence: {} } as const;
+  const wish = (kind: 'person' | 'api-key' | 'device', value: string) =>
+    blocks.block(operator, { kind, value, ...why, length: { kind: 'fixed', ms: minutes(1) } });
+  for (const kind of ['person', 'api-key', 'device'] as const)
+    await assert.rejects(wish(kind, 'nobody-of-that-name'), { code: 'DETECTION_SUSPECT_UNKNOWN' });
+  const { apiKeys } = kit.twinkeep.house;
+  const made = await apiKeys.create(operator, main, { name: 'pump', scopes: [], lifeMs: undefined }, async () => {});
+  assert.equal((await wish('api-key', made.key.id)).value, made.key.id);
+  await apiKeys.revoke(operator, main, made.key.id);
+  await assert.rejects(wish('api-key', made.key.id), { code: 'DETECTION_SUSPECT_UNKNOWN' });
+});
+
+// Attack: a page asks for what no page may send, so that its reader's browser asks us first, with the attack (D06).
+test('what a browser asks before it sends gets its address nowhere blocked', async () => {
+  const headers = {
+    origin: 'https://evil.example',
+    'access-control-request-method': 'PUT',
+    'sec-fetch-site': 'cross-site',
+    'sec-fetch-mode': 'cors',
+    'user-agent': 'Mozilla/5.0',
+  };
+  for (const path of ['/v1/me', '/api/x'])
+    for (let each = 0; each < 6; each++) {
+      const attack = encodeURIComponent(`${each}' union select password from users--`);
+      const { status, json } = await kit.call('OPTIONS', `${path}?q=${attack}`, { headers });
+      assert.deepEqual([status, json?.code], [403, 'DETECTION_REFUSED']);
+    }
+  assert.equal(kit.twinkeep.house.blocks.blocked('127.0.0.1'), undefined);
 });

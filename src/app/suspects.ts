@@ -1,8 +1,9 @@
 import { type Access, anyImplies } from '../access/index.ts';
+import type { ApiKeys } from '../apikeys/index.ts';
 import type { Delivery } from '../delivery/index.ts';
 import type { BlockDeps } from '../detection/index.ts';
 import type { Identity } from '../identity/index.ts';
-import type { PersonId, SessionId } from '../kernel/brand.ts';
+import { apiKeyId, type PersonId, personId, type SessionId } from '../kernel/brand.ts';
 import { rfc3339 } from '../kernel/clock.ts';
 import { isFault } from '../kernel/errors.ts';
 import type { PersonPrincipal } from '../kernel/principal.ts';
@@ -14,13 +15,14 @@ import { addressOf } from './entering.ts';
 export interface SuspectDeps {
   readonly delivery: Pick<Delivery, 'enqueue'>;
   readonly identity: Identity;
-  readonly sessions: Pick<Sessions, 'endAll' | 'list'>;
+  readonly sessions: Pick<Sessions, 'endAll' | 'list'> & { readonly devices: Pick<Sessions['devices'], 'ownerOf'> };
+  readonly apiKeys: Pick<ApiKeys, 'isKnown' | 'tenantOf'>;
   readonly tenants: Pick<Tenants, 'tenantsOf'>;
   readonly access: Pick<Access, 'rolesOf' | 'roles'>;
   readonly onError: (error: unknown) => void;
 }
 
-type Ports = Required<Pick<BlockDeps, 'deviceOf' | 'endFor' | 'isAdministrator'>>;
+type Ports = Required<Pick<BlockDeps, 'deviceOf' | 'endFor' | 'isAdministrator' | 'isKnown' | 'tenantsOf'>>;
 
 /** Nothing was written before one of these is thrown: the block stands without its mail. */
 const UNSENDABLE = new Set(['DELIVERY_CHANNEL_OFF', 'DELIVERY_BACKLOG_FULL', 'DELIVERY_MESSAGE_REFUSED']);
@@ -34,7 +36,13 @@ const MAX_SESSIONS = 20_000;
 
 /** What the blocks of people and devices need of other rooms. */
 export function createSuspectPorts(deps: SuspectDeps): Ports {
-  return { deviceOf: createDeviceOf(deps.sessions), endFor: createEndFor(deps), isAdministrator: governs(deps) };
+  return {
+    deviceOf: createDeviceOf(deps.sessions),
+    endFor: createEndFor(deps),
+    isAdministrator: governs(deps),
+    isKnown: isKnown(deps),
+    tenantsOf: tenantsOf(deps),
+  };
 }
 
 /** A session keeps the device that it was begun on, so it is looked for once. */
@@ -72,6 +80,43 @@ function createEndFor({ sessions, identity, delivery, onError }: SuspectDeps): P
     const until = endsAt === undefined ? 'until an administrator lifts that' : `until ${rfc3339(endsAt)}`;
     const [what, next] = byHand ? [BLOCKED_BY_HAND, TO_ASK] : [BLOCKED, TO_DO];
     await mail(tx, person, `${what} at ${rfc3339(createdAt)}. ${whose} is blocked ${until}.\n\n${next}`);
+  };
+}
+
+function isKnown({ identity, sessions, apiKeys }: SuspectDeps): Ports['isKnown'] {
+  return async (kind, id) => {
+    switch (kind) {
+      case 'api-key':
+        return apiKeys.isKnown(apiKeyId(id));
+      case 'device':
+        return (await sessions.devices.ownerOf(id)) !== undefined;
+      case 'person':
+        return identity.get(personId(id)).then(
+          () => true,
+          (error: unknown) => {
+            if (isFault(error, 'IDENTITY_PERSON_UNKNOWN')) return false;
+            throw error;
+          },
+        );
+    }
+  };
+}
+
+/** Nobody hears of a block of whom no tenant has: an account that was erased, a device that was forgotten. */
+function tenantsOf({ tenants, sessions, apiKeys }: SuspectDeps): Ports['tenantsOf'] {
+  return async (kind, id) => {
+    switch (kind) {
+      case 'api-key': {
+        const tenant = await apiKeys.tenantOf(apiKeyId(id));
+        return tenant === undefined ? [] : [tenant];
+      }
+      case 'device': {
+        const owner = await sessions.devices.ownerOf(id);
+        return owner === undefined ? [] : tenants.tenantsOf(owner);
+      }
+      case 'person':
+        return tenants.tenantsOf(personId(id));
+    }
   };
 }
 

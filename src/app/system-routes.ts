@@ -3,6 +3,7 @@ import { actorOf, defineRoute, ok, type Route } from '../http/index.ts';
 import type { Actor } from '../kernel/principal.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Bus, HotState, Storage } from '../storage/index.ts';
+import { type Reloaded, reloadedSchema } from './config-changes.ts';
 import { DOCS_POLICY, docsPage } from './docs-page.ts';
 import type { LedgerRow } from './ledger.ts';
 import { openApiOf } from './openapi.ts';
@@ -18,8 +19,8 @@ export interface SystemDeps {
   readonly ledger: (routes: readonly Route[]) => readonly LedgerRow[];
   /** Every code of every room. */
   readonly faults: Parameters<typeof openApiOf>[1];
-  /** Reads the configuration anew and serves it. @returns settings that need a restart. @throws CONFIG_INVALID */
-  readonly reload: (actor: Actor) => Promise<readonly string[]>;
+  /** Reads the configuration anew and serves it. @throws CONFIG_INVALID */
+  readonly reload: (actor: Actor) => Promise<Reloaded>;
   /** Whether the provider of the master key answers; keys that are open outlast its absence for a while. */
   readonly vault: () => Verdict;
   /** False while the program starts or ends. */
@@ -145,9 +146,7 @@ const reloadRoute = ({ reload }: SystemDeps): Route =>
     summary: 'Reads the configuration anew; a bad one is refused, and the old one stays.',
     access: { kind: 'permission', permission: 'platform:config' },
     records: 'change',
-    replies: {
-      200: z.strictObject({ restart_needed: z.array(z.string()).describe('Settings that a restart takes up.') }),
-    },
+    replies: { 200: reloadedSchema },
     faults: ['APP_CONFIG_REFUSED'],
-    handle: async ({ caller, context }) => ok({ restart_needed: await reload(actorOf(context, caller)) }),
+    handle: async ({ caller, context }) => ok(await reload(actorOf(context, caller))),
   });

@@ -15,7 +15,8 @@ import { MAIN_TENANT } from '../tenants/index.ts';
 import type { OpenMasters } from '../vault/index.ts';
 import { namedSetting } from './administrator.ts';
 import { faultTables, migrations } from './catalogue.ts';
-import { auditHeadOf, type Config, databaseUrlOf, masterKeyOf, ownerSocketOf } from './config.ts';
+import { auditHeadOf, type Config, databaseUrlOf, masterKeyOf, ownerSocketOf, sqliteFileOf } from './config.ts';
+import { type Reloaded, reloadedSchema } from './config-changes.ts';
 import { createContextReader } from './context.ts';
 import { assertEvenRefusals } from './even-refusals.ts';
 import { createFactorDue } from './factor-due.ts';
@@ -83,10 +84,9 @@ export interface Twinkeep {
    * Reads the configuration anew and serves it from the next request on; what runs is finished under the old one.
    *
    * @param actor who has it done; the owner of the process unless told
-   * @returns settings that differ and need a restart
    * @throws APP_CONFIG_REFUSED: then the old one stays
    */
-  reload(actor?: Actor): Promise<readonly string[]>;
+  reload(actor?: Actor): Promise<Reloaded>;
   /** Refuses new work, finishes what runs, signs the log, lets the folder go. */
   close(): Promise<void>;
 }
@@ -193,8 +193,7 @@ function standingOf(masters: OpenMasters): 'ok' | 'degraded' | 'failing' {
 function openFolder(config: Config): readonly OwnerLock[] {
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const own = lockFolder(config.data);
-  const url = databaseUrlOf(config).reveal();
-  const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : ':memory:';
+  const file = sqliteFileOf(databaseUrlOf(config)) ?? ':memory:';
   if (file === ':memory:' || dirname(resolve(file)) === resolve(config.data)) return [own];
   try {
     return [own, lockDatabase(file)];
@@ -233,7 +232,7 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
   const faults = Object.assign({}, ...Object.values(faultTables));
   const asked = {
     reload: async (actor: Actor) =>
-      owner === undefined ? reload(actor) : Array.from(Object(await owner.ask('reload')), String),
+      owner === undefined ? reload(actor) : reloadedSchema.parse(await owner.ask('reload')),
     metrics: { ...metrics, text: async () => (owner === undefined ? text() : String(await owner.ask('metrics'))) },
   };
   const vault = () => standingOf(house.masters);
@@ -275,12 +274,12 @@ async function assemble(parts: Parts): Promise<Twinkeep> {
   const { server, handle, replace, close } = await createHttpApp({ ...surface.current(), line }, config.connections);
 
   const audit = owner === undefined ? house.audit : undefined;
-  const reload = createRecordedReload({ audit, exchange, onError: log.failed });
+  const reload = createRecordedReload({ audit, exchange, log, onError: log.failed });
   const shared = { config, alerts: parts.alerts, hot, audit: house.audit, metrics, log, reload };
   const crew = threads === undefined || owner !== undefined ? undefined : createCrew({ ...shared, ...threads });
   const text = crew?.metricsText ?? metrics.text;
 
-  async function exchange(): Promise<readonly string[]> {
+  async function exchange(): Promise<Reloaded> {
     const read = async (): Promise<Config> => {
       const next = (await parts.readConfig?.()) ?? config;
       if (owner === undefined) await assertEvenRefusals(next, config.limits.refusalMs); // a new one takes a restart

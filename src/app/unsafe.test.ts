@@ -28,3 +28,10 @@ test('plain HTTP on a public address in production is warned of, and nothing els
   assert.equal(isWarned({ tls: { certFile: 'a.pem', keyFile: 'a.key' } }), false);
   assert.equal(isWarned({ tls: { enabled: false, certFile: 'a.pem', keyFile: 'a.key' } }), true);
 });
+
+test('the old patterns are for profiles that there are', () => {
+  const flaws = (oldPatterns: string[]): readonly string[] =>
+    unsafe(configSchema.parse({ detection: { inspection: { oldPatterns } } })).map(({ at }) => at);
+  assert.deepEqual(flaws(['ems', 'twinkeep']), []);
+  assert.deepEqual(flaws(['ems', 'emms']), ['detection.inspection.oldPatterns']);
+});

@@ -3,7 +3,7 @@ import { unsafeDelivery } from '../delivery/index.ts';
 import { type Flaw, isFault } from '../kernel/errors.ts';
 import { notFound } from '../kernel/references.ts';
 import { createSecret, type Secret } from '../kernel/secret.ts';
-import { isLegacy, prefixOf } from '../profiles/index.ts';
+import { isLegacy, prefixOf, profileNames } from '../profiles/index.ts';
 import { judgeSecret } from '../sessions/index.ts';
 import { parseMasterKey } from '../vault/index.ts';
 import type { Config } from './config.ts';
@@ -17,8 +17,18 @@ export function unsafe(config: Config): readonly Flaw[] {
     ...fieldKeys(config),
     ...placeholders(config),
     ...mounts(config),
+    ...unknownProfiles(config),
     ...unsafeTls(config),
   ];
+}
+
+/** A name that is mistyped would leave a profile without what it was to have. */
+function unknownProfiles({ detection }: Config): readonly Flaw[] {
+  const names: readonly string[] = profileNames;
+  const at = 'detection.inspection.oldPatterns';
+  return detection.inspection.oldPatterns
+    .filter((name) => !names.includes(name))
+    .map((name) => ({ at, reason: `names ${name}, which is none of ${names.join(', ')}` }));
 }
 
 function inProduction({

@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { platform } from '../kernel/tx.ts';
+import { statement } from '../storage/index.ts';
 import { createKit, createTestClock, KIT_PASSWORD } from '../testing/index.ts';
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
+
+const stored = statement({
+  reach: 'platform',
+  sql: 'select principal from anomaly_baseline where principal = :principal',
+  params: { principal: 'text' },
+  returns: { principal: 'text' },
+});
 
 test('what a key does is counted on the line, learned, told by the route, and kept through sweeps', async () => {
   const kit = await createKit({ config: { sessions: { idleMs: day, absoluteMs: 2 * day } } });
@@ -21,6 +30,24 @@ test('what a key does is counted on the line, learned, told by the route, and ke
     assert.equal(view?.learning, true);
     const bytes = view?.measures.find(({ measure }) => measure === 'bytes');
     assert.ok(bytes && bytes.now > 10 * 300 && bytes.now < 10 * 5_000, `heads and bodies: ${bytes?.now}`);
+
+    const { anomalies } = kit.twinkeep.house;
+    const vera = await kit.person('vera', 'viewer');
+    for (let n = 0; n < 3; n++) {
+      assert.equal((await kit.call('GET', '/v1/me', { token: vera.token })).status, 200);
+      kit.clock.advance(minute);
+      await anomalies.sweep();
+    }
+    const name = `person:${vera.id}`;
+    const found = () => kit.twinkeep.storage.read(platform, (tx) => tx.one(stored, { principal: name }));
+    assert.ok((await found()) && (await anomalies.baseline(name)));
+    const left = await kit.call('DELETE', `/v1/users/${vera.id}`, { token: await kit.signIn() });
+    assert.ok(left.status < 300, left.text);
+    assert.equal(await found(), undefined, 'erased with the account');
+    kit.clock.advance(minute);
+    await anomalies.sweep();
+    assert.equal(await found(), undefined, 'and not written again from memory');
+    assert.equal(await anomalies.baseline(name), undefined);
   } finally {
     await kit.close();
   }

@@ -5,7 +5,8 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Audit } from '../audit/index.ts';
 import { foldMetrics, type Metrics, type MetricsSnapshot, sumMetrics } from '../metrics/index.ts';
 import { createLink, type HotState, type Link, missOn, valueAnswers, watchTurn } from '../storage/index.ts';
-import { type Config, databaseUrlOf } from './config.ts';
+import { type Config, databaseUrlOf, sqliteFileOf } from './config.ts';
+import type { Reloaded } from './config-changes.ts';
 import { appFault } from './errors.ts';
 import type { Log } from './log.ts';
 import { type Packed, pack } from './worker-config.ts';
@@ -19,7 +20,7 @@ export interface CrewDeps extends WorkerSettings {
   readonly metrics: Metrics;
   readonly log: Log;
   /** Reads the configuration anew, here and then everywhere. @returns settings that need a restart */
-  readonly reload: () => Promise<readonly string[]>;
+  readonly reload: () => Promise<Reloaded>;
 }
 
 /** The threads that serve the port, as the one sees them that owns the data folder. */
@@ -215,7 +216,7 @@ async function dismiss({ worker, link }: Hand): Promise<void> {
 }
 
 function assertShareable(config: Config): void {
-  if (databaseUrlOf(config).reveal() !== 'sqlite::memory:') return;
+  if (sqliteFileOf(databaseUrlOf(config)) !== ':memory:') return;
   const reason = 'must be 1 where the database is in memory, which no two threads can share';
   throw appFault('CONFIG_INVALID', { errors: [{ at: 'TWINKEEP_WORKERS', reason }] });
 }

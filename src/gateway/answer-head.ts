@@ -77,7 +77,7 @@ export function createAnswerHeads(assertionHeader: string, cookies: OwnCookies):
       if (count > MAX_HEADERS) throw gatewayFault('GATEWAY_ANSWER', { reason: 'too many headers' });
       const fate = fateOf(name).said;
       if (fate === 'drop' || gone?.includes(name)) continue;
-      if (fate === 'cors' && hasCors(answerHeaders)) continue;
+      if (fate === 'cors' && (saysCors(answerHeaders) || value === 'null')) continue;
       if (fate === 'length') {
         if (unframed) continue; // one framing, and none where no body is
         length = Number(value);
@@ -111,9 +111,17 @@ function judge(name: string, assertionHeader: string): Fate {
 
 const isCors = (name: string): boolean => name.startsWith('access-control-');
 
-/** Then ours is the one policy that decides which pages may read: of two, browsers accept none. */
-const hasCors = (answerHeaders: readonly string[]): boolean =>
-  answerHeaders.some((name, at) => at % 2 === 0 && isCors(name.toLowerCase()));
+/**
+ * Then ours is the one policy that decides which pages may read: of two, browsers accept none, and of an origin that is
+ * not on our list it says no more than that the answer varies by it. Where it says nothing at all, the back end's stands,
+ * but for `null`: that is every page in a sandbox.
+ */
+const saysCors = (answerHeaders: readonly string[]): boolean =>
+  answerHeaders.some((name, at) => {
+    if (at % 2 !== 0) return false;
+    const lower = name.toLowerCase();
+    return isCors(lower) || (lower === 'vary' && answerHeaders[at + 1] === 'Origin');
+  });
 
 function pushSaid(
   fields: string[],

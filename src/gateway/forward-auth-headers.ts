@@ -5,7 +5,7 @@ import { gatewayFault } from './errors.ts';
 const OURS = /^twinkeep-/;
 const CHOSEN_BY_CLIENT = 'twinkeep-tenant';
 /** What a back end would take for the word of a proxy: another path, method or host, or another client. */
-const BELIEVED = new Set([
+export const BELIEVED: ReadonlySet<string> = new Set([
   ...['x-original-url', 'x-original-uri', 'x-original-method', 'x-original-host', 'x-rewrite-url', 'x-host'],
   ...['x-http-method', 'x-http-method-override', 'x-method-override'],
   ...['x-client-ip', 'x-cluster-client-ip', 'true-client-ip', 'cf-connecting-ip', 'proxy'],

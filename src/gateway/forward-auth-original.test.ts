@@ -31,6 +31,29 @@ test('an upgrade is what the proxy tells of it, in one way', () => {
   assert.deepEqual([request.headers.upgrade, request.headers['x-original-upgrade']], ['h2c', undefined]);
 });
 
+// Attack: a proxy that closes the endpoint by comparing bytes is asked for the same one in another spelling.
+test('a question at the address in any other spelling is none', () => {
+  for (const url of ['/v1/%66orward-auth', '/v1/forward-aut%68/api/x', `${FORWARD_AUTH}#x`, `${FORWARD_AUTH};x`, '/x'])
+    assert.throws(() => readOriginal(asking(told, url)), { code: 'GATEWAY_ORIGINAL' }, url);
+});
+
+// Attack: whoever has no address is taken for the proxy itself, and all of them share its limits and blocks.
+test('the last hop has to be an address, with or without a port', () => {
+  for (const hops of [
+    '',
+    'unknown',
+    'unix:',
+    'garbage',
+    '198.51.100.7, zzz',
+    '198.51.100.7,',
+    '198.51.100.7:x',
+    '1.2.3',
+  ])
+    assert.throws(() => readOriginal(asking({ ...told, 'x-forwarded-for': hops })), { code: 'GATEWAY_ORIGINAL' }, hops);
+  for (const hops of ['zzz, 198.51.100.7', '198.51.100.7:443', '[2001:db8::1]:443', '[2001:db8::1]', '2001:db8::1'])
+    assert.equal(readOriginal(asking({ ...told, 'x-forwarded-for': hops })).method, 'PUT', hops);
+});
+
 test('a scheme of sockets is that of the pages which open them', () => {
   assert.equal(readOriginal(asking({ ...told, 'x-forwarded-proto': 'wss' })).scheme, 'https');
   assert.equal(readOriginal(asking({ ...told, 'x-forwarded-proto': 'ws' })).scheme, 'http');

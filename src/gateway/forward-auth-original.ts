@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { hopAddress } from '../http/index.ts';
 import { gatewayFault } from './errors.ts';
 
 /** The request that a proxy holds and asks about. */
@@ -15,7 +16,10 @@ export interface Original {
 /** Where proxies ask. Envoy appends the original's own path to it, and asks with the original's method. */
 export const FORWARD_AUTH = '/v1/forward-auth';
 
-const METHOD = /^[A-Z]{1,16}$/;
+/** Of the address as it came, for it is cut off byte by byte: another spelling of it is another address. */
+const ASKED = /^\/v1\/forward-auth(?:[/?]|$)/;
+/** `PRI` is the first line of HTTP/2, which Node answers by closing the connection. */
+const METHOD = /^(?!PRI$)[A-Z]{1,16}$/;
 const TARGET = /^\/[\x21-\x7e]{0,8191}$/;
 const HOST = /^(?:[A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 const SCHEMES: Readonly<Record<string, Original['scheme']>> = {
@@ -38,9 +42,10 @@ const UPGRADE_HEADER = 'x-original-upgrade';
  * @throws GATEWAY_ORIGINAL with what is missing or contradicts
  */
 export function readOriginal({ method = '', url = '', headers }: Asking): Original {
+  if (!ASKED.test(url)) throw refusal('it is asked at another address');
   const rest = url.slice(FORWARD_AUTH.length);
   const isPrefix = rest.startsWith('/');
-  if (headers['x-forwarded-for'] === undefined) throw refusal('x-forwarded-for is missing'); // whose it is
+  assertClient(headers['x-forwarded-for']);
   const host = agreed(headers, ['x-forwarded-host'], isPrefix ? headers.host : undefined);
   const scheme = SCHEMES[agreed(headers, ['x-forwarded-proto'], undefined)];
   const asked = {
@@ -52,6 +57,13 @@ export function readOriginal({ method = '', url = '', headers }: Asking): Origin
   if (!HOST.test(host)) throw refusal('its host is none');
   if (scheme === undefined) throw refusal('x-forwarded-proto is neither http nor https');
   return { ...asked, host, scheme, upgrade: upgradeOf(headers) };
+}
+
+/** Without an address all such clients would be the proxy itself, and share its limits and blocks. */
+function assertClient(forwarded: string | string[] | undefined): void {
+  if (forwarded === undefined) throw refusal('x-forwarded-for is missing');
+  const last = String(forwarded).split(',').at(-1) ?? '';
+  if (hopAddress(last) === undefined) throw refusal('x-forwarded-for does not end in an address');
 }
 
 type Asking = Pick<IncomingMessage, 'method' | 'url' | 'headers'>;
@@ -91,4 +103,5 @@ export function becomeOriginal(request: Asking, { method, target, host, scheme, 
   request.headers = headers;
 }
 
-const TELLING = [...METHOD_HEADERS, ...TARGET_HEADERS, 'x-forwarded-host', UPGRADE_HEADER] as const;
+/** What is taken off before anybody looks, so that of these names Twinkeep never sees a client's own. */
+export const TELLING = [...METHOD_HEADERS, ...TARGET_HEADERS, 'x-forwarded-host', UPGRADE_HEADER] as const;

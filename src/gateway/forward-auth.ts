@@ -83,7 +83,8 @@ async function admit(
     const given = assertions.of(caller, tenantId, route.audience);
     head.push(...told(given instanceof Promise ? await given : given));
   }
-  await record(route, input, socket, deps);
+  const recorded = record(route, input, socket, deps);
+  if (recorded !== undefined) await recorded; // most have nothing to wait for
   response.writeHead(200, head);
   response.end();
   return 200;
@@ -97,18 +98,28 @@ function pushCookie(head: string[], cookie: string | undefined, route: AskedRout
 }
 
 /** What changes something is on record before the proxy sends it; how it ended is the proxy's to know. */
-async function record(
-  { audience, path }: AskedRouteConfig,
+function record(
+  route: AskedRouteConfig,
+  input: RelayInput,
+  socket: boolean,
+  { audit, onError }: Pick<Tools, 'audit' | 'onError'>,
+): Promise<void> | undefined {
+  const { caller, tenantId, request } = input;
+  const { method = '' } = request;
+  if (!SAFE.has(method) || socket) return intend(route, input, socket, { audit, onError });
+  if (caller.kind !== 'anonymous')
+    audit.noteRead({ principal: caller, tenantId, route: `${method} ${route.path}`, records: 1 });
+  return undefined;
+}
+
+/** @throws GATEWAY_UNRECORDED */
+async function intend(
+  { audience }: AskedRouteConfig,
   { context, caller, tenantId, request }: RelayInput,
   socket: boolean,
   { audit, onError }: Pick<Tools, 'audit' | 'onError'>,
 ): Promise<void> {
   const { method = '', url = '' } = request;
-  if (SAFE.has(method) && !socket) {
-    if (caller.kind !== 'anonymous')
-      audit.noteRead({ principal: caller, tenantId, route: `${method} ${path}`, records: 1 });
-    return;
-  }
   const query = url.indexOf('?'); // left out: it may hold what nobody may read later
   const facts = { method, path: url.slice(0, query === -1 ? MAX_PATH : Math.min(query, MAX_PATH)), socket };
   try {

@@ -32,6 +32,20 @@ test('where we say which pages may read, the back end says nothing', async () =>
   assert.equal(headers['x-own'], '1');
 });
 
+// Attack: a page of another site, or one in a sandbox, asks a back end that echoes every origin.
+test('to an origin that is not on our list the back end opens nothing either, and never to a sandbox', async () => {
+  const echo = (origin: string) => ['access-control-allow-origin', origin, 'access-control-allow-credentials', 'true'];
+  for (const origin of ['https://evil.example', 'null']) {
+    const { rawHeaders } = await ask(await before(echo(origin), ['vary', 'Origin']), 'GET', '/');
+    assert.deepEqual(
+      rawHeaders.filter((name) => /^access-control-/i.test(name)),
+      [],
+    );
+  }
+  const { headers } = await ask(await before(echo('null')), 'GET', '/');
+  assert.equal(headers['access-control-allow-origin'], undefined);
+});
+
 test('where we say nothing of other pages, what the back end says passes', async () => {
   const { headers } = await ask(await before(['access-control-allow-origin', '*']), 'GET', '/');
   assert.equal(headers['access-control-allow-origin'], '*');
@@ -57,7 +71,15 @@ test('headers that a server could take for ours are removed whatever sign stands
     response.end();
   });
   const front = await startFront({ backEnd: { url }, route: { credential: 'pass' } });
-  const names = ['twinkeep-assertion', 'x-forwarded-for', 'x-real-ip', 'x-original-url', 'authorization', 'x-api-key'];
+  const names = [
+    'twinkeep-assertion',
+    'x-forwarded-for',
+    'x-real-ip',
+    'x-original-url',
+    'x-original-method',
+    'authorization',
+    'x-api-key',
+  ];
   const forged: Record<string, string> = { 'x.mine': 'mine', 'content.type': 'forged', 'content.length': '7' };
   for (const name of names) {
     for (const sign of ['.', '!', '~', '|', '+', "'", '_']) forged[name.replace('-', sign)] = 'forged';

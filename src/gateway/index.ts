@@ -5,4 +5,4 @@ export { type ForwardAuthDeps, forwardAuthRows } from './forward-auth.ts';
 export { becomeOriginal, FORWARD_AUTH, readOriginal } from './forward-auth-original.ts';
 export type { BackEndEvent, Gateway, GatewayDeps } from './gateway.ts';
 export { openGateway } from './open-gateway.ts';
-export { bearerOfProtocols } from './protocols.ts';
+export { BEARER_PROTOCOL, bearerOfProtocols } from './protocols.ts';

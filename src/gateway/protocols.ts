@@ -1,5 +1,5 @@
 /** How a page, which can't set headers on a WebSocket, sends its token: as one of the protocols that it offers. */
-const BEARER = 'twinkeep.bearer.';
+export const BEARER_PROTOCOL = 'twinkeep.bearer.';
 
 /** Stands beside the token where a page speaks no protocol of its own, so that there is one to select. */
 export const PLAIN_PROTOCOL = 'twinkeep';
@@ -23,7 +23,7 @@ export function readProtocols(header: string | undefined): OfferedProtocols | un
   for (const part of header?.split(',') ?? []) {
     const name = part.trim();
     if (!TOKEN.test(name)) return undefined;
-    if (name.toLowerCase().startsWith(BEARER)) bearers.push(name.slice(BEARER.length));
+    if (name.toLowerCase().startsWith(BEARER_PROTOCOL)) bearers.push(name.slice(BEARER_PROTOCOL.length));
     else if (name === PLAIN_PROTOCOL) plain = true;
     else offered.push(name);
   }

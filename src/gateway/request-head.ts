@@ -23,7 +23,7 @@ const DROPPED = new Set([
   ...['forwarded', 'x-real-ip', 'x-client-ip', 'x-cluster-client-ip', 'true-client-ip', 'cf-connecting-ip'],
   // With these a back end would serve another path or method than the one that was allowed.
   ...['x-original-url', 'x-rewrite-url', 'x-original-uri', 'x-original-host', 'x-host'],
-  ...['x-http-method', 'x-http-method-override', 'x-method-override'],
+  ...['x-http-method', 'x-http-method-override', 'x-method-override', 'x-original-method'],
 ]);
 const DROPPED_PREFIX = /^(?:x-forwarded-|proxy-|twinkeep-)/;
 const CREDENTIALS = new Set(['authorization', 'x-api-key']);

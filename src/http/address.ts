@@ -27,14 +27,20 @@ export function createAddressReader(trustedProxies: readonly string[]): AddressR
       if (forwarded === undefined || !trusts(client)) return client;
       // From the right: each hop was written by the one after it, so the first that we don't trust is the client.
       for (const hop of forwarded.split(',').reverse()) {
-        const address = plain(withoutPort(hop.trim()));
-        if (isIP(address) === 0) return client; // what stands left of nonsense can't be believed
+        const address = hopAddress(hop);
+        if (address === undefined) return client; // what stands left of nonsense can't be believed
         client = address;
         if (!trusts(address)) return client;
       }
       return client;
     },
   };
+}
+
+/** The address that one hop of `X-Forwarded-For` tells, without its port; none where it is no address. */
+export function hopAddress(hop: string): string | undefined {
+  const address = plain(withoutPort(hop.trim()));
+  return isIP(address) === 0 ? undefined : address;
 }
 
 /** Some balancers write the client's port too: `1.2.3.4:5678`, `[::1]:5678`. */

@@ -47,9 +47,9 @@ export function createCors(origins: readonly string[]): Cors {
   };
 }
 
-/** Whether a text is an origin as browsers send it: scheme, host and perhaps a port, nothing behind. */
+/** Whether a text is an origin as browsers send it: scheme, host and perhaps a port, nothing behind, and no pattern. */
 export function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { origin, protocol } = new URL(text);
-  return origin === text && (protocol === 'https:' || protocol === 'http:');
+  return origin === text && !text.includes('*') && (protocol === 'https:' || protocol === 'http:');
 }

@@ -9,3 +9,7 @@ export function csrfHeaderOf({ headers }: Pick<Context, 'headers'>): string | un
   const [value] = said;
   return said.size === 1 && typeof value === 'string' ? value : undefined;
 }
+
+/** Whether anything stands in those headers, be it good or not. */
+export const saysCsrf = ({ headers }: Pick<Context, 'headers'>): boolean =>
+  NAMES.some((name) => headers[name] !== undefined);

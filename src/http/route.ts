@@ -67,6 +67,8 @@ export interface Input<P = unknown, Q = unknown, B = unknown> {
   readonly body: B;
   /** The unread body, where its content type is one of the route's `streams`. */
   readonly stream: Readable | undefined;
+  /** A body as it came, as far as it is held; for a route that has no schema for one. */
+  readonly form?: () => Promise<HeldForm | undefined>;
   /**
    * Asks again whether the caller is still who they were, and still allowed: a stream can outlive a key.
    *
@@ -75,6 +77,14 @@ export interface Input<P = unknown, Q = unknown, B = unknown> {
   readonly confirm?: () => Promise<void>;
   /** Aborted when the client leaves before its answer: for a handler that waits. */
   readonly left?: () => AbortSignal;
+}
+
+/** A body as it came, or its beginning. */
+export interface HeldForm {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly isWhole: boolean;
+  /** What of a body is held at most; where less is and it is not whole, there was no room for more. */
+  readonly maxBytes: number;
 }
 
 /** A connection that asks to become a socket: a WebSocket handshake that has not been answered yet. */

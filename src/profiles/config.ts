@@ -85,7 +85,9 @@ const cookies = {
   csrfProtect: z
     .boolean()
     .default(true)
-    .describe('Whether changes need `X-CSRF-TOKEN` where a cookie is the credential; off is refused in production.'),
+    .describe(
+      'Whether changes need the CSRF value where a cookie is the credential, as `X-CSRF-TOKEN` or the field `csrf_token` of a form; off is refused in production.',
+    ),
 };
 
 /** Of a profile whose clients may be told their tokens in one way or another. */
@@ -146,7 +148,7 @@ const digitalTwinV2 = sealing(
   formCsrf: z
     .boolean()
     .default(true)
-    .describe('Whether forms need the CSRF token where a cookie is the credential, even with `csrfProtect` off.'),
+    .describe('Whether forms need the CSRF value where a cookie is the credential, even with `csrfProtect` off.'),
   rotate: z
     .boolean()
     .default(true)

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { ApiKeys, AssertMayGive } from '../apikeys/index.ts';
 import type { Accounts, createStepUp, SignIn, SignInOptions } from '../flows/index.ts';
-import type { Context, Reply, Route } from '../http/index.ts';
+import type { Context, Input, Reply, Route } from '../http/index.ts';
 import type { PersonId, TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { KnownPrincipal, PersonPrincipal } from '../kernel/principal.ts';
@@ -71,8 +71,8 @@ export interface Parcels {
   reply(grant: Grant, context: Context, more?: readonly string[]): Promise<Reply>;
   /** What the body of such an answer holds. */
   readonly schema: z.ZodType;
-  /** The refresh token of the cookie. @throws SESSION_UNKNOWN, SESSION_CSRF */
-  tokenOfCookie(context: Context): Promise<string>;
+  /** The refresh token of the cookie, where the page is one of ours. @throws SESSION_UNKNOWN, SESSION_CSRF */
+  tokenOfCookie(context: Context, form?: Input['form']): Promise<string>;
   /** What binds a refresh token to its device, where the client has it. */
   deviceOf(context: Context): ShownDevice | undefined;
   /** The readable cookie of the CSRF value anew; none where there are no cookies. */

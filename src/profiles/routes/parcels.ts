@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Context, cookieOf, csrfHeaderOf, isSecureCookie, ok, readCookie } from '../../http/index.ts';
+import { type Context, cookieOf, csrfValueOf, isSecureCookie, ok, readCookie } from '../../http/index.ts';
 import type { Json } from '../../kernel/tx.ts';
 import { type Csrf, clearCookies, deviceCookies, grantCookies, sessionFault, shownBy } from '../../sessions/index.ts';
 import type { ProfileSettings } from '../config.ts';
@@ -60,10 +60,10 @@ export function createParcels(deps: ParcelDeps): Parcels {
       const cookies = [...(await cookiesOf(parcel, context)), ...more];
       return ok(replyOf(parcel), cookies.length === 0 ? {} : { headers: { 'set-cookie': cookies } });
     },
-    tokenOfCookie: async (context) => {
+    tokenOfCookie: async (context, form) => {
       const token = inCookies && names !== undefined ? readCookie(context.headers.cookie, names.refresh) : undefined;
       if (token === undefined || names === undefined) throw sessionFault('SESSION_UNKNOWN', { missing: true });
-      if (isCsrfAsked(deps.csrfPolicy, context)) await csrf.assertOfRefresh(token, csrfHeaderOf(context));
+      if (isCsrfAsked(deps.csrfPolicy, context)) await csrf.assertOfRefresh(token, await csrfValueOf(context, form));
       return token;
     },
     deviceOf: (context) => names && shownBy(names, context),

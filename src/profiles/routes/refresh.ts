@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { actorOf, type Context, defineRoute, type Route } from '../../http/index.ts';
+import { actorOf, type Context, defineRoute, type Input, type Route } from '../../http/index.ts';
 import { minutes } from '../../kernel/clock.ts';
 import { anonymous } from '../../kernel/principal.ts';
 import type { Extras, ProfileGround } from '../extras.ts';
@@ -9,8 +9,8 @@ const body = z.strictObject({ refresh_token: z.string().min(1).max(2_048).option
 /** Trades a refresh token of the body, or of its cookie, for the next one and a new access token. */
 export function refreshRoute(ground: ProfileGround, path: string, extras: Pick<Extras, 'assertRefreshToken'>): Route {
   const { profile, prefix, sessions, terms, parcels } = ground;
-  const refresh = async (context: Context, given: string | undefined) => {
-    const token = given ?? (await parcels.tokenOfCookie(context));
+  const refresh = async (context: Context, given: string | undefined, form?: Input['form']) => {
+    const token = given ?? (await parcels.tokenOfCookie(context, form));
     extras.assertRefreshToken?.(token);
     const grant = await sessions.refresh(actorOf(context, anonymous), token, parcels.deviceOf(context), terms);
     return parcels.reply(grant, context);
@@ -25,7 +25,8 @@ export function refreshRoute(ground: ProfileGround, path: string, extras: Pick<E
     replies: { 200: parcels.schema },
     faults: ['SESSION_EXPIRED', 'SESSION_REVOKED', 'SESSION_UNKNOWN', 'SESSION_DEVICE', 'SESSION_CSRF'],
   } as const;
-  if (!parcels.takes.body) return defineRoute({ ...common, handle: ({ context }) => refresh(context, undefined) });
+  if (!parcels.takes.body)
+    return defineRoute({ ...common, handle: ({ context, form }) => refresh(context, undefined, form) });
   return defineRoute({
     ...common,
     body,
