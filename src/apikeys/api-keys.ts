@@ -38,6 +38,10 @@ export interface ApiKeys {
    */
   readonly importLegacy: LegacyImport;
   list(tenantId: TenantId): Promise<readonly ApiKey[]>;
+  /** Whether a key of any tenant has this id and was not revoked: the operator's question alone. */
+  isKnown(id: ApiKeyId): Promise<boolean>;
+  /** Whose key it is, or was. */
+  tenantOf(id: ApiKeyId): Promise<TenantId | undefined>;
   /** Ends a key from the next request on. @throws APIKEY_UNKNOWN */
   revoke(actor: Actor, tenantId: TenantId, id: ApiKeyId): Promise<void>;
   /** Inside a transaction of a tenant: its live keys that a person made, those that these made, and so on. */
@@ -158,6 +162,8 @@ export function createApiKeys(deps: ApiKeyDeps): ApiKeys {
       return { key, text };
     },
     importLegacy: createLegacyImport({ storage, audit, clock, random, onChange: legacy.drop }),
+    isKnown: (id) => storage.read(lookup, (tx) => apiKeyStore.isLive(tx, id)),
+    tenantOf: (id) => storage.read(lookup, (tx) => apiKeyStore.tenantOf(tx, id)),
     list: (tenantId) => storage.read(inTenant(tenantId), apiKeyStore.all),
     revoke: async (actor, tenantId, id) => {
       await storage.write(inTenant(tenantId), async (tx) => {

@@ -26,6 +26,22 @@ const endLookup = statement({
   params: { prefix: 'text' },
 });
 
+const selectLive = statement({
+  reach: 'lookup',
+  sql: `select api_key_id from api_key_lookup where api_key_id = :id and ended is null
+    union all select api_key_id from api_key_legacy where api_key_id = :id and ended is null`,
+  params: { id: 'text' },
+  returns: { api_key_id: 'text' },
+});
+
+const selectTenant = statement({
+  reach: 'lookup',
+  sql: `select tenant_id from api_key_lookup where api_key_id = :id
+    union all select tenant as tenant_id from api_key_legacy where api_key_id = :id`,
+  params: { id: 'text' },
+  returns: { tenant_id: 'text' },
+});
+
 const key = {
   id: 'text',
   prefix: 'text',
@@ -125,6 +141,13 @@ export const apiKeyStore = {
     if (row === undefined) return undefined;
     const { digest, tenant_id: tenant, api_key_id: id, ended } = row;
     return { digest, tenantId: tenantId(tenant), id: apiKeyId(id), ended: ended !== null };
+  },
+  /** Of whatever tenant. */
+  isLive: async (tx: Tx, id: ApiKeyId): Promise<boolean> => (await tx.all(selectLive, { id })).length > 0,
+  /** Also of one that was revoked. */
+  tenantOf: async (tx: Tx, id: ApiKeyId): Promise<TenantId | undefined> => {
+    const [row] = await tx.all(selectTenant, { id });
+    return row && tenantId(row.tenant_id);
   },
   get: async (tx: Tx, id: ApiKeyId): Promise<ApiKey | undefined> => {
     const row = await tx.one(selectKey, { id });

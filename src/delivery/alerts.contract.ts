@@ -28,8 +28,8 @@ function provider() {
   return { sent, more: { sendSms } };
 }
 
-const publish = ({ delivery, write }: Kit, type = 'address.blocked') =>
-  write((tx) => delivery.publish(tx, { type, data: { address: '192.0.2.7' } }));
+const publish = ({ delivery, write }: Kit, type = 'address.blocked', only?: 'webhooks' | 'alerts') =>
+  write((tx) => delivery.publish(tx, { type, data: { address: '192.0.2.7' }, only }));
 
 /** How people of the alert file are told, on any database. */
 export function alertContract(make: MakeStorage): void {
@@ -45,6 +45,14 @@ export function alertContract(make: MakeStorage): void {
         assert.deepEqual(sent.map(({ to }) => to).sort(), ['+4930123456', '+4930123457']);
         assert.match(sent[0]?.text ?? '', /^Twinkeep: address\.blocked at 2/);
         assert.doesNotMatch(sent[0]?.text ?? '', /192\.0\.2\.7/);
+
+        for (const only of ['webhooks', 'alerts'] as const) {
+          await publish(kit, 'address.unblocked', only);
+          await kit.delivery.run();
+          const counts: readonly number[] = [receiver.received.length, sent.length];
+          assert.deepEqual(counts, only === 'webhooks' ? [3, 2] : [3, 4], `for ${only} only`);
+        }
+        assert.ok(!receiver.received.some(({ body }) => body.includes('only')));
       }),
     );
   });

@@ -39,20 +39,23 @@ export function createFanOut({ storage, fields, outbox, alerts, backlog, clock }
   return async (event: Claimed): Promise<Outcome | undefined> => {
     const { tenantId, expiresAt } = event;
     if (expiresAt <= clock.now()) return { kind: 'failed', reason: 'expired' };
-    const contents = await opened(event);
-    if (contents === undefined || tenantId === undefined) return { kind: 'failed', reason: 'unreadable' };
+    const sealed = await opened(event);
+    if (sealed === undefined || tenantId === undefined) return { kind: 'failed', reason: 'unreadable' };
+    const { only, ...contents } = sealed;
+    const isAlert = only !== 'webhooks' && alerts.wants(contents.type);
     const { type } = contents;
     const body = JSON.stringify(contents);
     await backlog.know(tenantId);
     await storage.write(inTenant(tenantId), async (tx) => {
       if (!(await messageStore.removeClaimed(tx, event.id, event.claim))) return;
       tx.afterCommit(() => backlog.note(tenantId, event.lane, -1));
-      const wanting = (await endpointStore.all(tx)).filter(
+      const wanting = (only === 'alerts' ? [] : await endpointStore.all(tx)).filter(
         (one) => one.state === 'active' && isWanted(one.events, type),
       );
       const receivers = wanting.map(({ id }) => id);
-      if (alerts.webhook !== undefined && alerts.wants(type)) receivers.push(ALERT_ENDPOINT);
+      if (alerts.webhook !== undefined && isAlert) receivers.push(ALERT_ENDPOINT);
       await outbox.address(tx, { tenantId, eventType: type, body }, receivers);
+      if (!isAlert) return;
       for (const message of await alerts.messagesFor(tx, contents, clock.now())) await outbox.enqueue(tx, message);
     });
     return undefined;

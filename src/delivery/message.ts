@@ -36,6 +36,8 @@ export interface DeliveryEvent {
   readonly type: string;
   /** Whose webhooks hear of it; without one those of the home tenant. */
   readonly tenantId?: TenantId | undefined;
+  /** Webhooks of its tenant alone, or alerts alone; both unless told. */
+  readonly only?: 'webhooks' | 'alerts' | undefined;
   /** JSON; anything else is refused. */
   readonly data: Readonly<Record<string, unknown>>;
 }
@@ -81,6 +83,7 @@ export const eventContents = z.strictObject({
   type: eventType,
   timestamp: z.string(),
   data: z.record(z.string(), z.json()),
+  only: z.enum(['webhooks', 'alerts']).optional(),
 });
 export type EventContents = z.output<typeof eventContents>;
 
@@ -90,8 +93,8 @@ export function contentsOf({ tenantId: _, expiresAt: __, ...message }: Message):
 }
 
 /** @param timestamp RFC 3339. @throws DELIVERY_MESSAGE_REFUSED */
-export function eventContentsOf({ type, data }: DeliveryEvent, timestamp: string): string {
-  return textOf('event', eventContents, { type, timestamp, data }, MAX_DATA_BYTES);
+export function eventContentsOf({ type, data, only }: DeliveryEvent, timestamp: string): string {
+  return textOf('event', eventContents, { type, timestamp, data, only }, MAX_DATA_BYTES);
 }
 
 function textOf(root: string, schema: z.ZodType, value: unknown, maxBytes: number): string {

@@ -149,9 +149,11 @@ export function webhookContract(make: MakeStorage): void {
           const { id } = await addWebhook(kit.delivery, slow.url);
           await addWebhook(kit.delivery, quick.url);
           slow.answer = 'hang';
+          const begun = performance.now();
           for (let n = 0; n < 40; n++) await publish(kit);
           await until(() => quick.received.length === 40);
-          assert.ok(slow.received.length <= 6, `${slow.received.length} attempts at the one that hangs`);
+          const most = 6 * (1 + Math.floor((performance.now() - begun) / 1_000)); // as many anew when those time out
+          assert.ok(slow.received.length <= most, `${slow.received.length} attempts at the one that hangs`);
           await kit.delivery.stop();
           const { items } = await kit.delivery.log.ofWebhook(home, id, { limit: 100 });
           assert.ok(items.some(({ message }) => message.reason === 'timeout'));

@@ -58,6 +58,8 @@ export interface AccountDeps {
   readonly limits: Pick<Limits, 'takeOf'>;
   readonly attempts: Pick<Attempts, 'begin' | 'good' | 'clear'>;
   readonly evenTime: EvenTime;
+  /** What was learned of how a person uses the system goes with them. */
+  readonly forgetUse?: ((tx: Tx, person: PersonId) => Promise<void>) | undefined;
   /** Throws for a person who is blocked. */
   readonly assertOpen?: ((person: PersonId) => void) | undefined;
   readonly clock: Clock;

@@ -41,7 +41,7 @@ async function isGoverned(tx: Tx): Promise<boolean> {
 
 /** The end of accounts, and what an administrator does for somebody who lost a second factor. */
 export function createRemoval(ground: AccountGround) {
-  const { storage, audit, identity, tenants, access, sessions, mfa, mails, clock, vault } = ground;
+  const { storage, audit, identity, tenants, access, sessions, mfa, mails, clock, vault, forgetUse } = ground;
 
   /** Roles are rows of each tenant, so those elsewhere go first: cut off there, the person is left with fewer rights. */
   async function leave(actor: Actor, tenant: TenantId, id: PersonId, guarded: boolean): Promise<void> {
@@ -58,6 +58,7 @@ export function createRemoval(ground: AccountGround) {
     await access.grant(tx, { ...actor, tenantId: tenant }, tenant, id, []);
     await mfa.reset(tx, actor, id);
     await sessions.devices.forgetAll(tx, id);
+    await forgetUse?.(tx, id);
     await sessions.endAll(tx, actor, id, 'deleted');
     const object = { type: 'person', id };
     await audit.record(tx, { ...actor, action: 'person.deleted', outcome: 'done', object });

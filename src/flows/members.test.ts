@@ -139,6 +139,7 @@ function contract(name: string, open: (clock: TestClock) => Promise<Storage>): v
     });
 
     test('what was done stands in the log', async () => {
+      await kit.twinkeep.house.audit.integrate(); // within half a second it would be by itself
       const { json } = await kit.call('GET', '/v1/audit/entries?limit=1000', { token: await kit.signIn() });
       const actions = json.items.map(({ action }: { action: string }) => action);
       for (const action of ['person.left', 'person.joined', 'session.all_ended']) assert.ok(actions.includes(action));

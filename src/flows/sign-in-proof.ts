@@ -1,5 +1,6 @@
 import { actorOf, type Context } from '../http/index.ts';
 import type { Person } from '../identity/index.ts';
+import type { TenantId } from '../kernel/brand.ts';
 import { isFault } from '../kernel/errors.ts';
 import { anonymous, type Principal } from '../kernel/principal.ts';
 import { isSixDigits, type Method, type Mfa, type MfaProof } from '../mfa/index.ts';
@@ -25,6 +26,8 @@ export interface Asked {
   readonly context: Context;
   readonly profile: string;
   readonly person: Person;
+  /** Where it is asked for: the entries of it are seen there. */
+  readonly tenantId: TenantId;
   /** A device, a session or an address that is known to the account: it has a count of its own. */
   readonly knownDevice: string | undefined;
   /** Anonymous unless told. */
@@ -36,8 +39,8 @@ export type Prove = (asked: Asked, answer: FactorAnswer) => Promise<MfaProof>;
 
 export const createProve =
   ({ mfa, attempts, refusals }: ProverDeps): Prove =>
-  async ({ context, profile, person, knownDevice, caller = anonymous }, answer) => {
-    const actor = actorOf(context, caller);
+  async ({ context, profile, person, tenantId, knownDevice, caller = anonymous }, answer) => {
+    const actor = actorOf(context, caller, tenantId);
     const refuse = (): Promise<never> => refusals.code(context, profile, person);
 
     async function byCode(code: string): Promise<MfaProof> {

@@ -47,6 +47,12 @@ test('a second factor that is set up is asked for, and the session says that it 
   assert.equal(proof?.secondFactorAt, proof?.provedAt);
   const actions = entries.map(({ action }) => action).filter((action) => action.startsWith('signin.'));
   assert.deepEqual(actions, ['signin.second_factor_asked', 'signin.passed']);
+  const ofFactors = entries.filter(({ action }) => action === 'mfa.passed' || action === 'signin.second_factor_asked');
+  assert.deepEqual(
+    ofFactors.map(({ tenantId }) => tenantId),
+    ['main', 'main'],
+    'whoever looks after the tenant sees them',
+  );
 });
 
 test('a backup code signs in once, and a client that knows one call only sends its code along', async () => {

@@ -25,7 +25,8 @@ export function createSecond(deps: SignInDeps, { refusals, prove, goOn, holderOf
       return { kind: 'passkey', options: await mfa.passkeys.authenticationOptions(person.id) };
     if (found?.factorId === undefined) throw mfaFault('MFA_FACTOR_UNKNOWN');
     const { addressBlock } = context;
-    const sent = await mfa.sendCode(actorOf(context, anonymous), person.id, found.factorId, { addressBlock });
+    const actor = actorOf(context, anonymous, ticket.tenantId);
+    const sent = await mfa.sendCode(actor, person.id, found.factorId, { addressBlock });
     return { kind: 'code-sent', ...sent };
   }
 
@@ -67,7 +68,8 @@ export function createSecond(deps: SignInDeps, { refusals, prove, goOn, holderOf
 
   async function verified(context: Context, { person, ticket }: Held, answer: SecondAnswer): Promise<Partial<SoFar>> {
     const knownDevice = await countedAs(sessions.devices, person.id, ticket.knownDeviceId, context.addressBlock);
-    const { method, amr } = await prove({ context, profile: ticket.profile, person, knownDevice }, answer);
+    const { profile, tenantId } = ticket;
+    const { method, amr } = await prove({ context, profile, person, tenantId, knownDevice }, answer);
     return { given: method, amr: joined(ticket.amr, amr) };
   }
 

@@ -61,7 +61,8 @@ export function createSteps(deps: SignInDeps): Steps {
       if (used !== undefined && !(await tickets.spend(tx, used))) throw mfaFault('MFA_TICKET_INVALID');
       const object = { type: 'person', id: person.id };
       const action = stage === 'enrol' ? 'signin.enrolment_asked' : 'signin.second_factor_asked';
-      await audit.record(tx, { ...actorOf(context, anonymous), action, outcome: 'done', object, facts: { profile } });
+      const actor = actorOf(context, anonymous, tenantId);
+      await audit.record(tx, { ...actor, action, outcome: 'done', object, facts: { profile } });
       return tickets.open(tx, { ...pending, knownDeviceId: known?.id });
     });
     return { ticket: token, expiresInS: TICKET_MS / 1_000 };
@@ -69,10 +70,10 @@ export function createSteps(deps: SignInDeps): Steps {
 
   /** A code that came along in the same call is looked at as if it had come with a ticket. */
   async function answerNow(context: Context, options: SignInOptions, soFar: SoFar): Promise<SignInOutcome> {
-    const { person, known } = soFar;
+    const { person, tenantId, known } = soFar;
     const { method, amr } = await deps.evenTime.evenRefusals('code', async () => {
       const knownDevice = await countedAs(deps.sessions.devices, person.id, known?.id, context.addressBlock);
-      return prove({ context, profile: profileOf(options), person, knownDevice }, { code: options.code });
+      return prove({ context, profile: profileOf(options), person, tenantId, knownDevice }, { code: options.code });
     });
     return goOn(context, options, { ...soFar, amr: joined(soFar.amr, amr), given: method });
   }

@@ -1,9 +1,10 @@
 import type { Audit } from '../audit/index.ts';
 import type { Failures } from '../detection/index.ts';
-import type { Context } from '../http/index.ts';
+import { actorOf, type Context } from '../http/index.ts';
 import type { Identity, Person } from '../identity/index.ts';
 import { type PersonId, type TenantId, tenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { anonymous } from '../kernel/principal.ts';
 import { type Mfa, mfaFault, type Ticket } from '../mfa/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Storage } from '../storage/index.ts';
@@ -67,7 +68,8 @@ export function createSignIn(deps: SignInDeps): SignIn {
   /** A passkey that verified its person is two factors in one; possession alone signs nobody in. */
   async function passkeyHolder(context: Context, response: unknown, options: SignInOptions) {
     await attempts.begin({ addressBlock: context.addressBlock });
-    const passed = await mfa.passkeys.authenticate(response);
+    const tenantOf = async (id: PersonId): Promise<TenantId | undefined> => (await tenants.tenantsOf(id))[0];
+    const passed = await mfa.passkeys.authenticate(response, { actor: actorOf(context, anonymous), tenantOf });
     const person = passed && (await identity.get(passed.personId));
     if (passed?.userVerified !== true || person === undefined || person.disabledAt !== undefined)
       return refusals.code(context, profileOf(options), person);

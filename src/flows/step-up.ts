@@ -67,14 +67,14 @@ export function createStepUp(deps: StepUpDeps): StepUp {
     { password = '', ...answer }: StepUpAnswer,
     profile: string,
   ): Promise<Proof> {
-    const { username, personId, sessionId } = caller;
+    const { username, personId, sessionId, tenantId } = caller;
     const outcome = await identity.authenticate(MAIN_REALM, username, password);
     // A name that was given to somebody else meanwhile is not this session's.
     if (outcome.kind === 'refused' || outcome.person.id !== personId)
       return refusals.credentials(context, profile, username, outcome.person);
     const { person } = outcome;
     if (!(await mfa.isEnrolled(personId))) return { person, amr: ['pwd'], secondFactor: false };
-    const asked = { context, profile, person, knownDevice: sessionId, caller };
+    const asked = { context, profile, person, tenantId, knownDevice: sessionId, caller };
     const { amr } = await prove(asked, answer);
     return { person, amr: joined(['pwd'], amr), secondFactor: true };
   }
@@ -119,7 +119,8 @@ export function createStepUp(deps: StepUpDeps): StepUp {
     },
     factor: async (context, caller, answer, terms) => {
       const attempt = attemptOf(context, caller);
-      const asked = { context, profile: terms?.profile ?? 'twinkeep', knownDevice: caller.sessionId, caller };
+      const { tenantId, sessionId } = caller;
+      const asked = { context, profile: terms?.profile ?? 'twinkeep', tenantId, knownDevice: sessionId, caller };
       const { person, amr, begun } = await evenTime.evenRefusals('code', async () => {
         const counted = await attempts.begin(attempt);
         const found = await identity.get(caller.personId);

@@ -4,7 +4,7 @@ import type {
 } from '@simplewebauthn/server';
 import { encodeBase64url } from '../crypto/index.ts';
 import type { AuditSink } from '../kernel/audit.ts';
-import type { EpochMs, PersonId } from '../kernel/brand.ts';
+import type { EpochMs, PersonId, TenantId } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Actor, anonymous } from '../kernel/principal.ts';
 import { newUuid, type Random } from '../kernel/random.ts';
@@ -73,6 +73,13 @@ export interface PasskeyOwner {
   readonly username: string;
 }
 
+/** Who answers, as far as that is known before the answer is read. */
+interface AnsweredBy {
+  readonly actor?: Actor | undefined;
+  readonly person?: PersonId | undefined;
+  readonly tenantOf?: ((person: PersonId) => Promise<TenantId | undefined>) | undefined;
+}
+
 /** Credentials of WebAuthn: as one factor of two, or as the only one. */
 export interface Passkeys {
   /** False where the address of this server can have none. */
@@ -114,13 +121,10 @@ export interface Passkeys {
    * Whom an answer proves, each challenge and each counter once, also in parallel and over processes.
    *
    * @param by `person`: a second factor of this one, who was named in the options. Without it the answer stands alone,
-   *   so the authenticator must have verified its person
+   *   so the authenticator must have verified its person, and `tenantOf` says where the entry is seen
    * @returns undefined for an answer that proves nothing
    */
-  authenticate(
-    response: unknown,
-    by?: { readonly actor?: Actor | undefined; readonly person?: PersonId | undefined },
-  ): Promise<PasskeyPassed | undefined>;
+  authenticate(response: unknown, by?: AnsweredBy): Promise<PasskeyPassed | undefined>;
   list(person: PersonId): Promise<readonly PasskeyFactor[]>;
   isEnrolled(person: PersonId): Promise<boolean>;
   /** The same within a write, for a rule that must not lose the last factor. */
@@ -199,10 +203,7 @@ export function createPasskeys(deps: PasskeyDeps): Passkeys {
     });
   }
 
-  async function answered(
-    answer: AuthenticationAnswer,
-    by: { actor?: Actor | undefined; person?: PersonId | undefined },
-  ) {
+  async function answered(answer: AuthenticationAnswer, by: AnsweredBy) {
     const key = await storage.read(platform, (tx) => passkeyStore.byCredential(tx, answer.id));
     if (key === undefined || answer.id !== answer.rawId) return undefined;
     if (by.person !== undefined && by.person !== key.personId) return undefined;
@@ -217,7 +218,9 @@ export function createPasskeys(deps: PasskeyDeps): Passkeys {
     const userVerified = by.person === undefined;
     const expected = { party: party(), challenge: asked.challenge, userVerified };
     const given = await readAssertion(answer, key.publicKey, expected);
-    const passed = await settle(by.actor ?? { principal: anonymous }, key, asked.good, given);
+    const { actor = { principal: anonymous } } = by;
+    const tenantId = actor.tenantId ?? (await by.tenantOf?.(key.personId));
+    const passed = await settle({ ...actor, tenantId }, key, asked.good, given);
     return passed && given !== undefined ? { key, given } : undefined;
   }
 

@@ -54,6 +54,8 @@ export interface Devices {
    */
   keep(tx: Tx, actor: Actor, person: PersonId, wish: DeviceWish): Promise<{ id: string; token: string }>;
   list(person: PersonId): Promise<readonly ListedDevice[]>;
+  /** Whose device it is: asked by the operator, and of blocks. */
+  ownerOf(id: string): Promise<PersonId | undefined>;
   /** @throws SESSION_DEVICE_UNKNOWN also for one of somebody else */
   forget(actor: Actor, person: PersonId, id: string): Promise<void>;
   /** All of a person, and what is usual for them: an erasure. */
@@ -137,6 +139,7 @@ export function createDevices(deps: DeviceDeps): Devices {
       const others = secretsIn(token).filter((other) => other !== secret);
       return { id, token: [secret, ...others].slice(0, MAX_SHARED).join('.') };
     },
+    ownerOf: (id) => storage.read(platform, (tx) => deviceStore.ownerOf(tx, id)),
     list: (person) =>
       storage.read(platform, async (tx) => {
         const now = clock.now();

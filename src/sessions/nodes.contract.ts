@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { type EpochMs, epochMs } from '../kernel/brand.ts';
 import { hours, minutes, seconds } from '../kernel/clock.ts';
+import { isFault } from '../kernel/errors.ts';
 import { platform } from '../kernel/tx.ts';
 import { createMemoryBus, type Storage } from '../storage/index.ts';
 import { createTestClock, type TestClock } from '../testing/index.ts';
@@ -84,8 +85,20 @@ async function pass(kit: SessionsKit, ms: number): Promise<void> {
   await pause(700);
 }
 
+/** By a clock that jumps, a node has not heard of revocations for long: it takes tokens again once it has read them. */
+async function verified(tokens: NativeTokens, token: string): Promise<void> {
+  for (const until = performance.now() + 10_000; ; await pause(20)) {
+    try {
+      await tokens.verify(token);
+      return;
+    } catch (error) {
+      if (!isFault(error, 'SESSION_FEED_STALE') || performance.now() > until) throw error;
+    }
+  }
+}
+
 async function refusedSoon(code: string, work: () => unknown): Promise<void> {
-  const until = performance.now() + 3_000;
+  const until = performance.now() + 5_000;
   for (;;) {
     try {
       return await expectRefused(code, work);
@@ -194,15 +207,15 @@ function cutoffTests(given: () => SessionsKit, start: Start): void {
 }
 
 async function assertGoesOn({ tokens, sessions }: Node, grant: Grant): Promise<void> {
-  await tokens.verify(grant.accessToken);
+  await verified(tokens, grant.accessToken);
   const next = await sessions.refresh(actor, grant.refreshToken ?? '', grant.deviceSecret);
-  await tokens.verify(next.accessToken);
+  await verified(tokens, next.accessToken);
   assert.ok(await sessions.proof(grant.sessionId));
 }
 
 function feedTests(given: () => SessionsKit, start: Start): void {
   // Attack: a session ends at a node whose clock is far behind, where the bus is down: the others never read of it.
-  test('what ends at a node whose clock is minutes off is refused at the others within a second or so', async () => {
+  test('what ends at a node whose clock is minutes off is refused at the others within five seconds', async () => {
     const kit = given();
     const here = await start();
     for (const aheadMs of [-minutes(5), minutes(5)]) {

@@ -10,6 +10,7 @@ import { sessionMigrations } from './migrations/index.ts';
 import { createRevocations, type Revocations } from './revocations.ts';
 import type { RevocationKind } from './revocations-log.ts';
 import { tokenSubject } from './revocations-log.ts';
+import { sessionStore } from './store.ts';
 
 const random = createSystemRandom();
 
@@ -168,4 +169,36 @@ test('what has run out is forgotten, and the log of what was learned with it', a
   t.mock.timers.tick(600_000);
   assert.equal(silent.revocations.revokes(holder), false);
   assert.deepEqual(silent.revocations.log.after(0, 10, epochMs(0)).entries, []);
+});
+
+// Attack: lives are made longer while the database is away, and a node that never heard of it forgets revocations too early.
+test('a longer life that could not be written is refused to whoever asked, and written with the next tick', async (t) => {
+  const clock = createTestClock();
+  const own = createSqliteStorage({ file: ':memory:', clock });
+  t.after(own.close);
+  await own.migrate(sessionMigrations);
+  let failures = 0;
+  const storage: Storage = {
+    ...own,
+    write: (scope, work) => (failures-- > 0 ? Promise.reject(new Error('away')) : own.write(scope, work)),
+  };
+  const onError = (error: unknown) => assert.fail(String(error));
+  const revocations = createRevocations({
+    ...{ storage, bus: createMemoryBus(), clock, random, accessMs: 60_000, onError },
+  });
+  await revocations.start();
+  t.after(revocations.stop);
+  const told = async () => {
+    const rows = await own.read(platform, (tx) => sessionStore.revocations(tx, '', clock.now()));
+    return rows.filter(({ kind }) => kind === 'life').map(({ subject }) => subject);
+  };
+  assert.deepEqual(await told(), ['60000']);
+  failures = 1;
+  await assert.rejects(revocations.keepFor(120_000), /away/);
+  assert.deepEqual(await told(), ['60000']);
+  for (const until = performance.now() + 3_000; (await told()).length < 2 && performance.now() < until; )
+    await pause(20);
+  assert.deepEqual(await told(), ['60000', '120000']);
+  await revocations.keepFor(90_000);
+  assert.equal((await told()).length, 2, 'less than what is kept already');
 });

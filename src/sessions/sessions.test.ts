@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { personId } from '../kernel/brand.ts';
+import { minutes, seconds } from '../kernel/clock.ts';
 import { platform } from '../kernel/tx.ts';
 import { createSqliteStorage } from '../storage/index.ts';
 import { type Answer, createKit, createTestClock, KIT_PASSWORD, type Kit } from '../testing/index.ts';
+import { actor, createSessionsKit, expectRefused } from './sessions-kit.contract.ts';
 
 const MASTER_KEY = Buffer.from('0123456789abcdef'.repeat(2)).toString('base64');
 
@@ -170,5 +172,23 @@ test('what ran out more than a week ago is forgotten, and nothing else', async (
     assert.equal(await answer(), 'SESSION_UNKNOWN');
   } finally {
     await own.close();
+  }
+});
+
+test('where a minute without use ends a session, one that is used every quarter of it goes on', async (t) => {
+  const own = await createSessionsKit(undefined, undefined, { settings: { accessMs: minutes(1), idleMs: minutes(1) } });
+  t.after(own.storage.close);
+  for (const everyMs of [seconds(15), seconds(14)]) {
+    const [used, idle] = [await own.start(), await own.start()];
+    for (let at = 0; at < minutes(3); at += everyMs) {
+      await own.wait(everyMs);
+      own.sessions.used(used.sessionId);
+      await own.sessions.flushUse();
+    }
+    const next = await own.sessions.refresh(actor, used.refreshToken ?? '', used.deviceSecret);
+    assert.ok(next.accessToken, `used every ${everyMs} ms`);
+    await expectRefused('SESSION_EXPIRED', () =>
+      own.sessions.refresh(actor, idle.refreshToken ?? '', idle.deviceSecret),
+    );
   }
 });

@@ -1,4 +1,4 @@
-import type { EpochMs, PersonId } from '../kernel/brand.ts';
+import { type EpochMs, type PersonId, personId } from '../kernel/brand.ts';
 import type { RowOf, Tx } from '../kernel/tx.ts';
 import { insertion, statement } from '../storage/index.ts';
 
@@ -82,6 +82,13 @@ const forgetDevice = statement({
   params: { id: 'text', person: 'text' },
 });
 
+const selectOwner = statement({
+  reach: 'platform',
+  sql: 'select person_id from known_device where id = :id',
+  params: { id: 'text' },
+  returns: { person_id: 'text' },
+});
+
 /** What a session goes on by; the device's row is gone with it. */
 const unbindSessions = statement({
   reach: 'platform',
@@ -148,6 +155,10 @@ export type KnownDeviceRow = RowOf<typeof found>;
 export const deviceStore = {
   add: (tx: Tx, row: RowOf<typeof device>) => tx.insert(insertDevice, [row]),
   find: (tx: Tx, person: PersonId, digest: Uint8Array) => tx.one(selectDevice, { digest, person }),
+  ownerOf: async (tx: Tx, id: string): Promise<PersonId | undefined> => {
+    const row = await tx.one(selectOwner, { id });
+    return row && personId(row.person_id);
+  },
   of: (tx: Tx, person: PersonId) => tx.all(selectDevices, { person }),
   seen: (tx: Tx, id: string, now: EpochMs, sealed: string) => tx.run(seeDevice, { id, now, device: sealed }),
   /** @returns whether this is the first session with it; false too for a device that is none of the person's */

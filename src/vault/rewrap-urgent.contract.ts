@@ -87,7 +87,7 @@ export function rewrapUrgentContract(make: MakeStorage): void {
       assert.ok(progress !== undefined && progress.finishedAt === undefined);
       await engine.run({ urgent: true });
       assert.deepEqual((await kit.rewrap.status())[0], progress);
-      await kit.another().run();
+      await kit.another().run({ urgent: true });
       assert.equal(await finished(kit), true, 'another one goes on where it stopped');
     }));
 }
