@@ -15,6 +15,19 @@ local NOT_SENT = {
 -- What the back end is told, in the place of anything that the client said.
 local TOLD = { "twinkeep-assertion", "twinkeep-subject", "twinkeep-tenant", "twinkeep-roles" }
 
+-- The strict headers. HAProxy's own answers have these; those of the back end have what Twinkeep says of the row.
+local STRICT = {
+    ["content-security-policy"] = "default-src 'none'; frame-ancestors 'none'",
+    ["cross-origin-opener-policy"] = "same-origin",
+    ["cross-origin-resource-policy"] = "same-origin",
+    ["permissions-policy"] = "camera=(), geolocation=(), microphone=()",
+    ["referrer-policy"] = "no-referrer",
+    ["strict-transport-security"] = "max-age=31536000; includeSubDomains",
+    ["x-content-type-options"] = "nosniff",
+    ["x-frame-options"] = "DENY",
+    ["cache-control"] = "no-store",
+}
+
 -- What of a refusal the client does not get to see: what is of one hop, and what is for us.
 local OF_ONE_HOP = {
     ["connection"] = true, ["keep-alive"] = true, ["content-length"] = true, ["transfer-encoding"] = true,
@@ -28,7 +41,20 @@ local function first(headers, name)
     return values[0] or values[1]
 end
 
+-- Notes a header of the answer to come, under the name by which haproxy.cfg sets it.
+local function note(txn, name, value)
+    local variable = "txn." .. name:gsub("-", "_")
+    if value == nil then txn:unset_var(variable) else txn:set_var(variable, value) end
+end
+
+-- Of an answer of Twinkeep, which has those of the row's profile.
+local function note_all(txn, headers)
+    for name in pairs(STRICT) do note(txn, name, first(headers, name)) end
+    for _, name in ipairs({ "ratelimit", "ratelimit-policy", "x-request-id" }) do note(txn, name, first(headers, name)) end
+end
+
 local function refuse(txn, status, headers, body)
+    if headers ~= nil and first(headers, "x-request-id") ~= nil then note_all(txn, headers) end
     local reply = txn:reply{ status = status }
     for name, values in pairs(headers or {}) do
         if not OF_ONE_HOP[name] and name:sub(1, 9) ~= "twinkeep-" then
@@ -72,11 +98,15 @@ local function hand_on(txn, headers)
         local cookie = first(headers, "twinkeep-cookie")
         if cookie ~= nil then txn.http:req_set_header("cookie", cookie) end
     end
+    note_all(txn, headers)
     txn:set_var("txn.twinkeep", "admitted")
 end
 
 core.register_action("twinkeep", { "http-req" }, function(txn)
     txn:set_var("txn.twinkeep", "asked")
+    for name, value in pairs(STRICT) do
+        if name ~= "strict-transport-security" or txn.f:ssl_fc() == 1 then note(txn, name, value) end
+    end
     local asked, answer = pcall(function()
         local url = "http://127.0.0.1/v1/forward-auth"
         return core.httpclient():get{ url = url, dst = QUESTION, headers = question(txn), timeout = TIMEOUT_MS }
