@@ -6,14 +6,16 @@ import { createServer } from 'node:http';
 export interface OldTwin {
   readonly url: string;
   /** What came through to it, and with which credential. */
-  readonly seen: { readonly path: string; readonly authorization: string | undefined }[];
+  readonly seen: { readonly path: string; readonly authorization: string | undefined; readonly body: string }[];
   close(): Promise<void>;
 }
 
 export async function startOldTwin(): Promise<OldTwin> {
   const seen: OldTwin['seen'] = [];
-  const server = createServer(({ url = '', headers }, response) => {
-    seen.push({ path: url, authorization: headers.authorization });
+  const server = createServer(async (request, response) => {
+    const { url = '', headers } = request;
+    const body = (await request.setEncoding('utf8').toArray()).join('');
+    seen.push({ path: url, authorization: headers.authorization, body });
     response.end('{}');
   });
   server.listen(0, '127.0.0.1');

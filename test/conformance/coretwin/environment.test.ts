@@ -19,7 +19,7 @@ const GUIDE = {
 
 test('C09 its JWT_ variables are taken as its guide has them, in minutes and days', async (t) => {
   const place = createPlace(t, GUIDE);
-  const { json } = await place.cli.run(['config', 'check', '--json']);
+  const { json } = await place.cli.look(['config', 'check', '--json']);
   const { accessMs, refreshMs, algorithm, secret } = json.profile.coretwin;
   assert.deepEqual([accessMs, refreshMs, algorithm, secret], [1_800_000, 604_800_000, 'HS256', '[secret]']);
   const server = await place.start({ JWT_ACCESS_TOKEN_EXPIRE_MINUTES: '5' });
@@ -50,7 +50,7 @@ test('C09 a name in $ and braces in a configuration file is filled in from the e
     profile: { coretwin: { secret: ref('TWIN_SECRET'), corsOrigins: [`https://app.${ref('SITE')}.example`] } },
   });
   const env = { SITE: 'coretwin', TWIN_SECRET: SECRET };
-  const { json, stderr } = await place.cli.run(['config', 'check', '--json'], { env });
+  const { json, stderr } = await place.cli.look(['config', 'check', '--json'], env);
   assert.equal(json?.issuer, 'https://coretwin.example/coretwin', stderr);
   assert.deepEqual(json.profile.coretwin.corsOrigins, ['https://app.coretwin.example']);
   const server = await place.start(env);
@@ -64,13 +64,15 @@ test('C09 a name that is not set stops the start, with the place where it stands
   const flaws = flawsOf(await place.refused());
   assert.ok(flaws.some(({ at, reason }) => at.includes('profile.coretwin.secret') && reason.includes('TWIN_SECRET')));
   // Attack: what is filled in is looked at for names again, and tells another variable.
-  const { json } = await place.cli.run(['config', 'check', '--json'], {
-    env: { TWIN_SECRET: SECRET, TWINKEEP_ISSUER: 'https://a.example' },
+  const { json } = await place.cli.look(['config', 'check', '--json'], {
+    TWIN_SECRET: SECRET,
+    TWINKEEP_ISSUER: 'https://a.example',
   });
   assert.equal(json.issuer, 'https://a.example');
   place.write('twinkeep.config.json', { issuer: ref('OUTER'), profile: { coretwin: { secret: SECRET } } });
-  const nested = await place.cli.run(['config', 'check', '--json'], {
-    env: { OUTER: ref('TWIN_SECRET'), TWIN_SECRET: 'x' },
+  const nested = await place.cli.look(['config', 'check', '--json'], {
+    OUTER: ref('TWIN_SECRET'),
+    TWIN_SECRET: 'x',
   });
   assert.equal(nested.json.issuer, ref('TWIN_SECRET'));
 });

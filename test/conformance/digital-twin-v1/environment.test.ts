@@ -56,6 +56,6 @@ test('A12 no secret is written to the data folder or shown by a command', async 
     const path = join(entry.parentPath, entry.name);
     assert.ok(!readFileSync(path, 'latin1').includes(SECRET), path);
   }
-  const { stdout } = await place.cli.run(['config', 'check', '--json']);
+  const { stdout } = await place.cli.look(['config', 'check', '--json']);
   assert.ok(stdout.includes('[secret]') && !stdout.includes(SECRET));
 });

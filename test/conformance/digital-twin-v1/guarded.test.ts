@@ -74,7 +74,7 @@ test('A04 A01 the token that login gave opens all of it, and the old back end ge
   seen.length = 0;
   for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])
     assert.equal((await ask('/api/twins/1', `Bearer ${token}`, method)).status, 200);
-  assert.deepEqual(seen, Array(5).fill({ path: '/api/twins/1', authorization: `Bearer ${token}` }));
+  assert.deepEqual(seen, Array(5).fill({ path: '/api/twins/1', authorization: `Bearer ${token}`, body: '' }));
 });
 
 test('A04 login and registration are open, and answer by themselves', async () => {

@@ -31,6 +31,26 @@ test('B26 forms need the token at the refresh as everywhere, with JWT_COOKIE_CSR
   assert.equal((await refresh({ 'content-type': FORM, 'x-csrf-token': csrf })).status, 200);
 });
 
+// Attack: a page of another site posts the field with a value that it made up, twice, beside a header, or as text.
+test('B26 a page without scripts refreshes with the CSRF token as the field csrf_token of its form', async () => {
+  const { cookie, csrf } = await signIn();
+  const refresh = (body: string, headers: object = {}) =>
+    kit.call('POST', '/api/auth/refresh', { headers: { cookie, 'content-type': FORM, ...headers }, body });
+  const refused: readonly (readonly [string, object?])[] = [
+    ['csrf_token=made-up'],
+    ['csrf_token='],
+    [`csrf_token=${csrf}&csrf_token=made-up`],
+    [`csrf_token=${csrf}`, { 'x-csrf-token': 'made-up' }],
+    [`csrf_token=${csrf}`, { 'content-type': 'text/plain' }],
+  ];
+  for (const [body, headers] of refused)
+    assert.equal((await refresh(body, headers)).status, 422, `${body.slice(0, 60)} ${JSON.stringify(headers)}`);
+  const long = `a=${'x'.repeat(200_000)}`;
+  assert.equal((await refresh(`${long}&csrf_token=${csrf}`)).status, 413, 'behind all that is held');
+  const good = await refresh(`next=%2Fhome&csrf_token=${csrf}`);
+  assert.equal(good.status, 200, good.text);
+});
+
 test('B26 the token counts under the name of Flask-WTF too, and pages of named origins may send it', async () => {
   const { cookie, csrf } = await signIn();
   const form = { cookie, 'content-type': FORM };

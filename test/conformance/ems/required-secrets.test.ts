@@ -75,7 +75,7 @@ for (const [profile, names] of PROFILES) {
       for (const value of Object.values(env)) assert.ok(!ended.stderr.includes(value), name);
     }
     const env = envOf(names, (name) => [name, VALUES[name]]);
-    const { code, stdout, stderr } = await place.cli.run(['config', 'check'], { env });
+    const { code, stdout, stderr } = await place.cli.look(['config', 'check'], env);
     assert.equal(code, 0, stderr);
     assert.ok(stdout.includes('[secret]'));
     for (const value of Object.values(env)) assert.ok(!`${stdout}${stderr}`.includes(value));

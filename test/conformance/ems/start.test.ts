@@ -92,8 +92,9 @@ test('X16 both spellings of a setting are taken, in any profile', async (t) => {
   ];
   for (const [index, [env, key, value]] of spellings.entries()) {
     const profile = PROFILES[index % PROFILES.length] ?? 'ems';
-    const { code, json, stderr } = await place.cli.run(['config', 'check', '--json'], {
-      env: { ...env, TWINKEEP_PROFILE: profile },
+    const { code, json, stderr } = await place.cli.look(['config', 'check', '--json'], {
+      ...env,
+      TWINKEEP_PROFILE: profile,
     });
     assert.equal(code, 0, stderr);
     assert.deepEqual(json.profile[profile][key], value, `${profile} ${JSON.stringify(env)}`);
