@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { readVerifier, verifyLog } from '../../src/audit/index.ts';
+import { assertBlocked, assertOthersServed, attackFrom, detecting, untilStored } from './attack-while-away.ts';
 import { readBooks, reconcile } from './books.ts';
 import { assertUnavailable, call, makeKey, signIn } from './call.ts';
 import { listReadings } from './check-promises.ts';
@@ -17,6 +18,7 @@ import { attachStrace } from './strace.ts';
 const run = promisify(execFile);
 const RECOVERY_MS = 5_000;
 const BATCH = 50;
+const BLOCKED = ['203.0.113.9', '203.0.113.10', '203.0.113.11'];
 const MAX_BATCHES = 2_000;
 
 /** A server on a disk that is about to fail, and the batches that it has taken, a meter each. */
@@ -32,7 +34,7 @@ interface Subject {
 
 async function subjectOn(t: TestContext, place: Place): Promise<Subject> {
   t.after(place.remove);
-  const victim = await startVictim(place.setting);
+  const victim = await startVictim({ ...place.setting, env: { ...place.setting.env, ...detecting(place) } });
   const token = await signIn(victim.address);
   const key = await makeKey(victim.address, token);
   const subject = {
@@ -165,11 +167,18 @@ test('a file that may not grow refuses writes in the same way', async (t) => {
   await postUntilRefused(subject);
   await postWhileBroken(subject);
   await assertExact(subject);
+  // Attack: the disk is filled first, so that no block can be stored.
+  await attackFrom(subject.victim, BLOCKED);
 
   await limit('unlimited');
   t.diagnostic(`${subject.kept.size} batches taken, ${subject.refused.size} refused as ${[...subject.codes].join()}`);
   t.diagnostic(`writes again ${await untilTaken(subject)} ms after it might grow`);
   await assertExact(subject);
+  t.diagnostic(`blocks are stored ${await untilStored(place, BLOCKED)} ms after that`);
+  await subject.victim.kill('SIGKILL');
+  subject.victim = await startVictim({ ...place.setting, env: detecting(place) });
+  await assertBlocked(subject.victim, BLOCKED);
+  await assertOthersServed(subject.victim);
   await assertWhole(subject);
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { KIT_PASSWORD, serverSuite, startPostgres, startRedis } from '../../src/testing/index.ts';
+import { assertBlocked, assertOthersServed, attackFrom, detecting, untilStored } from './attack-while-away.ts';
 import { readBooks, reconcile } from './books.ts';
 import { type Ask, assertUnavailable, call, makeKey, signIn } from './call.ts';
 import { type Place, postgresPlace, sqlitePlace } from './places.ts';
@@ -9,6 +10,7 @@ import { startVictim, type Victim } from './start-victim.ts';
 
 const RECOVERY_MS = 5_000;
 const PASSWORD = 'kept-out-of-every-log';
+const BLOCKED = ['203.0.113.9', '203.0.113.10', '203.0.113.11'];
 
 interface Started {
   readonly victim: Victim;
@@ -97,6 +99,24 @@ await serverSuite('PostgreSQL stops', startPostgres, (server) => {
       assert.doesNotMatch(these.victim.log(), new RegExp(PASSWORD));
     });
   }
+
+  // Attack: the database is brought down first, so that no block can be stored.
+  test('while attacks come: they are refused, their senders blocked, and that is stored when it is back', async (t) => {
+    const place = await postgresPlace(server);
+    const env = detecting(place);
+    const { victim } = await started(t, place, env);
+    await attackFrom(victim, BLOCKED.slice(0, 1));
+    await server.kill('SIGKILL');
+    await attackFrom(victim, BLOCKED.slice(1));
+    await assertBlocked(victim, BLOCKED);
+    await server.restart();
+    t.diagnostic(`stored ${await untilStored(place, BLOCKED)} ms after its return`);
+    await victim.kill('SIGKILL');
+    const next = await startVictim({ ...place.setting, env: { ...place.setting.env, ...env } });
+    t.after(() => next.kill('SIGKILL'));
+    await assertBlocked(next, BLOCKED);
+    await assertOthersServed(next);
+  });
 });
 
 await serverSuite('Redis', startRedis, (server) => {
