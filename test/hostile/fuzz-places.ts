@@ -1,3 +1,5 @@
+import { gzipSync } from 'node:zlib';
+import { BOUNDARY, formOf, partsOf, xmlOf } from './fuzz-bodies.ts';
 import type { Shot } from './fuzz-client.ts';
 import { hashes, type Operation } from './fuzz-surface.ts';
 
@@ -44,6 +46,8 @@ const SOCKET =
 const isAnother = ({ method, path }: Operation): boolean =>
   !path.includes('*') || method === 'GET' || method === 'POST';
 
+const isHandedOn = ({ method, path }: Operation): boolean => method === 'POST' && path.endsWith('*');
+
 /** One string in every place that a request has: each is a request of its own. */
 export function* placesOf({ naughty, operations, credential, turn, oneOf }: Placing): Generator<Shot> {
   for (const [at, operation] of operations.filter(isAnother).entries()) {
@@ -53,6 +57,7 @@ export function* placesOf({ naughty, operations, credential, turn, oneOf }: Plac
     if (operation.body !== undefined) yield* inFields(operation, operation.body, naughty, credential);
     if (Math.floor((at + turn) / oneOf) % TURNS === 0) yield* inForm(operation, naughty, credential);
   }
+  yield* inOtherTypes(operations.find(isHandedOn), naughty, credential);
   yield* inHeaders(naughty, credential);
 }
 
@@ -144,6 +149,42 @@ function* inForm({ method, path, body }: Operation, naughty: string, credential:
   }
 }
 
+/** Bodies of other types than our own routes take, for whatever is handed on. */
+function* inOtherTypes(operation: Operation | undefined, naughty: string, credential: string): Generator<Shot> {
+  if (operation === undefined) return;
+  const target = plainPath(operation.path);
+  const all = [[naughty, naughty]] as const;
+  const form = 'application/x-www-form-urlencoded';
+  const parts = `multipart/form-data; boundary=${BOUNDARY}`;
+  const bodies: readonly (readonly [name: string, type: string, body: string | Buffer])[] = [
+    ['a form', form, formOf(all)],
+    ['a raw form', form, `${naughty}=${naughty}`],
+    ['parts', parts, partsOf(all, naughty)],
+    ['a boundary', `multipart/form-data; boundary="${naughty}"`, `--${naughty}\r\n\r\n${naughty}\r\n--${naughty}--`],
+    ['an element', 'application/xml', xmlOf(all)],
+    ['text', 'text/plain; charset=utf-8', naughty],
+    ['lines', 'application/x-ndjson', `${JSON.stringify({ [naughty]: naughty })}\n`],
+    [
+      'compressed JSON',
+      'application/json\r\nContent-Encoding: gzip',
+      gzipSync(JSON.stringify({ [naughty]: [naughty] })),
+    ],
+  ];
+  for (const [name, type, body] of bodies) {
+    const head = `POST ${target} HTTP/1.1\r\nHost: twin.test\r\n${credential}Content-Type: ${type}\r\n`;
+    const bytes = Buffer.concat([
+      Buffer.from(`${head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n`),
+      Buffer.from(body),
+    ]);
+    yield {
+      name: `${name} to ${operation.path}`,
+      bytes,
+      method: 'POST',
+      alone: name === 'a boundary' && /[\r\n]/.test(naughty),
+    };
+  }
+}
+
 function* inHeaders(naughty: string, credential: string): Generator<Shot> {
   for (const path of ['/v1/me', '/twin/x']) {
     for (const name of HEADERS) {
@@ -158,7 +199,8 @@ function* inHeaders(naughty: string, credential: string): Generator<Shot> {
       );
     }
     yield shot('GET', path, `Authorization: Bearer ${naughty}\r\n`, undefined, `token of ${path}`);
-    yield shot('GET', path, `${credential}Cookie: tk_device=${naughty}\r\n`, undefined, `cookie of ${path}`);
+    for (const line of [`tk_device=${naughty}`, `${naughty}=1`])
+      yield shot('GET', path, `${credential}Cookie: ${line}\r\n`, undefined, `cookie of ${path}`);
     yield shot(
       'GET',
       path,

@@ -3,6 +3,7 @@
  * nobody catches ends it, and what it holds is told when it is asked. Prints its address as a line of JSON.
  */
 import { createServer } from 'node:http';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createTwinkeep, listen, loadConfig } from '../../src/app/index.ts';
 import { epochMs } from '../../src/kernel/brand.ts';
 
@@ -21,6 +22,9 @@ const listening = await listen(twinkeep);
 const operator = createServer(twinkeep.handleOperator).listen(0, '127.0.0.1');
 await new Promise((resolve) => operator.once('listening', resolve));
 
+const delay = monitorEventLoopDelay({ resolution: 10 });
+delay.enable();
+
 process.stdin.on('end', () => process.exit(1)).resume();
 process.on('SIGTERM', () => {
   operator.close();
@@ -31,10 +35,12 @@ process.send?.({ address: listening.address, operatorPort: Object(operator.addre
 
 /** Twice, for what a finalizer lets go is free only at the next. */
 async function tellMemory(): Promise<void> {
+  const delayP99Ms = delay.percentile(99) / 1e6 - 10; // before the collections that follow
   for (let turn = 0; turn < 2; turn++) {
     globalThis.gc?.();
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   }
   const { rss, heapUsed, external } = process.memoryUsage();
-  process.send?.({ rss, held: heapUsed + external });
+  process.send?.({ rss, held: heapUsed + external, delayP99Ms });
+  delay.reset();
 }

@@ -1,4 +1,5 @@
 import type { Dice } from '../faults/dice.ts';
+import { dressBody } from './fuzz-bodies.ts';
 import type { Shot } from './fuzz-client.ts';
 import { hashes, type Operation } from './fuzz-surface.ts';
 
@@ -19,6 +20,7 @@ interface Draft {
   alone: boolean;
 }
 
+const HOST = 'Host: twin.test';
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY', 'PURGE'];
 const TYPES = [
   'text/plain',
@@ -110,16 +112,27 @@ export function throwShot(dice: Dice, ammunition: Ammunition): Shot {
   const draft: Draft = {
     method: operation.method,
     target: targetOf(dice, operation, ammunition),
-    head: ['Host: twin.test', ...linesOf(dice, ammunition)],
+    head: [HOST, ...linesOf(dice, ammunition)],
     body: body === undefined ? undefined : Buffer.from(body),
     alone: false,
   };
-  if (draft.body !== undefined) draft.head.push('Content-Type: application/json');
+  if (draft.body !== undefined) dress(draft, dice, operation, ammunition.naughty);
   // Whoever would have a password hashed is always spoilt, so that the schema refuses nearly all of them.
   const spoils = hashes(operation) && !dice.chance(0.02) ? 3 : dice.between(0, 3);
   for (let each = 0; each < spoils; each++) dice.pick(SPOILERS)(draft, dice, ammunition);
   if (hashes(operation) && spoils === 3 && draft.body !== undefined) draft.body = draft.body.subarray(0, -1);
   return wired(draft, dice, `${operation.method} ${operation.path}`);
+}
+
+/** Other types than JSON are for those that hand bodies on; the rest refuses them before it looks any further. */
+function dress(draft: Draft, dice: Dice, { path }: Operation, naughty: readonly string[]): void {
+  if (draft.body === undefined || !dice.chance(path.includes('*') ? 0.8 : 0.05)) {
+    draft.head.push('Content-Type: application/json');
+    return;
+  }
+  const { lines, body } = dressBody(dice, draft.body, naughty);
+  draft.head.push(...lines);
+  draft.body = body;
 }
 
 function targetOf(dice: Dice, { path, query }: Operation, { ids, naughty }: Ammunition): string {
@@ -205,7 +218,7 @@ function wired({ method, target, head, body, alone }: Draft, dice: Dice, name: s
   const broken =
     alone ||
     /[\r\n\0]/.test(target + head.join('')) ||
-    head.some((line) => /^(content-length|transfer-|expect|host[^:]|hos)/i.test(line));
+    head.some((line) => /^(content-length|transfer-|expect|hos)/i.test(line) && line !== HOST);
   const lines = [`${method} ${target} HTTP/1.${dice.chance(0.03) ? 0 : 1}`, ...head];
   const parts: Buffer[] = [];
   if (body === undefined) lines.push(...(alone ? [`Content-Length: ${dice.between(-1, 99)}`] : []));

@@ -109,6 +109,9 @@ export const isOperators = ({ method, path }: Operation): boolean =>
   /^\/v1\/vault\/.*\/(all|destroy)$/.test(path) ||
   (path === '/v1/vault/rewrap' && method === 'POST');
 
+/** One at a time, for as long as a lease lasts: by the clock of the fuzzer that is no time at all. */
+export const isLeased = ({ method, path }: Operation): boolean => method === 'POST' && path.startsWith('/v1/backups');
+
 /** What a key does, for no role has the permission. */
 export const isSealing = ({ path }: Operation): boolean => /^\/v1\/vault\/(seal|open|index|rewrap\/batch)/.test(path);
 

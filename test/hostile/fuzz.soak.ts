@@ -1,3 +1,3 @@
 import { fuzzSuite } from './fuzz-suite.ts';
 
-fuzzSuite({ shots: 50_000, oneOf: 1 });
+fuzzSuite({ shots: 100_000, oneOf: 1, own: 'block', proxied: 'block' });

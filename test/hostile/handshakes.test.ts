@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { WebSocket, WebSocketServer } from 'ws';
 import { createKit, type Kit } from '../../src/testing/index.ts';
+import { speak } from '../faults/gateway-speak.ts';
 
 const HANDSHAKE =
   'Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
@@ -82,6 +83,14 @@ test('a handshake that the back end refuses with a long answer is answered whole
   const got = await answerTo(`GET /gone HTTP/1.1\r\nAuthorization: Bearer ${token}\r\n${HANDSHAKE}`);
   assert.match(got, /^HTTP\/1\.1 404 /);
   assert.ok(got.length > 2_000_000, `${got.length} bytes`);
+});
+
+// Attack: a handshake at a page that is larger than any buffer keeps its connection, and the server from ending, for ever.
+test('a handshake is answered whole with whatever there is, and its connection ends', async () => {
+  const answer = await speak(kit.address, `GET /openapi.json HTTP/1.1\r\n${HANDSHAKE}`);
+  const [head = '', body = ''] = answer.text.split('\r\n\r\n');
+  assert.ok(answer.closed);
+  assert.equal(body.length, Number(/content-length: (\d+)/.exec(head)?.[1]));
 });
 
 test('an open WebSocket does not keep a server from ending', async () => {

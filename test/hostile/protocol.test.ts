@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { createKit, type Kit } from '../../src/testing/index.ts';
+import { createKit, KIT_PASSWORD, type Kit } from '../../src/testing/index.ts';
 import { assertGuarded, assertProblem, openWire } from './wire.ts';
 
 let kit: Kit;
@@ -54,6 +54,32 @@ test('a request whose length can be read in two ways is refused, and the connect
     const answer = await ask(request);
     assertProblem(answer, 400, 'HTTP_MALFORMED');
     assert.equal(answer.closes, true, JSON.stringify(request.slice(90, 180)));
+  }
+});
+
+// Attack: a large body is sent for nothing, for it was asked for before anybody had looked at the head.
+test('a body that its sender holds back is asked for when it is read, and not where the head is refused', async () => {
+  const login = `POST /v1/login HTTP/1.1\r\n${HOST}${JSON_TYPE}Expect: 100-continue\r\n`;
+  const good = await openWire(kit.address);
+  const body = JSON.stringify({ username: 'admin', password: KIT_PASSWORD });
+  for (const _again of [1, 2]) {
+    good.send(`${login}Content-Length: ${body.length}\r\n\r\n`);
+    assert.equal((await good.answer()).status, 100);
+    good.send(body);
+    assert.equal((await good.answer()).status, 200);
+  }
+  good.end();
+  for (const refused of [
+    login.replace('/v1/login', '/v1/nowhere'),
+    login.replace(JSON_TYPE, 'Content-Type: text/plain\r\n'),
+    `${login}Authorization: Bearer x\r\n`.replace('POST /v1/login', 'PATCH /v1/me'),
+  ]) {
+    const wire = await openWire(kit.address);
+    wire.send(`${refused}Content-Length: 20\r\n\r\n`);
+    const answer = await wire.answer();
+    assert.ok(answer.status >= 400, `${answer.status}`);
+    assert.equal(answer.headers.get('connection'), 'close', 'nobody knows whether the body follows');
+    wire.end();
   }
 });
 
@@ -145,9 +171,9 @@ test('methods that no address takes are refused, and none of them echoes or tunn
     assert.ok(!answer.body.includes('echo-me'));
     assertGuarded(answer.headers);
   }
-  const wire = await openWire(kit.address);
-  wire.send('CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n');
-  assert.equal(await wire.closed(), '');
+  const tunnel = await ask('CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n');
+  assertProblem(tunnel, 400, 'HTTP_MALFORMED');
+  assert.equal(tunnel.closes, true);
 });
 
 test('an upgrade that is not offered is answered as a plain request', async () => {

@@ -108,12 +108,12 @@ test('a configuration that is refused leaves no key, no probe and no permission 
 
 test('what a reload changes is named, secrets too, and never shown', async () => {
   config = { profiles: ['twinkeep', 'ems'], profile: { ems: ems({ secret: SECRET.split('').reverse().join('') }) } };
-  assert.deepEqual(await twinkeep.reload(), []);
+  assert.deepEqual((await twinkeep.reload()).restart_needed, []);
   const log = readFileSync(join(folder, 'audit.log'), 'utf8');
   assert.match(log, /"event_type":"configuration_change","user":"operator","component":"profile"/);
   assert.equal(log.includes(SECRET), false);
   config = { ...config, limits: { addressPerMinute: 1 }, masterKey: Buffer.alloc(32, 7).toString('base64') };
-  assert.deepEqual([...(await twinkeep.reload())].sort(), ['limits', 'masterKey']);
+  assert.deepEqual([...(await twinkeep.reload()).restart_needed].sort(), ['limits', 'masterKey']);
   for (let each = 0; each < 5; each++)
     assert.equal((await ask('GET', '/v1/nothing')).status, 404, 'as it says: at a restart');
 });

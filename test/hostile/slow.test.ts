@@ -11,6 +11,7 @@ import { configSchema } from '../../src/app/index.ts';
 import { startTls } from '../journeys/tls-kit.ts';
 
 const SHORT = { handshakeMs: 3_000, headMs: 3_000, paceMs: 3_000 };
+const UPGRADE = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${'A'.repeat(22)}==\r\n`;
 const HELLO = Buffer.from('16030100a5010000a10303', 'hex'); // the beginning of a ClientHello
 
 /** How one slow client behaves: what it says at first, and again and again. */
@@ -188,6 +189,28 @@ test('who asks for pages and takes none is cut, whatever the system took for the
   assert.ok(open <= 2, `${open} are left`);
   assert.ok(p99 < 1_000, `p99 ${p99} ms of ${ms.length}`);
   assert.match(await kit.twinkeep.metrics.text(), /^twinkeep_connections_cut_total (?:[3-9]\d\d|2[5-9]\d)$/m);
+});
+
+/** Ways to have a large answer and to be gone for Node: the system alone would know of it. */
+const PARTINGS = ['Connection: close\r\n', UPGRADE, 'half'];
+
+// Attack: the answer is the last one of its connection, or that of a handshake which is refused, and nobody reads it.
+test('who never takes its last answer is cut as well, and counted until then', { timeout: 60_000 }, async (t) => {
+  const settings = { connections: { ...SHORT, paceMs: 2_000 }, limits: { enabled: false, refusalMs: 0 } };
+  const kit = await startTls(t, () => ({ ...settings, tls: { enabled: false } }));
+  for (const how of PARTINGS) {
+    const header = how === 'half' ? '' : how;
+    const first = `GET /openapi.json HTTP/1.1\r\nHost: x\r\n${header}\r\n`;
+    const { socket } = startSlow({ port: kit.port, count: 1, deaf: true, first });
+    if (how === 'half') setTimeout(() => socket.end(), 500); // before, it would get no answer
+    t.after(() => socket.destroy());
+  }
+  await wait(1_500);
+  const open = /^twinkeep_connections (\d+)$/m;
+  assert.equal((await kit.twinkeep.metrics.text()).match(open)?.[1], '3', 'the system keeps them, so they count');
+  for (let tries = 0; tries < 60 && (await openOf(kit.twinkeep.server)) > 0; tries++) await wait(200);
+  assert.equal(await openOf(kit.twinkeep.server), 0);
+  assert.match(await kit.twinkeep.metrics.text(), /^twinkeep_connections_cut_total 3$/m);
 });
 
 test('over TLS, too', async (t) => {

@@ -20,7 +20,7 @@ export interface Wire {
   end(): void;
 }
 
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 15_000;
 
 export async function openWire(address: string): Promise<Wire> {
   const { port, hostname } = new URL(address);
@@ -39,9 +39,14 @@ export async function openWire(address: string): Promise<Wire> {
   });
 
   async function until<T>(read: () => T | undefined): Promise<T> {
-    const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      socket.destroy();
+    }, PATIENCE_MS);
     try {
       for (;;) {
+        if (isLate) throw new Error(`the server neither answered nor closed after: ${received.slice(0, 500)}`);
         const found = read();
         if (found !== undefined) return found;
         if (over) throw new Error(`the connection ended after: ${received.slice(0, 500)}`);
