@@ -13,7 +13,7 @@ function machine(t: TestContext, settings?: Record<string, string>): CommandLine
 
 /** Runs a command that must succeed. */
 async function done(cli: CommandLine, ...args: string[]) {
-  const ended = await cli.run([...args, '--json']);
+  const ended = await cli.look([...args, '--json']);
   assert.equal(ended.code, 0, `${args.join(' ')}: ${ended.stderr}`);
   return ended;
 }
@@ -79,10 +79,10 @@ async function assertWorks(cli: CommandLine, first: Awaited<ReturnType<typeof fi
   assert.equal((await stop('SIGINT')).code, 0);
   const kept = join(cli.folder, 'checkpoint.txt');
   writeFileSync(kept, first.checkpoint);
-  const ownHead = await cli.run(['audit', 'verify', '--json']);
+  const ownHead = await cli.look(['audit', 'verify', '--json']);
   assert.deepEqual([ownHead.code, ownHead.json.whole, ownHead.json.flaws], [0, true, []]);
   // The checkpoint was printed after the backup: the entries in between are gone, and the log does not hide it.
-  const verified = await cli.run(['audit', 'verify', '--since', kept, '--json']);
+  const verified = await cli.look(['audit', 'verify', '--since', kept, '--json']);
   assert.equal(verified.code, 1);
 }
 
@@ -125,11 +125,11 @@ test('a restore over a folder that is in use or not empty is refused; with --rep
   const refused = await cli.run(['backup', 'restore', path]);
   assert.equal(refused.code, 1);
 
-  const replaced = await done(cli, 'backup', 'restore', path, '--replace');
+  const replaced = await cli.run(['backup', 'restore', path, '--replace', '--json']);
+  assert.equal(replaced.code, 0, replaced.stderr);
   const [{ from, to }] = replaced.json.moved;
   assert.equal(from, join(cli.folder, 'data'));
-  const names = async (data: string) =>
-    (await cli.run(['users', 'list', '--json'], { env: { TWINKEEP_DATA: data } })).json;
+  const names = async (data: string) => (await cli.look(['users', 'list', '--json'], { TWINKEEP_DATA: data })).json;
   const has = (list: { username: string }[], name: string): boolean => list.some(({ username }) => username === name);
   assert.deepEqual([has(await names(from), 'late'), has(await names(from), 'vera')], [false, true]);
   assert.equal(has(await names(to), 'late'), true);

@@ -18,8 +18,8 @@ async function ready(t: TestContext): Promise<Import> {
   const cli = createCommandLine();
   t.after(() => cli.close());
   const { address } = await cli.serve();
-  const made = await cli.run(['api-keys', 'create', 'import', '--scope', 'write:meter_data', '--json']);
-  const reading = await cli.run(['api-keys', 'create', 'reader', '--scope', 'read:meter_data', '--json']);
+  const made = await cli.look(['api-keys', 'create', 'import', '--scope', 'write:meter_data', '--json']);
+  const reading = await cli.look(['api-keys', 'create', 'reader', '--scope', 'read:meter_data', '--json']);
   return { cli, address, key: made.json.key, readKey: reading.json.key };
 }
 
@@ -133,14 +133,14 @@ test('what is wrong with a file, a key or an address is one line', async (t) => 
     [good, key, `${address}/elsewhere`, /takes no readings/],
   ];
   for (const [file, own, url, says] of cases) {
-    const { code, stderr, stdout } = await cli.run(['readings', 'import', file, '--url', url], {
-      env: { TWINKEEP_API_KEY: own },
+    const { code, stderr, stdout } = await cli.look(['readings', 'import', file, '--url', url], {
+      TWINKEEP_API_KEY: own,
     });
     assert.deepEqual([code, stdout], [1, ''], file);
     assert.match(stderr, says);
     assert.equal(stderr.trim().split('\n').length, 1, stderr);
   }
-  const keyless = await cli.run(['readings', 'import', good, '--url', address]);
+  const keyless = await cli.look(['readings', 'import', good, '--url', address]);
   assert.equal(keyless.code, 2);
   const broken = write('broken.csv', `${HEAD}\n${rowsOf(2)}"M-1,2020`);
   const env = { TWINKEEP_API_KEY: key };

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runShared } from './shared-commands.ts';
 
 /** What a command printed, and how it ended. */
 export interface Ended {
@@ -38,6 +39,8 @@ export interface Running {
 export interface CommandLine {
   readonly folder: string;
   run(args: readonly string[], typing?: Typing): Promise<Ended>;
+  /** The same in a process that runs many: where what it prints is looked at, and nothing of a process. */
+  look(args: readonly string[], env?: Typing['env']): Promise<Ended>;
   start(args: readonly string[], typing?: Typing): Running;
   /** Starts `serve` and waits for its address. */
   serve(env?: Typing['env']): Promise<Running & { readonly address: string }>;
@@ -53,14 +56,18 @@ export function createCommandLine(settings: Readonly<Record<string, string>> = {
   const own = { TWINKEEP_DATA: join(folder, 'data'), TWINKEEP_PORT: '0', ...settings };
   const children = new Set<ChildProcess>();
 
+  const environment = (env: Typing['env']): Record<string, string> => {
+    const inherited = Object.entries(process.env).flatMap(([name, value]) =>
+      value === undefined || /^(TWINKEEP_|NODE_ENV$|NODE_OPTIONS$)/.test(name) ? [] : [[name, value] as const],
+    );
+    return { ...Object.fromEntries(inherited), ...own, ...env };
+  };
+
   const start: CommandLine['start'] = (args, { input, env, shell } = {}) => {
     const [command, first] = shell ? [join(ROOT, 'bin/twinkeep'), []] : [process.execPath, [`${ROOT}src/cli/main.ts`]];
-    const inherited = Object.entries(process.env).filter(
-      ([name]) => !/^(TWINKEEP_|NODE_ENV$|NODE_OPTIONS$)/.test(name),
-    );
     const child = spawn(command, [...first, ...args], {
       cwd: folder, // no twinkeep.config.ts of the developer's
-      env: { ...Object.fromEntries(inherited), ...own, ...env },
+      env: environment(env),
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     children.add(child);
@@ -74,6 +81,10 @@ export function createCommandLine(settings: Readonly<Record<string, string>> = {
     folder,
     start,
     run: (args, typing) => start(args, typing).ended(),
+    look: async (args, env) => {
+      const told = await runShared({ args, env: environment(env), folder });
+      return { ...told, json: jsonOf(told.stdout) };
+    },
     serve: async (env) => {
       const running = start(['serve', '--json'], env === undefined ? {} : { env });
       const address = await running.printed(/"address":"(http:[^"]+)"/);

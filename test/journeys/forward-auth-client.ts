@@ -90,6 +90,13 @@ export interface BackEnd {
   close(): Promise<void>;
 }
 
+/** What the back end says of itself at `/open/said`. */
+export const SAID = {
+  'x-frame-options': 'SAMEORIGIN',
+  'cache-control': 'max-age=60',
+  'x-request-id': 'its own',
+} as const;
+
 /** A back end that keeps what it is sent, and says back on a socket what it hears. */
 export async function startBackEnd(): Promise<BackEnd> {
   const got: Got[] = [];
@@ -98,6 +105,7 @@ export async function startBackEnd(): Promise<BackEnd> {
   const server = createServer((request, response) => {
     note(request);
     request.resume();
+    if (request.url === '/open/said') response.writeHead(200, SAID);
     response.end('from the back end');
   });
   server.on('upgrade', (request, socket, head) => {

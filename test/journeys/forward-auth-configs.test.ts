@@ -78,6 +78,12 @@ test('Traefik asks first, believes no forwarded header, and takes what we tell f
   const { plain, socket } = http.middlewares;
   for (const header of ['Connection', 'Upgrade', 'HTTP2-Settings'])
     assert.equal(plain.headers.customRequestHeaders[header], '', header);
+  for (const { headers } of [plain, socket])
+    for (const header of [
+      ...['CF-Connecting-IP', 'True-Client-IP', 'X-Client-IP', 'X-Cluster-Client-IP', 'Proxy'],
+      ...['X-Original-Method', 'X-Original-URI', 'X-Forwarded-Method', 'X-Forwarded-Uri'],
+    ])
+      assert.equal(headers.customRequestHeaders[header], '', header);
   const { Upgrade, 'X-Original-Upgrade': told } = socket.headers.customRequestHeaders;
   assert.deepEqual([Upgrade, told], ['websocket', 'websocket'], 'what is handed on is what was asked about');
   assert.equal(http.routers['twin']?.middlewares[0], 'plain');
@@ -96,11 +102,22 @@ const patterns = z.strictObject({
 });
 const typed = <Type extends string>(type: Type) => z.literal(`type.googleapis.com/envoy.extensions.filters.${type}`);
 
+/** Who is at the other end of the connection. */
+const CLIENT = '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%';
+const overwriting = z.strictObject({
+  append: z.strictObject({
+    header: z.strictObject({ key: z.literal('x-forwarded-for'), value: z.literal(CLIENT) }),
+    append_action: z.literal('OVERWRITE_IF_EXISTS_OR_ADD'),
+  }),
+});
+
 const mutation = z.strictObject({
   name: z.literal('envoy.filters.http.header_mutation'),
   typed_config: z.strictObject({
     '@type': typed('http.header_mutation.v3.HeaderMutation'),
-    mutations: z.strictObject({ request_mutations: z.array(z.strictObject({ remove: z.string() })) }),
+    mutations: z.strictObject({
+      request_mutations: z.array(z.union([z.strictObject({ remove: z.string() }), overwriting])),
+    }),
   }),
 });
 
@@ -135,9 +152,13 @@ const router = z.strictObject({
 const manager = z.strictObject({
   '@type': typed('network.http_connection_manager.v3.HttpConnectionManager'),
   stat_prefix: z.string(),
+  request_headers_timeout: z.literal('10s'),
   use_remote_address: z.literal(true),
   xff_num_trusted_hops: z.literal(0),
   skip_xff_append: z.literal(false),
+  internal_address_config: z.strictObject({
+    cidr_ranges: z.tuple([z.strictObject({ address_prefix: z.literal('192.0.2.0'), prefix_len: z.literal(32) })]),
+  }),
   normalize_path: z.literal(false),
   merge_slashes: z.literal(false),
   path_with_escaped_slashes_action: z.literal('REJECT_REQUEST'),
@@ -203,7 +224,9 @@ test('Envoy strips what is ours, asks before it routes, and takes no answer for 
   const { listeners, clusters } = envoy.parse(read('envoy/forward-auth.yaml')).static_resources;
   const { http_filters, route_config } = listeners[0].filter_chains[0].filters[0].typed_config;
   const [strip, { typed_config: ask }] = http_filters;
-  const removed = strip.typed_config.mutations.request_mutations.map(({ remove }) => remove);
+  const mutations = strip.typed_config.mutations.request_mutations;
+  const removed = mutations.flatMap((one) => ('remove' in one ? [one.remove] : []));
+  assert.equal(mutations.length, removed.length + 1, 'the back end sees one address, of the connection');
   for (const name of [
     ...['twinkeep-assertion', 'twinkeep-subject', 'twinkeep-roles', 'x-forwarded-uri', 'x-original-uri'],
     ...['x-original-host', 'x-host', 'x-http-method', 'x-method-override', 'x-real-ip', 'x-client-ip', 'proxy'],

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, suite, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
-import { createKit, type Kit } from '../../src/testing/index.ts';
-import { type BackEnd, type Got, type Saying, speak, startBackEnd } from './forward-auth-client.ts';
-import { findProxy, PROXIES, type ProxyName, type RunningProxy, startProxy } from './forward-auth-proxy.ts';
+import { speak } from './forward-auth-client.ts';
+import { behindEachProxy } from './forward-auth-kit.ts';
+import { startProxy } from './forward-auth-proxy.ts';
 
 const FAILURES = 5;
 const FEW = { per: 'principal', count: 3, windowMs: 60_000 } as const;
@@ -44,73 +44,34 @@ const PARTS = [
 /** Caddy writes a path anew in which something is raw that must be encoded, to us and to the back end alike. */
 const asArrived = (target: string, sent: string): string => (/[#|]/.test(sent) ? decodeURIComponent(target) : target);
 
-for (const name of PROXIES) {
-  const lacking = findProxy(name) === undefined && process.env['CI'] !== 'true';
-  const skip = lacking ? `${name} is not on this system: apt-get install ${name}, or npm test as root` : false;
-  suite(`behind ${name}`, { skip }, () => carriedBy(name));
-}
-
-function carriedBy(name: ProxyName): void {
-  let kit: Kit;
-  let backEnd: BackEnd;
-  let proxy: RunningProxy;
-  let token: string;
-  before(async () => {
-    const config = {
-      trustedProxies: ['127.0.0.1'],
-      detection: { failures: FAILURES, inspection: { mode: 'block' as const } },
-    };
-    kit = await createKit({
-      config: { ...config, gateway: { forwardAuth: { proxies: ['127.0.0.1'], routes: ROUTES } } },
-    });
-    token = await kit.signIn();
-    backEnd = await startBackEnd();
-    proxy = await startProxy(name, kit.address, backEnd.url);
-  });
-  after(async () => {
-    await proxy?.stop();
-    await backEnd?.close();
-    await kit?.close();
-  });
-  let clients = 0;
-  beforeEach(() => {
-    backEnd.got.splice(0);
-    clients++; // whoever attacks in one test is under suspicion, and must not be so in the next
-  });
-
-  const own = (): string => `127.0.2.${clients}`;
-  const ask = (target: string, saying?: Saying) => speak(proxy.port, target, { from: own(), ...saying });
-  const as = (held = token): Record<string, string> => ({ Authorization: `Bearer ${held}` });
+const config = { detection: { failures: FAILURES, inspection: { mode: 'block' as const } } };
+behindEachProxy({ title: (name) => `behind ${name}`, routes: ROUTES, from: '127.0.2', config }, (at) => {
+  const { name, ask, as, only } = at;
   const codeOf = (body: string): unknown => JSON.parse(body).code;
-  const only = (): Got => {
-    const [first, ...others] = backEnd.got;
-    assert.ok(first !== undefined && others.length === 0, `the back end got ${backEnd.got.length}`);
-    return first;
-  };
 
   test('who is signed in passes, and the back end can verify who it is', async () => {
     const answer = await ask('/api/meters?from=1&to=%20', { headers: { ...as(), Cookie: 'theme=dark; tk_device=x' } });
-    assert.deepEqual([answer.status, answer.body], [200, 'from the back end'], proxy.log());
+    assert.deepEqual([answer.status, answer.body], [200, 'from the back end'], at.proxy.log());
     const { target, headers } = only();
     assert.equal(target, '/api/meters?from=1&to=%20');
-    const { json } = await kit.call('GET', '/.well-known/assertion-jwks.json');
+    const { json } = await at.kit.call('GET', '/.well-known/assertion-jwks.json');
     const keys: JSONWebKeySet = json;
     const { payload } = await jwtVerify(String(headers['twinkeep-assertion']), createLocalJWKSet(keys), {
       audience: 'twin',
       typ: 'twinkeep-assertion+jwt',
-      currentDate: new Date(kit.clock.now()),
+      currentDate: new Date(at.kit.clock.now()),
     });
     assert.deepEqual(
       [payload.sub, payload['tenant'], String(payload['roles'])],
       [headers['twinkeep-subject'], headers['twinkeep-tenant'], headers['twinkeep-roles']],
     );
     assert.deepEqual([headers.authorization, headers.cookie], [undefined, 'theme=dark'], 'credentials stay here');
-    assert.equal(headers['x-forwarded-for'], own());
+    assert.equal(headers['x-forwarded-for'], at.address);
     assert.equal(headers.host, 'twin.test');
   });
 
   test('an anonymous request, one without the right and one without a row are told why, and go no further', async () => {
-    const { token: viewer } = await kit.person('grace', 'viewer');
+    const { token: viewer } = await at.kit.person('grace', 'viewer');
     const anonymous = await ask('/api/meters');
     assert.deepEqual([anonymous.status, codeOf(anonymous.body)], [401, 'ACCESS_UNAUTHENTICATED']);
     assert.equal(anonymous.headers['www-authenticate'], 'Bearer');
@@ -120,14 +81,14 @@ function carriedBy(name: ProxyName): void {
     assert.equal((await ask('/api/admin/x', { headers: as(viewer) })).status, 403);
     assert.equal((await ask('/elsewhere', { headers: as() })).status, 404);
     assert.equal((await ask('/live', { method: 'POST', headers: as() })).status, 405);
-    assert.equal(backEnd.got.length, 0);
+    assert.equal(at.backEnd.got.length, 0);
     assert.equal((await ask('/api/meters', { headers: as(viewer) })).status, 200);
     assert.equal((await ask('/open/page')).status, 200);
   });
 
   test('a body arrives whole, under the method that was allowed', async () => {
     const answer = await ask('/api/meters', { method: 'PUT', headers: as(), body: '{"reading":1}' });
-    assert.equal(answer.status, 200, proxy.log());
+    assert.equal(answer.status, 200, at.proxy.log());
     const { method, headers } = only();
     assert.deepEqual([method, headers['content-length']], ['PUT', '13']);
   });
@@ -136,7 +97,7 @@ function carriedBy(name: ProxyName): void {
     for (let count = 0; count < FEW.count; count++) assert.equal((await ask('/few', { headers: as() })).status, 200);
     const over = await ask('/few', { headers: as() });
     assert.deepEqual([over.status, over.headers['retry-after'], codeOf(over.body)], [429, '61', 'LIMIT_EXCEEDED']);
-    assert.equal(backEnd.got.length, FEW.count);
+    assert.equal(at.backEnd.got.length, FEW.count);
   });
 
   // Attack: somebody guesses tokens; who sits at another address behind the same proxy must not pay for it.
@@ -155,9 +116,9 @@ function carriedBy(name: ProxyName): void {
 
   // Attack: a token that its owner has ended is still good at the proxy.
   test('a token that was revoked opens nothing within a second', async () => {
-    const { token: ended } = await kit.person('mary', 'viewer');
+    const { token: ended } = await at.kit.person('mary', 'viewer');
     assert.equal((await ask('/api/meters', { headers: as(ended) })).status, 200);
-    assert.equal((await kit.call('POST', '/v1/logout', { token: ended })).status, 204);
+    assert.equal((await at.kit.call('POST', '/v1/logout', { token: ended })).status, 204);
     assert.equal((await ask('/api/meters', { headers: as(ended) })).status, 401);
   });
 
@@ -169,21 +130,21 @@ function carriedBy(name: ProxyName): void {
       ...['/./api/admin/x', '/open/.', '/api;x=1/admin', '/open/%00', '/open/a\\..\\..\\api', '/open/%c0%ae%c0%ae/api'],
       ...['http://twin.test/open/../api/admin/x', '/open/x#/../../api', '/open/\x80', '/open/%'],
     ];
-    const { token: viewer } = await kit.person('alan', 'viewer');
+    const { token: viewer } = await at.kit.person('alan', 'viewer');
     for (const target of targets)
       for (const headers of [{}, as(viewer)]) {
         const { status } = await ask(target, { headers });
         assert.ok(status >= 400 && status < 500, `${target} was answered ${status}`);
       }
     assert.deepEqual(
-      backEnd.got.map((got) => got.target),
+      at.backEnd.got.map((got) => got.target),
       [],
     );
   });
 
   // Attack: the same with paths that nobody has thought of.
   test('whatever path is sent, the back end gets it byte for byte, and only where its row lets it through', async () => {
-    const { token: viewer } = await kit.person('barbara', 'viewer');
+    const { token: viewer } = await at.kit.person('barbara', 'viewer');
     const targets = fc.sample(fc.array(fc.constantFrom(...PARTS), { minLength: 1, maxLength: 9 }), {
       numRuns: 250,
       seed: 6,
@@ -197,8 +158,8 @@ function carriedBy(name: ProxyName): void {
           assert.ok(status < 500 && status !== 0, `/${parts.join('')} was answered ${status}`);
         }),
       );
-    assert.ok(backEnd.got.length > 0, 'none of them was a good one');
-    for (const { target, headers } of backEnd.got) {
+    assert.ok(at.backEnd.got.length > 0, 'none of them was a good one');
+    for (const { target, headers } of at.backEnd.got) {
       const at = Number(headers['x-at']);
       const path = target.split('?', 1)[0] ?? '';
       const sent = `/${targets[at]?.join('')}`;
@@ -229,9 +190,9 @@ function carriedBy(name: ProxyName): void {
     ])
       await ask('/api/admin/x', { headers: { [header]: header.endsWith('Host') ? 'evil.test' : '/open/page' } });
     await ask('/open/page', { headers: { Twinkeep_Assertion: 'forged', 'X-HTTP-Method-Override': 'DELETE' } });
-    const { token: viewer } = await kit.person('ida', 'viewer');
+    const { token: viewer } = await at.kit.person('ida', 'viewer');
     await ask('/api/meters', { headers: { ...as(viewer), Connection: 'close, Twinkeep-Assertion, X-Forwarded-For' } });
-    for (const { headers, raw, target } of backEnd.got) {
+    for (const { headers, raw, target } of at.backEnd.got) {
       assert.ok(!raw.some((text) => /forged|evil/.test(text)), raw.join());
       assert.notEqual(target, '/api/admin/x');
       assert.ok(headers['twinkeep-roles'] === undefined || headers['twinkeep-roles'] === 'viewer');
@@ -241,43 +202,43 @@ function carriedBy(name: ProxyName): void {
   // Attack: SQL in a query, which the proxy hands on as it came.
   test('an attack in the query goes no further where its row blocks, and is named by its field', async () => {
     const attack = `q=${encodeURIComponent("1' UNION SELECT username, password FROM users--")}`;
-    const { token: viewer } = await kit.person('edsger', 'viewer');
+    const { token: viewer } = await at.kit.person('edsger', 'viewer');
     const refused = await ask(`/guarded?${attack}`, { headers: as(viewer) });
     assert.deepEqual([refused.status, codeOf(refused.body)], [403, 'DETECTION_REFUSED'], refused.body);
     assert.equal(JSON.parse(refused.body).at, 'query.q');
     assert.equal((await ask('/guarded?q=union%20station', { headers: as(viewer) })).status, 200);
     const seen = await ask(`/own?${attack}`, { headers: as(viewer) });
     assert.equal(seen.status, 200, 'its row only tells of it');
-    assert.equal(backEnd.got.length, 2);
+    assert.equal(at.backEnd.got.length, 2);
   });
 
   test('a row that passes credentials leaves the back end the token and the cookies', async () => {
     assert.equal((await ask('/own', { headers: { ...as(), Cookie: 'tk_device=x' } })).status, 200);
     const { headers } = only();
-    assert.deepEqual([headers.authorization, headers.cookie], [`Bearer ${token}`, 'tk_device=x']);
+    assert.deepEqual([headers.authorization, headers.cookie], [`Bearer ${at.token}`, 'tk_device=x']);
   });
 
   // Attack: a page of another site opens a socket, or sends a form, with the cookie of its reader.
   test('a WebSocket passes for pages of our own, and a form of another site does not', async () => {
     const socket = {
       ...{ Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' },
-      ...{ 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==', Cookie: `tk_access=${token}` },
+      ...{ 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==', Cookie: `tk_access=${at.token}` },
     };
     const opened = await ask('/live', { headers: { ...socket, Origin: 'http://twin.test' }, tunnelled: 'hello' });
-    assert.deepEqual([opened.status, opened.text], [101, 'hello'], proxy.log());
+    assert.deepEqual([opened.status, opened.text], [101, 'hello'], at.proxy.log());
     assert.ok(only().headers['twinkeep-assertion']);
     assert.equal((await ask('/live', { headers: { ...socket, Origin: 'http://evil.test' } })).status, 403);
     assert.equal((await ask('/api/meters', { headers: socket })).status, 415, 'its row has no sockets');
-    const form = { Cookie: `tk_access=${token}`, Origin: 'http://evil.test' };
+    const form = { Cookie: `tk_access=${at.token}`, Origin: 'http://evil.test' };
     assert.equal((await ask('/api/meters', { method: 'POST', headers: form, body: 'a=1' })).status, 403);
-    assert.equal(backEnd.got.length, 1);
+    assert.equal(at.backEnd.got.length, 1);
   });
 
   test('while Twinkeep is away nothing passes', async () => {
-    const away = await startProxy(name, 'http://127.0.0.1:9', backEnd.url);
+    const away = await startProxy(name, 'http://127.0.0.1:9', at.backEnd.url);
     const { status } = await speak(away.port, '/open/page');
     await away.stop();
     assert.ok(status >= 500, String(status));
-    assert.equal(backEnd.got.length, 0);
+    assert.equal(at.backEnd.got.length, 0);
   });
-}
+});

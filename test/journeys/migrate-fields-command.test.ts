@@ -84,11 +84,11 @@ test('what was typed wrong is told before anything is opened', async (t) => {
     [['--batch', '0'], /--batch takes/],
   ];
   for (const [more, message] of cases) {
-    const { code, stderr } = await cli.run([...args, ...more]);
+    const { code, stderr } = await cli.look([...args, ...more]);
     assert.deepEqual([code, message.test(stderr)], [2, true], stderr);
   }
   const keyless = args.map((arg) => (arg === 'fernet.key' ? 'nowhere.key' : arg));
-  assert.match((await cli.run(keyless)).stderr, /not there: nowhere\.key/);
+  assert.match((await cli.look(keyless)).stderr, /not there: nowhere\.key/);
   const tableless = args.map((arg) => (arg === 'users' ? 'user' : arg));
   assert.match(
     (await cli.run([...tableless, '--verify-only'])).stderr,

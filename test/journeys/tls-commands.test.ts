@@ -43,7 +43,7 @@ test('a certificate is made, and never over another one unless told', async (t) 
     ['--host', 'a b'],
     ['--host', 'a,,b'],
   ])
-    assert.equal((await cli.run(['tls', 'generate', '--host', 'x', '--out', 'y', ...wrong])).code, 2, String(wrong));
+    assert.equal((await cli.look(['tls', 'generate', '--host', 'x', '--out', 'y', ...wrong])).code, 2, String(wrong));
 });
 
 test('a server on several threads shows its certificate on each, and another one once the files change', async (t) => {
@@ -91,7 +91,7 @@ test('the older names of TLS settings are taken where their systems are served',
   const refused = await cli.run(['serve'], { env: { TLS_ENABLED: 'true' } });
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /TWINKEEP_TLS_CERT_FILE/);
-  const checked = await cli.run(['config', 'check', '--json'], { env: { TLS_ENABLED: 'false' } });
+  const checked = await cli.look(['config', 'check', '--json'], { TLS_ENABLED: 'false' });
   assert.equal(checked.code, 0, checked.stderr);
 });
 

@@ -14,7 +14,8 @@ async function ask(kit: TlsKit, request: string, head?: 'HEAD'): Promise<WireAns
 test('browsers are sent to HTTPS, to the same page', async (t) => {
   const kit = await startTls(t, () => ({ tls: { redirectPort: 0 } }));
   for (const method of ['GET', 'HEAD'] as const) {
-    const answer = await ask(kit, `${method} /a/b?c=d HTTP/1.1\r\nHost: LocalHost:80\r\n\r\n`, 'HEAD');
+    const host = method === 'GET' ? 'LocalHost:80' : 'localhost.'; // with the dot of the root it is the same name
+    const answer = await ask(kit, `${method} /a/b?c=d HTTP/1.1\r\nHost: ${host}\r\n\r\n`, 'HEAD');
     assert.equal(answer.status, 308);
     assert.equal(answer.headers.get('location'), `https://localhost:${kit.port}/a/b?c=d`);
     assert.equal(answer.headers.get('content-length'), '0');
@@ -64,6 +65,8 @@ test('what brings a secret is refused and not redirected, and nothing else is se
     `GET /v1/me HTTP/1.1\r\n${host}Authorization: Bearer x\r\n\r\n`,
     `GET /v1/me HTTP/1.1\r\n${host}X-Api-Key: x\r\n\r\n`,
     `OPTIONS /v1/me HTTP/1.1\r\n${host}\r\n`,
+    `GET /v1/me HTTP/1.1\r\n${host}Proxy-Authorization: Basic x\r\n\r\n`,
+    `GET /live HTTP/1.1\r\n${host}Sec-WebSocket-Protocol: chat, Twinkeep.Bearer.x\r\n\r\n`,
     ...['tk_access', 'tk_refresh', 'tk_csrf', 'tk_device', 'tk_known', 'access_token_cookie', 'aivillage_refresh'].map(
       (name) => `GET /v1/me HTTP/1.1\r\n${host}Cookie: theme=dark\r\nCookie: ${name}=x; ${name}=y\r\n\r\n`,
     ),

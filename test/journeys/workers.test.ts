@@ -94,6 +94,42 @@ test('an address that failed too often is kept out on every connection', async (
   assert.deepEqual(seen, [403]);
 });
 
+// Attack: a key or a person is blocked, and goes on over the connections of another thread.
+test('a key and a person who are blocked are kept out on every connection, and let in again on every one', async (t) => {
+  const cli = commandLine(t, { TWINKEEP_LIMITS: 'off' });
+  const { address } = await serve(cli);
+  const wires = await openWires(t, address);
+  const token = await signIn(address, 'admin', KIT_PASSWORD);
+  const scopes = ['read:meter_data'];
+  const key = await ask(address, 'POST', '/v1/api-keys', { token, body: { name: 'meter', scopes } });
+  const vera = { username: 'vera', password: KIT_PASSWORD, roles: ['viewer'] };
+  const made = await ask(address, 'POST', '/v1/users', { token, body: vera });
+  const bearer = async () => `authorization: Bearer ${await signIn(address, 'vera', KIT_PASSWORD)}`;
+  const becomes = async (path: string, header: string, wanted: readonly number[]): Promise<void> => {
+    const until = performance.now() + 5_000; // a thread that hears of it reads it from the database
+    let seen: readonly number[] = [];
+    while (seen.join() !== wanted.join() && performance.now() < until) seen = await statuses(wires, path, header);
+    assert.deepEqual(seen, wanted);
+  };
+  const block = (name: string) => cli.run(['blocks', 'add', name, '--for', '1h', '--reason', 'tried']);
+  const lift = (name: string) => cli.run(['blocks', 'lift', name]);
+
+  const machine = ['/v1/readings', `x-api-key: ${key.json.key}`] as const;
+  assert.deepEqual(await statuses(wires, ...machine), [200]);
+  assert.equal((await block(`api-key:${key.json.id}`)).code, 0);
+  await becomes(...machine, [403]);
+  assert.equal((await lift(`api-key:${key.json.id}`)).code, 0);
+  await becomes(...machine, [200]);
+
+  const before = await bearer();
+  assert.deepEqual(await statuses(wires, '/v1/me', before), [200]);
+  assert.equal((await block(`person:${made.json.id}`)).code, 0);
+  await becomes('/v1/me', before, [401]); // no session is left
+  assert.equal((await lift(`person:${made.json.id}`)).code, 0);
+  await becomes('/v1/me', before, [401]);
+  await becomes('/v1/me', await bearer(), [200]);
+});
+
 // Attack: a guesser spreads over connections, and each thread allows him as much as all of them should.
 test('a limit is one for all threads: a flood over many connections gets exactly as much as it says', async (t) => {
   const limit = 500;
@@ -157,9 +193,10 @@ test('a stop lets a request that runs finish, and ends every thread', async (t) 
   });
   const body = JSON.stringify({ meter_id: 'M-1', timestamp: '2026-01-01T00:00:00Z', energy_consumption: 1 });
   const wires = await openWires(t, server.address, 8);
-  const head = `POST /v1/readings HTTP/1.1\r\nhost: x\r\nx-api-key: ${key.json.key}\r\ncontent-type: application/json\r\n`;
-  for (const wire of wires) wire.send(`${head}content-length: ${body.length}\r\n\r\n${body.slice(0, 10)}`);
-  await new Promise((resolve) => setTimeout(resolve, 200)); // so that each is read and waits for the rest
+  const head = `POST /v1/readings HTTP/1.1\r\nhost: x\r\nx-api-key: ${key.json.key}\r\ncontent-type: application/json\r\nexpect: 100-continue\r\n`;
+  for (const wire of wires) wire.send(`${head}content-length: ${body.length}\r\n\r\n`);
+  for (const wire of wires) assert.equal((await wire.answer()).status, 100); // each is read and waits for its body
+  for (const wire of wires) wire.send(body.slice(0, 10));
   const ended = server.stop('SIGTERM');
   await new Promise((resolve) => setTimeout(resolve, 200));
   for (const wire of wires) wire.send(body.slice(10));
