@@ -77,6 +77,7 @@ POST    /v1/password                                     person                 
 POST    /v1/password/check                               public                                   general; 60 per 60 s and address       block: head and body  none     JSON up to 1024 KiB
 POST    /v1/password/forgot                              public                                   general; 30 per 3600 s and address     block: head and body  self     JSON up to 1024 KiB
 POST    /v1/password/reset                               public                                   general; 60 per 3600 s and address     block: head and body  self     JSON up to 1024 KiB
+GET     /v1/platform/audit                               platform:audit                           general                                block: head           read     none
 POST    /v1/platform/logout-all                          platform:sessions, proved within 10 min  general                                block: head           change   none
 GET     /v1/readings                                     read:meter_data                          general                                block: head           read     none
 POST    /v1/readings                                     write:meter_data                         general                                block: head and body  change   JSON up to 4096 KiB, stream of application/x-ndjson

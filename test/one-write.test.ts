@@ -122,6 +122,9 @@ const learned = 'address:127.0.0.1';
 const BLOCKED = '203.0.113.9';
 const reading = (meter_id: string) => ({ meter_id, timestamp: '2026-11-21T11:00:00Z', energy_consumption: 1 });
 
+/** Backups come by the clock of the machine, a minute after the start: none of what is tried here makes one. */
+const isOfAct = (action: string): boolean => action !== 'access.read' && !action.startsWith('backup.');
+
 /** All that can be seen of what was done, and all that was written down of it. */
 async function view(
   more?: PersonAct['seen'],
@@ -151,7 +154,7 @@ async function view(
   const rows = await storage.read(platform, (tx) => auditStore.from(tx, 0, 5_000));
   // What was sealed for a write that failed was sealed: the count may not forget it.
   const still = seen.map((text) => text.replaceAll(/"seals":\d+/g, ''));
-  return { seen: still, entries: rows.map(({ action }) => action).filter((action) => action !== 'access.read') };
+  return { seen: still, entries: rows.map(({ action }) => action).filter(isOfAct) };
 }
 
 /** Every route that changes something, with a call that works. */

@@ -107,6 +107,7 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal(created.json.items.length, 1);
     return [all, created];
   },
+  'GET /v1/platform/audit': async ({ call }) => refused(await call('GET', '/v1/platform/audit')),
   'GET /v1/audit/proof': async ({ call }) => [
     await call('GET', '/v1/audit/proof?seq=0'), // hashes alone: they say nothing of what was hashed
     await call('GET', '/v1/audit/proof?from=1'),
