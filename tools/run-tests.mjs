@@ -7,8 +7,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
-/** The longest that one file may take; a suite that hangs must not hang the rest. */
-const PATIENCE_MS = 240_000;
+/** The longest that a file or a batch of them may take; a suite that hangs must not hang the rest. */
+const PATIENCE_MS = 480_000;
 const GRACE_MS = 3_000;
 /** More files than cores: at any time one or another waits for a socket, a timer or a server. */
 const WAITING = 1;

@@ -100,14 +100,28 @@ test('what a file leaves open does not hold the run, and is red', async () => {
   assert.match(text, /left open held/);
 });
 
-test('a file that measures or changes its process, or starts another, has one of its own', () => {
-  const [plain, kit, tied, server] = written({
+test('a file that measures or changes its process, or starts others without a kit, has one of its own', () => {
+  const [plain, kit, tied, child, server, commands] = written({
     plain: "test('a', () => {});",
     kit: "import { createKit } from './kit.mjs';",
     tied: "test('a', () => process.exit());",
+    child: "import { spawn } from 'node:child_process';",
     server: "await serverSuite('PostgreSQL', startPostgres, () => {});",
+    commands: "import { createKit } from './kit.mjs';\nimport { spawn } from 'node:child_process';",
   });
-  const { alone, batches } = planBatches('/', [plain, kit, tied, server]);
-  assert.deepEqual(alone, [tied, server]);
-  assert.deepEqual(batches, [[kit], [plain]]);
+  const { alone, batches } = planBatches('/', [plain, kit, tied, child, server, commands]);
+  assert.deepEqual(alone, [tied, child]);
+  assert.deepEqual(batches, [[commands], [server], [kit], [plain]]);
+});
+
+test('whoever only reads its environment shares a process, and whoever sets it does not', () => {
+  const [reads, compares, sets, removes] = written({
+    reads: "test('a', () => { if (process.env['CI'] ?? process.env.HOME) process.nextTick(() => {}); });",
+    compares: "test('a', () => process.env.CI === 'true');",
+    sets: "test('a', () => { process.env['CI'] = 'true'; });",
+    removes: "test('a', () => { delete process.env['CI']; });",
+  });
+  const { alone, batches } = planBatches('/', [reads, compares, sets, removes]);
+  assert.deepEqual(alone, [sets, removes]);
+  assert.deepEqual(batches, [[reads, compares]]);
 });

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const PROCESS = fileURLToPath(new URL('./test-batch-files.mjs', import.meta.url));
-const PATIENCE_MS = 300_000;
+const PATIENCE_MS = 240_000;
 /** How long a process may live after its last file; something that a test left open holds it. */
 const LEAVE_MS = 30_000;
 
