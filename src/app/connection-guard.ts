@@ -110,11 +110,16 @@ export function guardConnections(server: Server, deps: GuardDeps): Guard {
   }
 
   let soon: NodeJS.Timeout | undefined;
+  /** Holds the process, too: a server that closes waits for such a connection, and nothing else may be left to do. */
   function lookSoon(): void {
     soon ??= setTimeout(() => {
       soon = undefined;
       look();
-    }, PARTING_MS).unref();
+    }, PARTING_MS);
+  }
+
+  function partAll(): void {
+    for (const { part } of sockets.values()) part?.();
   }
 
   function leave(socket: Socket, block: string | undefined): void {
@@ -183,10 +188,12 @@ export function guardConnections(server: Server, deps: GuardDeps): Guard {
     // Whoever is told how long it may stay goes before that by itself, so nobody writes into a connection that closes.
     const isCrowded = sockets.size > total * CROWDED;
     server.keepAliveTimeout = isCrowded ? Math.min(config.keepAliveMs, CROWDED_KEEP_ALIVE_MS) : config.keepAliveMs;
+    if (!server.listening) partAll(); // who closes does not wait for them
     if (looking || least === 0) return;
     looking = true;
     void sweep().finally(() => {
       looking = false;
+      if ([...sockets.values()].some(({ part }) => part !== undefined)) lookSoon();
     });
   }
 
@@ -198,7 +205,7 @@ export function guardConnections(server: Server, deps: GuardDeps): Guard {
       clearInterval(timer);
       clearTimeout(soon);
       server.off('connection', take);
-      for (const { part } of sockets.values()) part?.();
+      partAll();
     },
   };
 }
