@@ -46,7 +46,25 @@ export function createIntegrator({ storage, key, guard, clock, holder, onError }
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
 
-  async function integrate(): Promise<number> {
+  let current: Promise<number> = Promise.resolve(0);
+  let next: Promise<number> | undefined;
+
+  /**
+   * One after the other: of two at once the later may have read the log before the earlier signed more of it, and would
+   * take it for one that was cut. Whoever comes while one runs shares the next one with all others.
+   */
+  function integrate(): Promise<number> {
+    next ??= current
+      .catch(() => undefined) // it was told to whoever asked for that one
+      .then(() => {
+        current = next ?? current;
+        next = undefined;
+        return takeUpAll();
+      });
+    return next;
+  }
+
+  async function takeUpAll(): Promise<number> {
     let kept: Promise<void> | undefined;
     for (;;) {
       const { size, more, note } = await storage.write(platform, (tx) => takeUp(tx));
