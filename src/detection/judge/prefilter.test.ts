@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { ALL_RULES } from '../rules/index.ts';
 import { createAutomaton } from './automaton.ts';
 import { newBudget } from './budget.ts';
+import { costlyText } from './costly.contract.ts';
 import { createEngine } from './engine.ts';
 import { readExpression } from './expression.ts';
 import { countsIn, groupsOf, weightOf } from './groups.ts';
@@ -311,18 +312,7 @@ test('what is remembered is told apart by its whole text and its channel', () =>
 test('a text that would take too much work is refused and not looked at to its end', () => {
   const judge = createJudge({ rules: ALL_RULES, remembered: 0, threshold: 9 });
   try {
-    const marks = [
-      "' or 1 ",
-      '; cat /etc/ ',
-      '{{a.b ',
-      '<svg onx= ',
-      '../..\\ ',
-      '$(id ',
-      '$ne ',
-      '<?php system( ',
-      '${jndi: ',
-    ];
-    const text = Array.from({ length: 60_000 }, (_, at) => marks[(at * at + at) % marks.length]).join('');
+    const text = costlyText();
     const budget = newBudget();
     const hits = judge.judge(text, 'value', budget)?.hits ?? [];
     assert.equal(hits.find(({ rule }) => rule === 'evasion-costly')?.weight, 9, 'an attack whatever the threshold is');
